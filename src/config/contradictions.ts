@@ -1,0 +1,58 @@
+import { hostAndPort, parseRedisUrl } from './redis-url.js';
+import type { Config } from './schema.js';
+
+/** Every way in which settings that are right one by one do not go together: one line each. */
+export function contradictions(config: Config): string[] {
+  const rules: [boolean, string][] = [
+    [
+      config.site === config.peer,
+      `site and peer: both are "${config.site}"; the sites of a pair have different names`,
+    ],
+    [
+      hostAndPort(config.localUrl) === hostAndPort(config.peerUrl),
+      `localUrl and peerUrl: both lead to ${hostAndPort(config.localUrl)}; a pair is two servers`,
+    ],
+    [
+      config.streamUrl !== null && hostAndPort(config.streamUrl) === hostAndPort(config.peerUrl),
+      `streamUrl and peerUrl: both lead to ${hostAndPort(config.peerUrl)}; the stream is read from this site`,
+    ],
+    [
+      (config.tls.certFile === null) !== (config.tls.keyFile === null),
+      'tls.certFile and tls.keyFile: a certificate and its key are set together',
+    ],
+    [
+      usesTlsSettings(config) && !hasTlsUrl(config),
+      'tls: settings for TLS, but no URL starts with rediss://',
+    ],
+    [
+      config.backoffMinMs > config.backoffMaxMs,
+      `backoffMinMs and backoffMaxMs: ${config.backoffMinMs} is more than ${config.backoffMaxMs}`,
+    ],
+    [
+      config.batchBytes > config.inboxBytes,
+      `batchBytes and inboxBytes: a batch of ${config.batchBytes} bytes does not fit into an inbox of ${config.inboxBytes}`,
+    ],
+    [
+      config.batchBytes > config.changesBytes,
+      `batchBytes and changesBytes: a batch of ${config.batchBytes} bytes does not fit into a change list of ${config.changesBytes}`,
+    ],
+    [
+      config.filters.keysInclude.length === 0 || config.filters.keysExclude.includes('*'),
+      'filters.keysInclude and filters.keysExclude: no key is left to replicate',
+    ],
+    [
+      !config.publish &&
+        (config.publishChannels.include.join() !== '*' || config.publishChannels.exclude.length > 0),
+      'publish and publishChannels: channels are chosen, but publish is false',
+    ],
+  ];
+  return rules.filter(([contradicts]) => contradicts).map(([, problem]) => problem);
+}
+
+function usesTlsSettings({ tls }: Config): boolean {
+  return tls.caFile !== null || tls.certFile !== null || tls.keyFile !== null || !tls.rejectUnauthorized;
+}
+
+function hasTlsUrl({ localUrl, peerUrl, streamUrl }: Config): boolean {
+  return [localUrl, peerUrl, streamUrl].some((url) => url !== null && parseRedisUrl(url).tls);
+}

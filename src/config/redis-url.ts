@@ -1,0 +1,55 @@
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly username?: string;
+  readonly password?: string;
+  /** Whether the URL asks for TLS (`rediss:`). */
+  readonly tls: boolean;
+}
+
+const DEFAULT_PORT = 6379;
+
+/**
+ * Takes `redis://[[user]:password@]host[:port][/0]` or `rediss://…` apart.
+ * Throws an `Error` that says what is wrong and never repeats the URL, which may hold a password.
+ */
+export function parseRedisUrl(text: string): RedisAddress {
+  if (!URL.canParse(text)) {
+    throw new Error(
+      'must be a URL such as redis://user:password@host:6379, special characters percent-encoded',
+    );
+  }
+  const url = new URL(text);
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
+    throw new Error('must start with redis:// or rediss://');
+  if (url.hostname === '') throw new Error('must name a host');
+  if (url.pathname !== '' && url.pathname !== '/' && url.pathname !== '/0') {
+    throw new Error('must not name a database: Tandem replicates all of them (see filters.databases)');
+  }
+  if (url.search !== '' || url.hash !== '')
+    throw new Error('must end after host and port: parameters are settings of their own');
+  const username = decoded(url.username);
+  const password = decoded(url.password);
+  if (username !== '' && password === '') throw new Error('must have a password when it has a user name');
+  return Object.freeze({
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    ...(username === '' ? {} : { username }),
+    ...(password === '' ? {} : { password }),
+    tls: url.protocol === 'rediss:',
+  });
+}
+
+/** `host:port` of a URL or an address, for people: without credentials. */
+export function hostAndPort(where: string | RedisAddress | Pick<RedisAddress, 'host' | 'port'>): string {
+  const { host, port } = typeof where === 'string' ? parseRedisUrl(where) : where;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Error('must have user name and password percent-encoded');
+  }
+}
