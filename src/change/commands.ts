@@ -1,0 +1,95 @@
+import type { CommandSpec, Effect } from './command-table/command-spec.js';
+import { countAt, isToken } from './command-table/arguments.js';
+import { ARRAY_COMMANDS } from './command-table/arrays.js';
+import { HASH_COMMANDS } from './command-table/hashes.js';
+import { KEYSPACE_COMMANDS } from './command-table/keyspace.js';
+import { LIST_COMMANDS } from './command-table/lists.js';
+import { MESSAGE_AND_SCRIPT_COMMANDS } from './command-table/messages-and-scripts.js';
+import { cellIndexes, indexesAt } from './command-table/places.js';
+import { SET_COMMANDS } from './command-table/sets.js';
+import { SORTED_SET_COMMANDS } from './command-table/sorted-sets.js';
+import { STREAM_COMMANDS } from './command-table/streams.js';
+import { STRING_COMMANDS } from './command-table/strings.js';
+
+export type { CommandSpec, Effect } from './command-table/command-spec.js';
+
+/**
+ * The command table: every write (and message, and script) of Redis 6.2 to 8.10 and Valkey 7.2 to 9.2, with the keys it reads and writes and what it does to them.
+ * It is written down by type in `command-table/`, where `command-spec.ts` says what a row means.
+ *
+ * To check a row, compare it with the command's page in the Redis or Valkey documentation, and with `COMMAND GETKEYSANDFLAGS` of a server.
+ * Servers put many commands into the replication stream in another form (`SETEX` as `SET … PXAT`, `SPOP` as `SREM`); they have a row all the same,
+ * because another version may send them as they are.
+ *
+ * Not in the table: what frames the stream (`SELECT`, `MULTI`, `EXEC`, `PING`, `REPLCONF`), the modules' commands, and writes that never stand in a stream
+ * (`MIGRATE`, `PFDEBUG`, `CLUSTER FLUSHSLOT`).
+ */
+export const COMMAND_TABLE: readonly CommandSpec[] = Object.freeze([
+  ...KEYSPACE_COMMANDS,
+  ...STRING_COMMANDS,
+  ...HASH_COMMANDS,
+  ...SET_COMMANDS,
+  ...SORTED_SET_COMMANDS,
+  ...LIST_COMMANDS,
+  ...STREAM_COMMANDS,
+  ...ARRAY_COMMANDS,
+  ...MESSAGE_AND_SCRIPT_COMMANDS,
+]);
+
+const BY_NAME: ReadonlyMap<string, CommandSpec> = new Map(COMMAND_TABLE.map((spec) => [spec.name, spec]));
+
+const CONTAINERS: ReadonlySet<string> = new Set(
+  COMMAND_TABLE.flatMap((spec) =>
+    spec.name.includes(' ') ? [spec.name.slice(0, spec.name.indexOf(' '))] : [],
+  ),
+);
+
+/**
+ * The row of a command, by its name in any case. A container's command needs its sub-command; for other commands `subcommand` is ignored,
+ * so the first argument may always be handed in.
+ *
+ * @returns `undefined` for a command the table does not know: a module's, a newer server's, or one that never writes.
+ */
+export function commandSpec(name: string, subcommand?: string): CommandSpec | undefined {
+  const upper = name.toUpperCase();
+  if (!CONTAINERS.has(upper)) return BY_NAME.get(upper);
+  return subcommand === undefined ? undefined : BY_NAME.get(`${upper} ${subcommand.toUpperCase()}`);
+}
+
+/** Whether the name, in any case, is only half of a command: `XGROUP`, `FUNCTION`, `SCRIPT`. */
+export function isContainer(name: string): boolean {
+  return CONTAINERS.has(name.toUpperCase());
+}
+
+/** What this very command does: the row's effect, refined by the options. `args[0]` is the command's name. */
+export function effectOf(spec: CommandSpec, args: readonly Buffer[]): Effect {
+  return spec.refine === undefined ? spec.effect : spec.refine(args);
+}
+
+/** Indexes in `args` of the keys the command may write. With a `KeyCount` that lies, never beyond the arguments. */
+export function writtenKeys(spec: CommandSpec, args: readonly Buffer[]): number[] {
+  return spec.singleKey && args.length > 1 ? [1] : indexesAt(spec.writes, args);
+}
+
+/** Indexes in `args` of the keys whose values decide the outcome, apart from the written ones. */
+export function readKeys(spec: CommandSpec, args: readonly Buffer[]): number[] {
+  return indexesAt(spec.reads, args);
+}
+
+/** Indexes in `args` of the fields, members, bits or stream IDs the command names; empty where it names none. */
+export function namedCells(spec: CommandSpec, args: readonly Buffer[]): number[] {
+  return cellIndexes(args, spec.cells, spec.cellFinder);
+}
+
+/** The database the written key is in, where that is not the selected one: `MOVE key db`, `COPY source destination DB db`. */
+export function destinationDatabase(spec: CommandSpec, args: readonly Buffer[]): number | undefined {
+  if (spec.database === 'move') return countAt(args, 2);
+  if (spec.database !== 'copy') return undefined;
+  const option = args.findIndex((argument, index) => index > 2 && isToken(argument, 'DB'));
+  return option < 0 ? undefined : countAt(args, option + 1);
+}
+
+/** Whether a `set` replaces the value only and leaves the key's expiry as it was: `SET … KEEPTTL`, `MSETEX … KEEPTTL`. */
+export function keepsExpiry(spec: CommandSpec, args: readonly Buffer[]): boolean {
+  return spec.keepsExpiry?.(args) ?? false;
+}
