@@ -1,0 +1,146 @@
+/**
+ * The batch: consecutive changes of one origin, all made with the same knowledge of the peer (`seen`). It is one element of
+ * the change list and of the inbox, written once by capture and moved as opaque bytes.
+ *
+ * Format, version 1: a MessagePack array
+ * `[1, pair, origin, epoch, first, changes, commands, timestamp, seenEpoch, seen, special, groups, payload]`
+ *
+ * | element   | meaning |
+ * | --------- | ------- |
+ * | first     | sequence of the first change |
+ * | changes   | how many changes; the last sequence is `first + changes - 1` |
+ * | commands  | how many commands the payload holds, `SELECT` included |
+ * | timestamp | hybrid logical clock, see clock.ts |
+ * | seen      | the peer's highest sequence that the origin had applied before it made these changes, in `seenEpoch` |
+ * | special   | how many commands the receiver must translate, never run as they are: those on whole databases |
+ * | groups    | flat pairs (index of first command, number of commands): the changes that are a whole transaction |
+ * | payload   | the commands as RESP bytes, as they stood in the replication stream, beginning with a `SELECT` |
+ */
+
+import { decode, encode } from '@msgpack/msgpack';
+import { TandemError } from '../errors.js';
+
+export const BATCH_VERSION = 1;
+
+/** Longest header plus payload accepted: a value of 512 MB and its command, with room to spare. */
+const MAX_BATCH_BYTES = 2 ** 31 - 1;
+
+export interface Batch {
+  readonly pair: string;
+  readonly origin: string;
+  readonly epoch: number;
+  readonly first: number;
+  readonly changes: number;
+  readonly commands: number;
+  readonly timestamp: number;
+  readonly seenEpoch: number;
+  readonly seen: number;
+  readonly special: number;
+  readonly groups: readonly number[];
+  readonly payload: Buffer;
+}
+
+/** A batch as it lies in the inbox, with the length of its list element. */
+export interface DeliveredBatch extends Batch {
+  readonly length: number;
+}
+
+/** The sequence of a batch's last change. */
+export function lastSequence(batch: Pick<Batch, 'first' | 'changes'>): number {
+  return batch.first + batch.changes - 1;
+}
+
+/** The batch as bytes for a list element. */
+export function encodeBatch(batch: Batch): Buffer {
+  const bytes = encode([
+    BATCH_VERSION,
+    batch.pair,
+    batch.origin,
+    batch.epoch,
+    batch.first,
+    batch.changes,
+    batch.commands,
+    batch.timestamp,
+    batch.seenEpoch,
+    batch.seen,
+    batch.special,
+    batch.groups,
+    batch.payload,
+  ]);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * The batch in a list element; its payload is a view on the given bytes.
+ * @throws TandemError BATCH_VERSION for a version this build does not know, BATCH_INVALID for anything else that is wrong
+ */
+export function decodeBatch(bytes: Buffer): Batch {
+  if (bytes.length > MAX_BATCH_BYTES) throw invalid('it is longer than a batch can be');
+  let fields: unknown;
+  try {
+    fields = decode(bytes, {
+      maxArrayLength: 1_000_000,
+      maxMapLength: 0,
+      maxExtLength: 0,
+      maxStrLength: 1024,
+    });
+  } catch (cause) {
+    throw new TandemError('BATCH_INVALID', 'a batch is not MessagePack', { cause });
+  }
+  if (!Array.isArray(fields)) throw invalid('it is not an array');
+  const version: unknown = fields[0];
+  if (version !== BATCH_VERSION) {
+    throw new TandemError(
+      'BATCH_VERSION',
+      `a batch has format version ${String(version)}, this build knows ${BATCH_VERSION}`,
+      {
+        hint: 'run the same version of Tandem on both sites',
+      },
+    );
+  }
+  const [
+    ,
+    pair,
+    origin,
+    epoch,
+    first,
+    changes,
+    commands,
+    timestamp,
+    seenEpoch,
+    seen,
+    special,
+    groups,
+    payload,
+  ] = fields as unknown[];
+  if (typeof pair !== 'string' || typeof origin !== 'string') throw invalid('pair or origin is not text');
+  if (!(payload instanceof Uint8Array)) throw invalid('the payload is missing');
+  if (!Array.isArray(groups) || !groups.every(isCount)) throw invalid('the groups are not numbers');
+  return {
+    pair,
+    origin,
+    epoch: count(epoch, 'epoch'),
+    first: count(first, 'first'),
+    changes: count(changes, 'changes'),
+    commands: count(commands, 'commands'),
+    timestamp: count(timestamp, 'timestamp'),
+    seenEpoch: count(seenEpoch, 'seenEpoch'),
+    seen: count(seen, 'seen'),
+    special: count(special, 'special'),
+    groups,
+    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function count(value: unknown, name: string): number {
+  if (!isCount(value)) throw invalid(`${name} is not a whole number`);
+  return value;
+}
+
+function invalid(why: string): TandemError {
+  return new TandemError('BATCH_INVALID', `a batch cannot be read: ${why}`);
+}

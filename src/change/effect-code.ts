@@ -1,0 +1,36 @@
+import type { Effect } from './commands.js';
+
+/** Every effect, in a fixed order: its place here is its code where a byte must do. */
+const EFFECTS = [
+  'unknown',
+  'set',
+  'remove',
+  'expire',
+  'cells',
+  'cell-remove',
+  'cell-expire',
+  'sum',
+  'union',
+  'push',
+  'pop',
+  'list-edit',
+  'stream',
+  'modify',
+  'derive',
+  'move',
+  'publish',
+  'function',
+  'flush',
+  'swap',
+  'none',
+] as const satisfies readonly Effect[];
+
+const CODES: ReadonlyMap<Effect, number> = new Map(EFFECTS.map((effect, code) => [effect, code]));
+
+export function effectCode(effect: Effect): number {
+  return CODES.get(effect)!;
+}
+
+export function effectOfCode(code: number): Effect {
+  return EFFECTS[code] ?? 'unknown';
+}

@@ -1,0 +1,113 @@
+/** Which changes cross the link. Built once from the configuration; patterns are Redis' own globs (`KEYS`, `PSUBSCRIBE`). */
+
+export interface FilterOptions {
+  readonly databases: 'all' | readonly number[];
+  readonly keysInclude: readonly string[];
+  readonly keysExclude: readonly string[];
+  /** Lower case. */
+  readonly commandsExclude: readonly string[];
+  readonly channelsInclude: readonly string[];
+  readonly channelsExclude: readonly string[];
+}
+
+export class Filter {
+  /** Whether every key of every database passes, so that nothing needs a look. */
+  readonly passesAllKeys: boolean;
+  /** Whether no command is excluded by name. */
+  readonly passesAllCommands: boolean;
+  readonly #databases: ReadonlySet<number> | undefined;
+  readonly #keys: PatternPair;
+  readonly #channels: PatternPair;
+  readonly #commands: ReadonlySet<string>;
+
+  constructor(options: FilterOptions) {
+    this.#databases = options.databases === 'all' ? undefined : new Set(options.databases);
+    this.#keys = new PatternPair(options.keysInclude, options.keysExclude);
+    this.#channels = new PatternPair(options.channelsInclude, options.channelsExclude);
+    this.#commands = new Set(options.commandsExclude.map((name) => name.toUpperCase()));
+    this.passesAllCommands = this.#commands.size === 0;
+    this.passesAllKeys = this.#databases === undefined && this.#keys.passesAll;
+  }
+
+  database(database: number): boolean {
+    return this.#databases === undefined || this.#databases.has(database);
+  }
+
+  /** @param name upper case */
+  command(name: string): boolean {
+    return !this.#commands.has(name);
+  }
+
+  key(database: number, key: Buffer): boolean {
+    return this.database(database) && this.#keys.passes(key);
+  }
+
+  channel(channel: Buffer): boolean {
+    return this.#channels.passes(channel);
+  }
+}
+
+class PatternPair {
+  readonly passesAll: boolean;
+  readonly #include: readonly RegExp[];
+  readonly #exclude: readonly RegExp[];
+
+  constructor(include: readonly string[], exclude: readonly string[]) {
+    this.passesAll = include.includes('*') && exclude.length === 0;
+    this.#include = include.map(globToRegExp);
+    this.#exclude = exclude.map(globToRegExp);
+  }
+
+  passes(bytes: Buffer): boolean {
+    if (this.passesAll) return true;
+    const text = bytes.toString('latin1');
+    return (
+      this.#include.some((pattern) => pattern.test(text)) &&
+      !this.#exclude.some((pattern) => pattern.test(text))
+    );
+  }
+}
+
+/**
+ * A Redis glob (`*`, `?`, `[abc]`, `[^a-z]`, `\` before a character) as an expression over bytes read as Latin-1.
+ * Source: `stringmatchlen` in Redis' util.c.
+ */
+export function globToRegExp(glob: string): RegExp {
+  const bytes = Buffer.from(glob).toString('latin1');
+  let source = '';
+  for (let i = 0; i < bytes.length; i++) {
+    const character = bytes[i]!;
+    if (character === '*') source += '.*';
+    else if (character === '?') source += '.';
+    else if (character === '\\' && i + 1 < bytes.length) source += literal(bytes[++i]!);
+    else if (character === '[') {
+      const { set, end } = characterSet(bytes, i + 1);
+      source += set;
+      i = end;
+    } else source += literal(character);
+  }
+  return new RegExp(`^${source}$`, 's');
+}
+
+/** The set that begins at `start`, behind its bracket; a set without an end reaches to the end of the pattern. */
+function characterSet(bytes: string, start: number): { set: string; end: number } {
+  let i = start;
+  const negated = bytes[i] === '^';
+  if (negated) i++;
+  let members = '';
+  for (; i < bytes.length && bytes[i] !== ']'; i++) {
+    if (bytes[i] === '\\' && i + 1 < bytes.length) members += literal(bytes[++i]!);
+    else if (bytes[i + 1] === '-' && i + 2 < bytes.length && bytes[i + 2] !== ']') {
+      const [from, to] = [bytes[i]!, bytes[i + 2]!].toSorted();
+      members += `${literal(from!)}-${literal(to!)}`;
+      i += 2;
+    } else members += literal(bytes[i]!);
+  }
+  // An empty set matches nothing, its negation anything.
+  if (members === '') return { set: negated ? '.' : '(?!)', end: i };
+  return { set: `[${negated ? '^' : ''}${members}]`, end: i };
+}
+
+function literal(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}
