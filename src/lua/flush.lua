@@ -1,0 +1,35 @@
+-- KEYS: all keys of the site   ARGV: databases of the server, first and last database to empty
+-- FLUSHALL or FLUSHDB as a change of the peer: everything goes but the site's own keys, which wait in the last database meanwhile.
+-- Result: OK.
+local spare, first, last = tonumber(ARGV[1]) - 1, tonumber(ARGV[2]), tonumber(ARGV[3])
+for database = math.max(first, 1), last do
+  redis.call('SELECT', database)
+  redis.call('FLUSHDB', 'ASYNC')
+end
+redis.call('SELECT', 0)
+if first > 0 then
+  return 'OK'
+end
+if spare == 0 then
+  -- There is no other database: the keys go one by one.
+  local own = {}
+  for _, key in ipairs(KEYS) do
+    own[key] = true
+  end
+  for _, key in ipairs(redis.call('KEYS', '*')) do
+    if not own[key] then
+      redis.call('UNLINK', key)
+    end
+  end
+  return 'OK'
+end
+for _, key in ipairs(KEYS) do
+  redis.call('MOVE', key, spare)
+end
+redis.call('FLUSHDB', 'ASYNC')
+redis.call('SELECT', spare)
+for _, key in ipairs(KEYS) do
+  redis.call('MOVE', key, 0)
+end
+redis.call('SELECT', 0)
+return 'OK'

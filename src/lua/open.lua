@@ -1,0 +1,32 @@
+-- KEYS: state, received, applied, fence, site
+-- ARGV: token, origin of what is received ("pair/peer"), inbox limit in bytes, pair, site, version, time,
+--       then what this process remembers, 0 when nothing: epoch, next, applied epoch, applied, replid, offset, database, seen epoch, seen, clock
+-- Makes the site's own keys what a working process expects: creates those that are missing, leaves the others.
+-- When the state is gone, history goes on in a new epoch from what is remembered.
+-- Result: { state, received, applied } as flat arrays. Errors: FENCED, STATE.
+local fence = redis.call('GET', KEYS[4])
+if not fence then
+  return redis.error_reply('STATE the keys of this site are missing')
+elseif fence ~= ARGV[1] then
+  return redis.error_reply('FENCED another process works for this site')
+end
+if redis.call('HGET', KEYS[1], 'next') == false then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[8] + 1, 'next', math.max(1, tonumber(ARGV[9])), 'bytes', 0, 'clock', ARGV[17])
+  if ARGV[12] ~= '' then
+    redis.call('HSET', KEYS[1], 'replid', ARGV[12], 'offset', ARGV[13], 'database', ARGV[14], 'seenEpoch', ARGV[15], 'seen', ARGV[16])
+  end
+end
+if redis.call('HGET', KEYS[3], 'n') == false then
+  redis.call('DEL', KEYS[3])
+  redis.call('HSET', KEYS[3], 'epoch', ARGV[10], 'n', ARGV[11], 'decided', 0)
+end
+if redis.call('HGET', KEYS[2], 'n') == false then
+  -- What was delivered and not applied is gone with the key: the peer still has it and sends it again.
+  local applied = redis.call('HMGET', KEYS[3], 'epoch', 'n')
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[2], 'epoch', applied[1], 'n', applied[2], 'bytes', 0)
+end
+redis.call('HSET', KEYS[2], 'origin', ARGV[2], 'limit', ARGV[3])
+redis.call('HSET', KEYS[5], 'pair', ARGV[4], 'site', ARGV[5], 'version', ARGV[6], 'startedAt', ARGV[7])
+return { redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]) }

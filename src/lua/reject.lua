@@ -1,0 +1,19 @@
+-- KEYS: applied, received, inbox, fence, rejected   ARGV: token, n, bytes of the batch, cap, then per failure: sequence, command, key, error
+-- Ends a suspect run: lists what failed, takes the batch out of the inbox.
+-- Result: OK. Errors: FENCED, POSITION.
+local fence = redis.call('GET', KEYS[4])
+if not fence then
+  return redis.error_reply('STATE the keys of this site are missing')
+elseif fence ~= ARGV[1] then
+  return redis.error_reply('FENCED another process works for this site')
+end
+if redis.call('HGET', KEYS[1], 'suspect') ~= ARGV[2] then
+  return redis.error_reply('POSITION the suspect run is another one')
+end
+redis.call('HDEL', KEYS[1], 'suspect')
+for i = 5, #ARGV, 4 do
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[4], '*', 'sequence', ARGV[i], 'command', ARGV[i + 1], 'key', ARGV[i + 2], 'error', ARGV[i + 3])
+end
+redis.call('HINCRBY', KEYS[2], 'bytes', -tonumber(ARGV[3]))
+redis.call('LTRIM', KEYS[3], 1, -1)
+return 'OK'

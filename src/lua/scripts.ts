@@ -1,0 +1,93 @@
+/**
+ * The typed door to the Lua scripts beside this file: one script, one atomic transition; its header is its contract.
+ *
+ * Scripts are always sent whole (`EVAL`): they are short, the server finds a known one by its digest in about a microsecond,
+ * and `SCRIPT FLUSH` or a failover between two commands of a pipeline cannot break their order.
+ */
+
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { TandemError } from '../errors.js';
+import { hostAndPort, refusalOf } from '../redis/connect.js';
+
+type Argument = string | number | Buffer;
+
+const NAMES = [
+  'append',
+  'beat',
+  'begin',
+  'deliver',
+  'epoch',
+  'flush',
+  'guard',
+  'home',
+  'lease',
+  'open',
+  'reject',
+  'release',
+  'rewind',
+  'settle',
+  'swap',
+  'trim',
+] as const;
+
+export type ScriptName = (typeof NAMES)[number];
+
+const SOURCES = Object.fromEntries(
+  NAMES.map((name) => [
+    name,
+    withoutComments(readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')),
+  ]),
+) as Record<ScriptName, string>;
+
+/** The source of a script, for a connection that is written to byte by byte. */
+export function scriptSource(name: ScriptName): string {
+  return SOURCES[name];
+}
+
+/**
+ * Runs a script and gives its result as ioredis delivers it (text, numbers, arrays).
+ * @throws TandemError FENCED when another process has the lease, STATE_LOST when the keys are not as they were left, or the refusal
+ */
+export async function runScript(
+  client: Redis,
+  name: ScriptName,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Promise<unknown> {
+  try {
+    return await client.call('EVAL', SOURCES[name], keys.length, ...keys, ...args);
+  } catch (error) {
+    throw (
+      scriptRefusal(name, error) ??
+      refusalOf(
+        error,
+        hostAndPort({ host: client.options.host ?? '', port: client.options.port ?? 0, tls: false }),
+      )
+    );
+  }
+}
+
+/** What a script's own error reply means; nothing when the error is not the script's. */
+export function scriptRefusal(name: ScriptName, error: unknown): TandemError | undefined {
+  const message = error instanceof Error ? error.message : String(error);
+  const word = /^(?:ERR )?([A-Z]+)\b/.exec(message)?.[1];
+  if (word === 'FENCED') {
+    return new TandemError('FENCED', 'another process has taken over this site', {
+      hint: 'this process waits and takes over when the other ends',
+    });
+  }
+  if (word === 'STATE' || word === 'POSITION' || word === 'SUSPECT') {
+    return new TandemError('STATE_LOST', "Tandem's own keys are not as this process left them", {
+      details: { script: name, found: message.slice(0, 120) },
+    });
+  }
+  return undefined;
+}
+
+function withoutComments(source: string): string {
+  return source
+    .split('\n')
+    .filter((line) => !line.trimStart().startsWith('--') && line.trim() !== '')
+    .join('\n');
+}

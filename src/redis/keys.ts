@@ -1,0 +1,95 @@
+/**
+ * Tandem's own keys, all in database 0 and never replicated. The braces put a pair's keys in one cluster slot.
+ * What the peer's account may touch stands under `in:`, so that its ACL can name exactly that.
+ */
+export interface KeyNames {
+  /** What every own key starts with: `tandem:{pair}:`. */
+  readonly prefix: string;
+  /** What every key open to the peer's account starts with: `tandem:{pair}:in:`. */
+  readonly peerPrefix: string;
+  /** Hash: epoch, capture position, next sequence, clock, acknowledged … of this site. */
+  readonly state: string;
+  /** List: batches the peer is not yet known to have applied. */
+  readonly changes: string;
+  /** List: batches delivered by the peer and not yet applied. */
+  readonly inbox: string;
+  /** Hash: the peer's epoch and the highest sequence received from it. */
+  readonly received: string;
+  /** Hash: who works at this Redis: pair, site, version, startedAt. Read by the peer. */
+  readonly site: string;
+  /** Hash: how far the peer's changes are applied. The marker by which capture knows an echo. */
+  readonly applied: string;
+  /** String: touched to make an EXEC fail whose preconditions do not hold. */
+  readonly guard: string;
+  /** String: the fencing token of the process that may write. */
+  readonly fence: string;
+  /** String with expiry: the process that works now. */
+  readonly lease: string;
+  /** String: written to be seen coming round in the stream. */
+  readonly barrier: string;
+  /** Channel, not a key: what capture is to take out of the stream at its place in the order. */
+  readonly control: string;
+  /** Stream, capped: the conflicts. */
+  readonly conflicts: string;
+  /** Stream, capped: the changes that could not be applied. */
+  readonly rejected: string;
+  /** String with expiry: the running process's status as JSON, for `tandem status`. */
+  readonly status: string;
+}
+
+/** The names of a pair's own keys. `prefix` is the setting `keyPrefix`, `tandem` unless changed. */
+export function keyNames({ prefix, pair }: { prefix: string; pair: string }): KeyNames {
+  const own = `${prefix}:{${pair}}:`;
+  return Object.freeze({
+    prefix: own,
+    peerPrefix: `${own}in:`,
+    state: `${own}state`,
+    changes: `${own}changes`,
+    inbox: `${own}in:inbox`,
+    received: `${own}in:received`,
+    site: `${own}in:site`,
+    applied: `${own}applied`,
+    guard: `${own}guard`,
+    fence: `${own}fence`,
+    lease: `${own}lease`,
+    barrier: `${own}barrier`,
+    control: `${own}control`,
+    conflicts: `${own}conflicts`,
+    rejected: `${own}rejected`,
+    status: `${own}status`,
+  });
+}
+
+/** Every key of a site, the state first: what moves together when a database is swapped or emptied. */
+export function allKeys(keys: KeyNames): string[] {
+  const {
+    state,
+    changes,
+    inbox,
+    received,
+    site,
+    applied,
+    guard,
+    fence,
+    lease,
+    barrier,
+    conflicts,
+    rejected,
+    status,
+  } = keys;
+  return [
+    state,
+    changes,
+    inbox,
+    received,
+    site,
+    applied,
+    guard,
+    fence,
+    lease,
+    barrier,
+    conflicts,
+    rejected,
+    status,
+  ];
+}

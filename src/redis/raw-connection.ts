@@ -1,0 +1,158 @@
+/**
+ * A bare connection to a Redis, for the two places where bytes must pass untouched: the replication stream, and the
+ * application of batches whose commands are sent as they were captured. Everything else goes through ioredis.
+ */
+
+import net from 'node:net';
+import tls from 'node:tls';
+import { encodeCommand, type Argument } from '../change/encode-command.js';
+import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
+import { TandemError } from '../errors.js';
+import { refusalOf } from './refusal.js';
+import { ErrorReply, ReplyReader, type Reply } from './reply-reader.js';
+
+export interface RawConnectionOptions {
+  readonly address: RedisAddress;
+  /** Certificates for `rediss:`. */
+  readonly tls?: tls.ConnectionOptions;
+  /** What `CLIENT LIST` shows. */
+  readonly name: string;
+  /** Longest wait for the connection, the greeting included. */
+  readonly connectTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export class RawConnection {
+  /** Settles, never rejects, with the reason when the connection is gone. */
+  readonly closed: Promise<TandemError>;
+  readonly replies = new ReplyReader();
+  readonly #socket: net.Socket;
+  readonly #where: string;
+  #failure: TandemError | undefined;
+  #onStream: ((chunk: Buffer) => void) | undefined;
+
+  private constructor(socket: net.Socket, address: RedisAddress) {
+    this.#socket = socket;
+    this.#where = hostAndPort(address);
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#failure ??= new TandemError('UNREACHABLE', `${this.#where}: the connection was closed`);
+        this.replies.fail(this.#failure);
+        resolve(this.#failure);
+      });
+    });
+    socket.on('error', (cause) => (this.#failure ??= refusalOf(cause, this.#where)));
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+  }
+
+  /** @throws TandemError UNREACHABLE, TIMEOUT, AUTH_FAILED, TLS_FAILED, CLOSED */
+  static async open(options: RawConnectionOptions): Promise<RawConnection> {
+    const { address, signal } = options;
+    signal.throwIfAborted();
+    const target = { host: address.host, port: address.port };
+    const socket = address.tls
+      ? tls.connect({ ...target, servername: net.isIP(address.host) ? '' : address.host, ...options.tls })
+      : net.connect(target);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    const connection = new RawConnection(socket, address);
+    const abort = (): void =>
+      connection.close(new TandemError('CLOSED', 'the connection was no longer wanted'));
+    const timer = setTimeout(
+      () =>
+        connection.close(
+          new TandemError(
+            'TIMEOUT',
+            `${hostAndPort(address)}: no answer within ${options.connectTimeoutMs} ms`,
+          ),
+        ),
+      options.connectTimeoutMs,
+    );
+    signal.addEventListener('abort', abort, { once: true });
+    void connection.closed.then(() => signal.removeEventListener('abort', abort));
+    try {
+      if (address.password !== undefined) {
+        const user = address.username === undefined ? [] : [address.username];
+        await connection.command('AUTH', ...user, address.password);
+      }
+      await connection.command('CLIENT', 'SETNAME', options.name);
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Sends one command and waits for its reply. @throws TandemError when the reply is an error, or never comes */
+  async command(...args: readonly Argument[]): Promise<Reply> {
+    const reply = this.replies.value();
+    this.write([encodeCommand(args)]);
+    const value = await reply;
+    if (value instanceof ErrorReply) throw this.refusal(value);
+    return value;
+  }
+
+  /** The error of Tandem for an error reply on this connection. */
+  refusal(reply: ErrorReply): TandemError {
+    const error = new Error(reply.message);
+    error.name = 'ReplyError';
+    return refusalOf(error, this.#where);
+  }
+
+  /** Sends bytes; whoever calls has told {@link replies} what to expect. */
+  write(parts: readonly Buffer[]): void {
+    if (this.#failure) {
+      this.replies.fail(this.#failure);
+      return;
+    }
+    this.#socket.cork();
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.uncork();
+  }
+
+  /** From here on the connection is a stream: hands over what has come already and then every chunk as it comes. */
+  stream(onChunk: (chunk: Buffer) => void): void {
+    const rest = this.replies.takeRest();
+    this.#onStream = onChunk;
+    if (rest.length > 0) this.#deliver(rest);
+  }
+
+  /** Stops and starts reading: what the server sends meanwhile waits at the server. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Closes at once; everything awaited fails with `reason`. */
+  close(reason?: TandemError): void {
+    this.#failure ??= reason ?? new TandemError('CLOSED', 'the connection was closed by Tandem');
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#onStream) this.#deliver(chunk);
+    else this.#guarded(() => this.replies.push(chunk));
+  }
+
+  #deliver(chunk: Buffer): void {
+    this.#guarded(() => this.#onStream!(chunk));
+  }
+
+  /** An error in a reader ends the connection, with that error as the reason. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.close(
+        error instanceof TandemError
+          ? error
+          : new TandemError('INTERNAL', 'the bytes received could not be handled', { cause: error }),
+      );
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { TandemError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+
+/** What begins a Redis error reply → what it means to us. */
+const REPLY_CODES: Record<string, ErrorCode> = {
+  NOAUTH: 'AUTH_FAILED',
+  WRONGPASS: 'AUTH_FAILED',
+  NOPERM: 'NO_PERMISSION',
+  NOPROTO: 'UNSUPPORTED_VERSION',
+  LOADING: 'SERVER_BUSY',
+  BUSY: 'SERVER_BUSY',
+  OOM: 'SERVER_BUSY',
+  READONLY: 'SERVER_BUSY',
+  MISCONF: 'SERVER_BUSY',
+  MASTERDOWN: 'SERVER_BUSY',
+  NOREPLICAS: 'SERVER_BUSY',
+  NOMASTERLINK: 'SERVER_BUSY',
+  TRYAGAIN: 'SERVER_BUSY',
+  CLUSTERDOWN: 'SERVER_BUSY',
+  MOVED: 'UNSUPPORTED_MODE',
+  ASK: 'UNSUPPORTED_MODE',
+};
+
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  UNREACHABLE:
+    'Check host and port, that the server runs, and that its bind address and the firewall let this machine in.',
+  TIMEOUT:
+    'Check the network and the load of the server; connectTimeoutMs and commandTimeoutMs are the bounds.',
+  AUTH_FAILED: 'Check the user name and the password in the URL; special characters must be percent-encoded.',
+  NO_PERMISSION: '`tandem check` lists the rights that are missing and the ACL rule that grants them.',
+  SERVER_BUSY: 'It is tried again until the server is ready.',
+  STREAM_REFUSED: 'Some managed services do not offer the replication stream; `tandem check` tells.',
+  TLS_FAILED:
+    'Check that the server speaks TLS exactly if the URL starts with rediss://, and the settings tls.*.',
+  UNSUPPORTED_MODE: 'Tandem replicates single primaries with their replicas; cluster mode is not supported.',
+};
+
+/**
+ * The error of Tandem for whatever a client, a socket or a server threw: an error reply (named `ReplyError`) or a broken
+ * connection. `where` (host:port) and the command's name go into the message, never a URL or the command's arguments.
+ * An error that is one of Tandem's already passes unchanged.
+ */
+export function refusalOf(error: unknown, where: string): TandemError {
+  if (error instanceof TandemError) return error;
+  const { code, reason } = classified(error);
+  const hint = HINTS[code];
+  return new TandemError(code, `${where} ${reason}`, {
+    cause: error,
+    details: { where },
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function classified(error: unknown): { code: ErrorCode; reason: string } {
+  if (!(error instanceof Error))
+    return { code: 'INTERNAL', reason: 'made the client throw something that is not an error' };
+  if (error.name !== 'ReplyError') return ofSocket(error);
+  const { name } = (error as { command?: { name?: unknown } }).command ?? {};
+  return ofReply(error.message, typeof name === 'string' ? name.toUpperCase() : 'a command');
+}
+
+function ofReply(reply: string, command: string): { code: ErrorCode; reason: string } {
+  const word = /^[A-Z]+(?= |$)/.exec(reply)?.[0] ?? 'ERR';
+  if (/^ERR (invalid password|AUTH|Client sent AUTH)/i.test(reply))
+    return { code: 'AUTH_FAILED', reason: 'refuses the password' };
+  if (/^ERR max number of clients/i.test(reply))
+    return { code: 'SERVER_BUSY', reason: 'has no connection left (maxclients)' };
+  if (/^(PSYNC|SYNC)$/i.test(command) && word === 'ERR')
+    return { code: 'STREAM_REFUSED', reason: 'refuses its replication stream' };
+  if (/^ERR unknown command/i.test(reply))
+    return { code: 'UNSUPPORTED_VERSION', reason: `does not know the command ${command}` };
+  const code = REPLY_CODES[word] ?? 'INTERNAL';
+  const reasons: Partial<Record<ErrorCode, string>> = {
+    AUTH_FAILED:
+      word === 'NOAUTH' ? 'asks for a password, none is set' : 'refuses the user name or the password',
+    NO_PERMISSION: `does not allow ${command}`,
+    SERVER_BUSY: `cannot serve now (${word})`,
+    UNSUPPORTED_MODE: 'runs in cluster mode',
+  };
+  return { code, reason: reasons[code] ?? `answers ${command} with the error ${word}` };
+}
+
+function ofSocket(error: Error): { code: ErrorCode; reason: string } {
+  const systemCode = (error as NodeJS.ErrnoException).code ?? '';
+  if (systemCode === 'ETIMEDOUT' || /timed ?out/i.test(error.message))
+    return { code: 'TIMEOUT', reason: 'does not answer in time' };
+  if (isTlsMistake(systemCode, error.message))
+    return {
+      code: 'TLS_FAILED',
+      reason: `and Tandem do not agree about TLS (${systemCode || error.message})`,
+    };
+  if (/Unknown RESP type|Protocol error/.test(error.message))
+    return { code: 'UNREACHABLE', reason: 'does not speak the protocol of Redis' };
+  if (systemCode === 'ENOTFOUND' || systemCode === 'EAI_AGAIN')
+    return { code: 'UNREACHABLE', reason: `cannot be found: no such host (${systemCode})` };
+  if (systemCode === 'ECONNREFUSED')
+    return { code: 'UNREACHABLE', reason: 'refuses the connection (ECONNREFUSED)' };
+  if (systemCode !== '') return { code: 'UNREACHABLE', reason: `cannot be reached (${systemCode})` };
+  if (isLostConnection(error)) return { code: 'UNREACHABLE', reason: 'closed the connection' };
+  return { code: 'INTERNAL', reason: 'made the client fail unexpectedly' };
+}
+
+function isTlsMistake(systemCode: string, message: string): boolean {
+  return (
+    /^ERR_(TLS|SSL)|^EPROTO$|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(systemCode) ||
+    /wrong version number|certificate/i.test(message)
+  );
+}
+
+/** The names and texts ioredis gives to a connection that broke; they have no codes. */
+function isLostConnection({ name, message }: Error): boolean {
+  return (
+    name === 'MaxRetriesPerRequestError' ||
+    name === 'AbortError' ||
+    /connection is closed|connection close|isn't writeable|ended by the other party|hang ?up/i.test(message)
+  );
+}
