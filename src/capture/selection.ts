@@ -1,0 +1,160 @@
+/**
+ * Which of the application's commands cross the link, and in what words: what the configuration leaves out, what must be
+ * rewritten, and which keys are written. Looks at one command at a time and changes nothing.
+ */
+
+import type { CommandNames, KnownName } from '../change/command-names.js';
+import {
+  destinationDatabase,
+  effectOf,
+  readKeys,
+  writtenKeys,
+  type CommandSpec,
+  type Effect,
+} from '../change/commands.js';
+import type { Filter } from '../change/filter.js';
+import type { KeyNames } from '../redis/keys.js';
+import { rewritten } from './rewrite.js';
+
+export type SkipReason =
+  | 'filtered'
+  | 'split-by-filter'
+  | 'flush-ignored'
+  | 'publish-off'
+  | 'functions-off'
+  | 'own-key-in-command';
+
+export interface SelectionOptions {
+  readonly keys: KeyNames;
+  readonly filter: Filter;
+  readonly flush: 'ignore' | 'replicate';
+  readonly publish: boolean;
+  readonly functions: boolean;
+  readonly names: CommandNames;
+  readonly now?: () => number;
+}
+
+/** Something that may have moved or emptied whole databases, whether it is sent or not. */
+export interface KeyspaceEvent {
+  readonly event: 'flush' | 'swap';
+  readonly databases: readonly number[];
+}
+
+export interface Verdict {
+  /** Upper case, with the sub-command. */
+  readonly name: string;
+  readonly effect: Effect;
+  /** Why it is left out. */
+  readonly skip?: SkipReason;
+  /** The keys it writes. */
+  readonly keys: readonly { readonly database: number; readonly key: Buffer }[];
+  /** What is sent in its place. */
+  readonly instead?: readonly Buffer[];
+  /** Whether it is on whole databases, so that the receiver has to translate it: its own keys must stay. */
+  readonly isWhole: boolean;
+  readonly keyspace: readonly KeyspaceEvent[];
+}
+
+const NOTHING = { keys: [], isWhole: false, keyspace: [] } as const;
+
+export class Selection {
+  readonly #options: SelectionOptions;
+
+  constructor(options: SelectionOptions) {
+    this.#options = options;
+  }
+
+  /** @param args the name first */
+  judge(known: KnownName, args: readonly Buffer[], database: number): Verdict {
+    const { filter, publish, functions } = this.#options;
+    const spec = known.container ? this.#subcommand(known, args) : known.spec;
+    const name = spec?.name ?? known.name;
+    const effect = spec === undefined ? 'unknown' : effectOf(spec, args);
+    const left = (skip: SkipReason): Verdict => ({ ...NOTHING, name, effect, skip });
+    if (effect === 'flush') return this.#flush(name, database);
+    if (effect === 'swap') return this.#swap(name, args);
+    if (!filter.command(name) || !filter.command(known.name)) return left('filtered');
+    if (effect === 'publish' && (!publish || !filter.channel(args[1]!))) return left('publish-off');
+    if (effect === 'function' && !functions) return left('functions-off');
+    if (effect === 'none' || effect === 'publish' || effect === 'function')
+      return { ...NOTHING, name, effect };
+    return this.#keyed({ name, effect, spec, args, database });
+  }
+
+  #subcommand(known: KnownName, args: readonly Buffer[]): CommandSpec | undefined {
+    if (args.length < 2) return undefined;
+    const joined = Buffer.from(`${known.name} ${args[1]!.toString('latin1')}`);
+    return this.#options.names.find(joined, 0, joined.length).spec;
+  }
+
+  #keyed(command: {
+    name: string;
+    effect: Effect;
+    spec: CommandSpec | undefined;
+    args: readonly Buffer[];
+    database: number;
+  }): Verdict {
+    const { name, effect, spec, args, database } = command;
+    const written = spec === undefined ? [] : writtenKeys(spec, args);
+    const read = spec === undefined ? [] : readKeys(spec, args);
+    const target = spec === undefined ? undefined : destinationDatabase(spec, args);
+    const skip = this.#heldBack({ args, indexes: [...written, ...read], database, target });
+    if (skip !== undefined) return { ...NOTHING, name, effect, skip };
+    const keys = written.map((index) => ({ database, key: args[index]! }));
+    if (target !== undefined && target !== database)
+      keys.push(...written.map((index) => ({ database: target, key: args[index]! })));
+    const instead =
+      spec === undefined ? undefined : rewritten(spec.name, args, this.#options.now?.() ?? Date.now());
+    return { ...NOTHING, name, effect, keys, ...(instead === undefined ? {} : { instead }) };
+  }
+
+  /** All keys of a command must pass the filter, or it would be half sent. */
+  #heldBack(command: {
+    args: readonly Buffer[];
+    indexes: readonly number[];
+    database: number;
+    target: number | undefined;
+  }): SkipReason | undefined {
+    const { args, indexes, database, target } = command;
+    const { filter, keys } = this.#options;
+    const prefix = Buffer.from(keys.prefix);
+    if (indexes.some((index) => args[index]!.subarray(0, prefix.length).equals(prefix)))
+      return 'own-key-in-command';
+    if (filter.passesAllKeys) return undefined;
+    const verdicts = indexes.map((index) => filter.key(database, args[index]!));
+    if (target !== undefined) verdicts.push(filter.database(target));
+    if (verdicts.length === 0) verdicts.push(filter.database(database));
+    if (verdicts.every(Boolean)) return undefined;
+    return verdicts.some(Boolean) ? 'split-by-filter' : 'filtered';
+  }
+
+  #flush(name: string, database: number): Verdict {
+    const { flush, filter } = this.#options;
+    const isAll = name === 'FLUSHALL';
+    const verdict: Verdict = {
+      ...NOTHING,
+      name,
+      effect: 'flush',
+      isWhole: true,
+      keyspace: isAll || database === 0 ? [{ event: 'flush', databases: [0] }] : [],
+    };
+    if (flush === 'ignore') return { ...verdict, skip: 'flush-ignored' };
+    const passes = filter.command(name) && (isAll ? filter.passesAllKeys : filter.database(database));
+    return passes ? verdict : { ...verdict, skip: 'filtered' };
+  }
+
+  #swap(name: string, args: readonly Buffer[]): Verdict {
+    const { filter } = this.#options;
+    const databases = [Number(args[1]!.toString('latin1')), Number(args[2]!.toString('latin1'))];
+    const passing = databases.filter((database) => filter.database(database) && filter.command(name));
+    const verdict: Verdict = {
+      ...NOTHING,
+      name,
+      effect: 'swap',
+      isWhole: true,
+      keyspace: databases.includes(0) ? [{ event: 'swap', databases }] : [],
+    };
+    if (passing.length === databases.length) return verdict;
+    return { ...verdict, skip: passing.length === 0 ? 'filtered' : 'split-by-filter' };
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The replication stream of a server: connects as a replica does, passes over the snapshot, and feeds the commands to capture.
+ * What has been saved is acknowledged every second, as the server expects of a replica.
+ */
+
+import type { ConnectionOptions } from 'node:tls';
+import { CommandReader } from '../change/command-reader.js';
+import { encodeCommand } from '../change/encode-command.js';
+import type { RedisAddress } from '../config/redis-url.js';
+import type { TandemError } from '../errors.js';
+import { RawConnection } from '../redis/raw-connection.js';
+import { requestStream, type StreamStart } from './handshake.js';
+import { SnapshotSkipper } from './snapshot-skipper.js';
+
+export interface StreamOptions {
+  readonly address: RedisAddress;
+  readonly tls?: ConnectionOptions;
+  readonly name: string;
+  readonly connectTimeoutMs: number;
+  /** Where to go on; nothing: at the present. */
+  readonly from: { readonly replid: string; readonly offset: number } | undefined;
+  /** The offset a restart would go on from. */
+  readonly savedOffset: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** How often the saved offset is acknowledged. */
+const ACK_MS = 1000;
+
+export class ReplicationStream {
+  readonly start: StreamStart;
+  readonly reader = new CommandReader();
+  readonly #connection: RawConnection;
+  readonly #savedOffset: () => number;
+  #acknowledging: NodeJS.Timeout | undefined;
+
+  private constructor(connection: RawConnection, start: StreamStart, savedOffset: () => number) {
+    this.#connection = connection;
+    this.start = start;
+    this.#savedOffset = savedOffset;
+  }
+
+  /** @throws TandemError as `RawConnection.open` and `requestStream` do */
+  static async open(options: StreamOptions): Promise<ReplicationStream> {
+    const connection = await RawConnection.open(options);
+    try {
+      const start = await requestStream(connection, options.from);
+      return new ReplicationStream(connection, start, options.savedOffset);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** Calls `onCommands` whenever the reader has got more; ends with the connection, and then throws its reason. */
+  async run(onCommands: (reader: CommandReader) => void, onSnapshotPassed: () => void): Promise<void> {
+    const connection = this.#connection;
+    let skipper = this.start.resumed ? undefined : new SnapshotSkipper();
+    const began = (): void => {
+      onSnapshotPassed();
+      // A server that sends its snapshot from memory waits for the first acknowledgement before it sends the stream.
+      this.#acknowledge();
+      this.#acknowledging = setInterval(() => this.#acknowledge(), ACK_MS);
+    };
+    if (!skipper) began();
+    connection.stream((chunk) => {
+      let bytes: Buffer | undefined = chunk;
+      if (skipper) {
+        bytes = skipper.push(chunk);
+        if (bytes === undefined) return;
+        skipper = undefined;
+        began();
+      }
+      if (bytes.length === 0) return;
+      this.reader.push(bytes);
+      onCommands(this.reader);
+    });
+    const reason = await connection.closed;
+    clearInterval(this.#acknowledging);
+    throw reason;
+  }
+
+  /** Stops and starts reading: what comes meanwhile waits at the server. */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
+  /** Ends {@link run}, which throws `reason`. */
+  close(reason?: TandemError): void {
+    clearInterval(this.#acknowledging);
+    this.#connection.close(reason);
+  }
+
+  #acknowledge(): void {
+    this.#connection.write([encodeCommand(['REPLCONF', 'ACK', this.#savedOffset()])]);
+  }
+}
