@@ -1,0 +1,158 @@
+/**
+ * The inbox: batches the peer delivered and that are not applied yet, in a Redis list. Capture sees every delivery go by in
+ * the local replication stream and hands the batch over, so that nothing has to be read from the list while all goes well.
+ * The list is read at the start, and after more was delivered than is kept in memory.
+ */
+
+import type { Redis } from 'ioredis';
+import { decodeBatch, lastSequence, type Batch, type DeliveredBatch } from '../change/batch.js';
+import { TandemError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { runScript } from '../lua/scripts.js';
+import type { KeyNames } from '../redis/keys.js';
+import { Signal } from '../service/signal.js';
+
+export interface InboxOptions {
+  readonly client: Redis;
+  readonly keys: KeyNames;
+  readonly pair: string;
+  /** The only origin whose batches belong here. */
+  readonly peer: string;
+  /** Where the application of the peer's changes stands. */
+  readonly applied: { readonly epoch: number; readonly sequence: number };
+  readonly token: number;
+  readonly log: Logger;
+}
+
+/** Bytes of delivered batches kept in memory. */
+const MEMORY_BYTES = 8 * 1024 * 1024;
+/** Elements one read from the list brings. */
+const READ_BATCHES = 16;
+
+export class Inbox {
+  /** Raised when there may be something to take. */
+  readonly arrived = new Signal();
+  readonly #options: InboxOptions;
+  #queue: DeliveredBatch[] = [];
+  #bytes = 0;
+  /** The last batch queued or handed out: what may follow it. */
+  #tail: { epoch: number; sequence: number };
+  /** Batches handed out and not yet taken off the list. */
+  #out = 0;
+  /** Whether the list may hold what memory does not. */
+  #behind = true;
+  #fault: TandemError | undefined;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.#tail = { ...options.applied };
+  }
+
+  /** Batches in memory, and their bytes; more may wait in the list. */
+  get batches(): number {
+    return this.#queue.length + this.#out;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The highest sequence known to be delivered. */
+  get receivedSequence(): number {
+    return this.#tail.sequence;
+  }
+
+  /** Why the inbox cannot be read on: a damaged batch, or one of another format. */
+  get fault(): TandemError | undefined {
+    return this.#fault;
+  }
+
+  /** A batch went by in the stream. */
+  delivered(bytes: Buffer): void {
+    if (this.#behind || this.#fault) return;
+    if (this.#bytes + bytes.length > MEMORY_BYTES && this.#queue.length > 0) {
+      this.#behind = true;
+      return;
+    }
+    this.#take(bytes);
+    this.arrived.raise();
+  }
+
+  /** The next batch in order; nothing when none has come. Reads the list when memory has run out of what it holds. */
+  async next(): Promise<DeliveredBatch | undefined> {
+    if (this.#queue.length === 0 && this.#behind && !this.#fault) await this.#readList();
+    const batch = this.#queue.shift();
+    if (batch) {
+      this.#bytes -= batch.length;
+      this.#out++;
+    }
+    return batch;
+  }
+
+  /** Whether {@link next} would have a batch without waiting for Redis. */
+  get isReady(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** The oldest batch handed out was taken off the list. */
+  settled(): void {
+    this.#out--;
+  }
+
+  async #readList(): Promise<void> {
+    const { client, keys } = this.#options;
+    // From here on deliveries are taken from the stream again; one that does not follow on sets `behind` once more.
+    this.#behind = false;
+    const replies = await client
+      .multi()
+      .lrangeBuffer(keys.inbox, this.#out, this.#out + READ_BATCHES - 1)
+      .hmget(keys.received, 'epoch', 'n')
+      .exec();
+    const [[, elements], [, received]] = replies as [
+      [null, Buffer[]],
+      [null, [string | null, string | null]],
+    ];
+    const before = this.#queue.length;
+    for (const bytes of elements) this.#take(bytes);
+    if (elements.length === READ_BATCHES) this.#behind = true;
+    const isStuck = this.#queue.length === before && this.#out === 0 && !this.#fault;
+    if (isStuck && (Number(received[0]) !== this.#tail.epoch || Number(received[1]) > this.#tail.sequence))
+      await this.#rewind();
+  }
+
+  /** The list does not hold what was noted as received (somebody deleted it): the peer, who still has it all, sends it again. */
+  async #rewind(): Promise<void> {
+    const { client, keys, token, log } = this.#options;
+    const { epoch, sequence } = this.#tail;
+    log.warn(
+      { epoch, sequence },
+      'the inbox does not hold what was delivered: the peer is asked to deliver it again',
+    );
+    await runScript(client, 'rewind', [keys.received, keys.inbox, keys.fence], [token, epoch, sequence, 0]);
+    this.#behind = true;
+  }
+
+  #take(bytes: Buffer): void {
+    let batch: Batch;
+    try {
+      batch = decodeBatch(bytes);
+      if (batch.pair !== this.#options.pair || batch.origin !== this.#options.peer) {
+        throw new TandemError('WRONG_PAIR', 'a batch in the inbox comes from another pair or site', {
+          details: { pair: batch.pair, origin: batch.origin },
+        });
+      }
+    } catch (error) {
+      this.#fault = error as TandemError;
+      return;
+    }
+    const { epoch, sequence } = this.#tail;
+    if (batch.epoch < epoch || (batch.epoch === epoch && lastSequence(batch) <= sequence)) return;
+    if (batch.epoch === epoch && batch.first !== sequence + 1) {
+      this.#behind = true;
+      return;
+    }
+    this.#tail = { epoch: batch.epoch, sequence: lastSequence(batch) };
+    this.#queue.push({ ...batch, length: bytes.length });
+    this.#bytes += bytes.length;
+  }
+}
