@@ -1,0 +1,363 @@
+/**
+ * The applier: takes batches from the inbox and makes their changes here, each batch in one transaction together with its
+ * bookkeeping, several transactions on the way at a time.
+ *
+ * One run is, on a raw connection, in this order:
+ *
+ * | sent | why |
+ * | --- | --- |
+ * | `WATCH fence applied guard`, guard.lua | when another process has taken over, or the position is not the expected one, `guard` is touched and `EXEC` fails: so the next run may follow without waiting for an answer |
+ * | `MULTI`, `HSET applied …` | the marker: first in the transaction, so that capture knows the echo |
+ * | begin.lua | notes how many errors the server has counted |
+ * | the commands | as they were captured, or as the decision has it |
+ * | settle.lua | takes the batch out of the inbox, unless a command failed |
+ * | `EXEC` | |
+ *
+ * Decisions rest on the window of local writes. A local write that slips in between decision and application is found by
+ * capture, which meets it in the stream before the marker that names the last local sequence decided against.
+ */
+
+import type { HybridClock } from '../change/clock.js';
+import { wallMs } from '../change/clock.js';
+import { lastSequence, type DeliveredBatch } from '../change/batch.js';
+import { encodeCommand } from '../change/encode-command.js';
+import { TandemError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { scriptRefusal, scriptSource } from '../lua/scripts.js';
+import type { KeyNames } from '../redis/keys.js';
+import type { RawConnection } from '../redis/raw-connection.js';
+import { ErrorReply, type ExecReply, type PlacedError, type Reply } from '../redis/reply-reader.js';
+import { backoffDelayMs } from '../redis/connect.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Decider, Decision } from './decider.js';
+import type { Rejections } from './rejections.js';
+
+export interface ApplierOptions {
+  readonly connection: RawConnection;
+  readonly keys: KeyNames;
+  readonly token: number;
+  readonly applied: { readonly epoch: number; readonly sequence: number };
+  readonly inbox: {
+    next(): Promise<DeliveredBatch | undefined>;
+    readonly isReady: boolean;
+    readonly fault: TandemError | undefined;
+    readonly arrived: { wait(signal: AbortSignal, timeoutMs?: number): Promise<void> };
+    settled(): void;
+  };
+  readonly decider: Decider;
+  readonly rejections: Rejections;
+  readonly clock: HybridClock;
+  readonly log: Logger;
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+  /** A batch has been applied. */
+  readonly onApplied: (batch: DeliveredBatch) => void;
+}
+
+/** Transactions on the way without an answer. */
+const RUNS_IN_FLIGHT = 4;
+/** Bytes of batches on the way: a large batch travels alone. */
+const BYTES_IN_FLIGHT = 4 * 1024 * 1024;
+/** How often an empty inbox is looked at again without being told of anything. */
+const IDLE_MS = 1000;
+
+/** Errors that pass by themselves: the run is tried again, nothing is rejected. */
+const PASSING = new Set([
+  'OOM',
+  'READONLY',
+  'LOADING',
+  'MISCONF',
+  'BUSY',
+  'NOREPLICAS',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'NOAUTH',
+  'NOPERM',
+  'UNKILLABLE',
+]);
+
+/** Replies of a run that stand before those of its commands: the marker and begin.lua. */
+const BEFORE_COMMANDS = 2;
+
+interface Run {
+  readonly batch: DeliveredBatch;
+  readonly decision: Decision;
+  readonly expected: { epoch: number; sequence: number };
+  readonly guard: Promise<Reply>;
+  readonly queued: Promise<readonly PlacedError[]>;
+  readonly exec: Promise<ExecReply | ErrorReply>;
+}
+
+type Outcome =
+  | { readonly kind: 'applied' }
+  | { readonly kind: 'failed'; readonly errors: readonly PlacedError[] }
+  | { readonly kind: 'unqueueable'; readonly errors: readonly PlacedError[] }
+  | { readonly kind: 'passing'; readonly error: ErrorReply }
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'lost'; readonly error: TandemError };
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  #applied: { epoch: number; sequence: number };
+  /** Where the last run sent would leave {@link #applied}. */
+  #sent: { epoch: number; sequence: number };
+  #state: 'streaming' | 'caught-up' | 'backing-off' | 'stopped' = 'caught-up';
+  #detail: string | undefined;
+  #counts = { changes: 0, bytes: 0 };
+  #lagMs = 0;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#applied = { ...options.applied };
+    this.#sent = { ...options.applied };
+  }
+
+  get state(): 'streaming' | 'caught-up' | 'backing-off' | 'stopped' {
+    return this.#state;
+  }
+
+  get detail(): string | undefined {
+    return this.#detail;
+  }
+
+  get appliedSequence(): number {
+    return this.#applied.sequence;
+  }
+
+  /** Changes and bytes of batches applied since the process began. */
+  get counts(): { readonly changes: number; readonly bytes: number } {
+    return this.#counts;
+  }
+
+  /** How old, by the two clocks, the last applied change was. */
+  get lagMs(): number {
+    return this.#state === 'caught-up' ? 0 : this.#lagMs;
+  }
+
+  get lastLagMs(): number {
+    return this.#lagMs;
+  }
+
+  /** Applies until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE: then everything starts from Redis again */
+  async run(signal: AbortSignal): Promise<void> {
+    const { inbox } = this.#options;
+    const flying: Run[] = [];
+    for (let attempt = 0; ;) {
+      signal.throwIfAborted();
+      await this.#launch(flying, signal);
+      const oldest = flying[0];
+      if (!oldest) {
+        if (inbox.fault) this.#enter('stopped', inbox.fault);
+        else this.#enter('caught-up');
+        await inbox.arrived.wait(signal, IDLE_MS);
+        continue;
+      }
+      const outcome = await outcomeOf(oldest);
+      if (outcome.kind === 'applied') {
+        attempt = 0;
+        flying.shift();
+        this.#finish(oldest);
+        continue;
+      }
+      // Whatever was sent behind a run that did not go through has failed on its guard.
+      const failed = flying.splice(0);
+      await Promise.allSettled(failed.slice(1).map((run) => run.exec));
+      const again = await this.#recover(outcome, failed, signal, ++attempt);
+      this.#sent = { ...this.#applied };
+      for (const batch of again) flying.push(await this.#send(batch, signal));
+    }
+  }
+
+  async #launch(flying: Run[], signal: AbortSignal): Promise<void> {
+    const { inbox } = this.#options;
+    let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
+    while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
+      const batch = await inbox.next();
+      if (!batch) return;
+      this.#enter('streaming');
+      flying.push(await this.#send(batch, signal));
+      bytes += batch.length;
+    }
+  }
+
+  /** Decides a batch and sends its transaction. */
+  async #send(batch: DeliveredBatch, signal: AbortSignal): Promise<Run> {
+    const { connection, keys, token, decider, clock } = this.#options;
+    // First of all: a local write captured from here on is later in time than this change.
+    clock.observe(batch.timestamp);
+    const decision = await decider.decide(batch, signal);
+    const expected = { ...this.#sent };
+    const last = lastSequence(batch);
+    this.#sent = { epoch: batch.epoch, sequence: last };
+    const { replies } = connection;
+    const watched = replies.statuses(1);
+    const guard = replies.value();
+    const queued = replies.statuses(1 + BEFORE_COMMANDS + decision.commands + 2);
+    const exec = replies.exec();
+    // The promises are awaited together later; until then a lost connection must not count as unhandled.
+    for (const promise of [watched, guard, queued, exec]) promise.catch(() => {});
+    const marker = [
+      'HSET',
+      keys.applied,
+      'epoch',
+      batch.epoch,
+      'n',
+      last,
+      'decided',
+      decision.decided,
+      'clock',
+      clock.last,
+    ];
+    connection.write([
+      encodeCommand(['WATCH', keys.fence, keys.applied, keys.guard]),
+      encodeCommand([
+        'EVAL',
+        scriptSource('guard'),
+        3,
+        keys.fence,
+        keys.applied,
+        keys.guard,
+        token,
+        expected.epoch,
+        expected.sequence,
+      ]),
+      MULTI,
+      encodeCommand(marker),
+      encodeCommand(['EVAL', scriptSource('begin'), 1, keys.applied]),
+      ...decision.payload,
+      SELECT_0,
+      encodeCommand([
+        'EVAL',
+        scriptSource('settle'),
+        3,
+        keys.applied,
+        keys.received,
+        keys.inbox,
+        last,
+        batch.length,
+      ]),
+      EXEC,
+    ]);
+    return { batch, decision, expected, guard, queued, exec };
+  }
+
+  #finish(run: Run): void {
+    const { batch } = run;
+    const { inbox, onApplied } = this.#options;
+    this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
+    this.#counts = {
+      changes: this.#counts.changes + batch.changes,
+      bytes: this.#counts.bytes + batch.length,
+    };
+    this.#lagMs = Math.max(0, Date.now() - wallMs(batch.timestamp));
+    inbox.settled();
+    onApplied(batch);
+  }
+
+  /** Deals with the oldest run's failure; gives the batches that are to be sent (again). */
+  async #recover(
+    outcome: Outcome,
+    failed: readonly Run[],
+    signal: AbortSignal,
+    attempt: number,
+  ): Promise<DeliveredBatch[]> {
+    const { backoffMinMs, backoffMaxMs, connection, decider } = this.#options;
+    const [oldest] = failed as [Run];
+    const batches = failed.map((run) => run.batch);
+    switch (outcome.kind) {
+      case 'applied':
+        return [];
+      case 'lost':
+        throw outcome.error;
+      case 'changed':
+        // A watched key was written meanwhile: decided anew.
+        return batches;
+      case 'passing':
+        this.#enter('backing-off', connection.refusal(outcome.error));
+        await sleep(backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs }), undefined, {
+          signal,
+        });
+        return batches;
+      case 'unqueueable':
+        // The server does not even take these commands into a transaction: they are left out and listed.
+        decider.leaveOut(oldest.batch, outcome.errors);
+        return batches;
+      case 'failed':
+        await this.#options.rejections.settle(oldest.batch, oldest.decision, outcome.errors);
+        this.#finish(oldest);
+        return batches.slice(1);
+    }
+  }
+
+  #enter(state: 'streaming' | 'caught-up' | 'backing-off' | 'stopped', reason?: TandemError): void {
+    const detail = reason?.message;
+    if (state === this.#state && detail === this.#detail) return;
+    const before = this.#state;
+    this.#state = state;
+    this.#detail = detail;
+    const { log } = this.#options;
+    if (state === 'backing-off')
+      log.warn(
+        { reason: reason?.code, detail, hint: reason?.hint },
+        "application of the peer's changes is backing off",
+      );
+    else if (state === 'stopped')
+      log.error(
+        { reason: reason?.code, detail, hint: reason?.hint },
+        "application of the peer's changes has stopped",
+      );
+    else if (before === 'backing-off') log.info({ state }, "application of the peer's changes");
+  }
+}
+
+const MULTI = encodeCommand(['MULTI']);
+const EXEC = encodeCommand(['EXEC']);
+const SELECT_0 = encodeCommand(['SELECT', 0]);
+
+/** What a run's answers mean. Errors carry the index of the command among the decision's. */
+async function outcomeOf(run: Run): Promise<Outcome> {
+  const [guard, queued, exec] = await Promise.all([run.guard, run.queued, run.exec]);
+  if (guard instanceof ErrorReply) {
+    const error = scriptRefusal('guard', guard.message);
+    if (error) return { kind: 'lost', error };
+    if (PASSING.has(guard.code)) return { kind: 'passing', error: guard };
+    return {
+      kind: 'lost',
+      error: new TandemError('INTERNAL', 'the guard of a run failed', {
+        details: { reply: guard.message.slice(0, 120) },
+      }),
+    };
+  }
+  if (exec instanceof ErrorReply) {
+    const passing =
+      queued.find(({ error }) => PASSING.has(error.code))?.error ??
+      (queued.length === 0 ? passingIn(exec) : undefined);
+    if (passing) return { kind: 'passing', error: passing };
+    const errors = ofCommands(queued, run, 1 + BEFORE_COMMANDS);
+    if (errors.length > 0) return { kind: 'unqueueable', errors };
+    return {
+      kind: 'lost',
+      error: new TandemError('INTERNAL', 'a run was refused', {
+        details: { reply: exec.message.slice(0, 120) },
+      }),
+    };
+  }
+  if (exec.aborted) return { kind: 'changed' };
+  if (exec.errors.length > 0)
+    return { kind: 'failed', errors: ofCommands(exec.errors, run, BEFORE_COMMANDS) };
+  return { kind: 'applied' };
+}
+
+function ofCommands(errors: readonly PlacedError[], run: Run, before: number): PlacedError[] {
+  return errors
+    .map(({ index, error }) => ({ index: index - before, error }))
+    .filter(({ index }) => index >= 0 && index < run.decision.commands);
+}
+
+/** `EXECABORT Transaction discarded because of: OOM …` names the reason in its text. */
+function passingIn(error: ErrorReply): ErrorReply | undefined {
+  if (PASSING.has(error.code)) return error;
+  const reason = /because of: ([A-Z]+)/.exec(error.message)?.[1];
+  return reason !== undefined && PASSING.has(reason) ? error : undefined;
+}

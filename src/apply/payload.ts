@@ -1,0 +1,107 @@
+/** Walks through the commands of a batch's payload. */
+
+import type { Batch } from '../change/batch.js';
+import type { CommandNames } from '../change/command-names.js';
+import { CommandReader } from '../change/command-reader.js';
+import {
+  commandSpec,
+  destinationDatabase,
+  isContainer,
+  readKeys,
+  writtenKeys,
+  type CommandSpec,
+} from '../change/commands.js';
+import { KeyHash } from '../change/key-hash.js';
+
+/** One command of a payload, with the database it runs in. */
+export interface PayloadCommand {
+  /** Place among the payload's commands. */
+  readonly index: number;
+  readonly database: number;
+  /** The name first. */
+  readonly args: readonly Buffer[];
+  /** Upper case, with the sub-command. */
+  readonly name: string;
+  readonly spec: CommandSpec | undefined;
+  /** The command's bytes. */
+  readonly bytes: Buffer;
+}
+
+/** Every command of a payload in order; `SELECT` is shown too. */
+export function* payloadCommands(payload: Buffer): Generator<PayloadCommand> {
+  const reader = new CommandReader();
+  reader.push(payload);
+  let database = 0;
+  for (let index = 0; reader.next(); index++) {
+    if (isSelect(reader)) database = Number(reader.argument(1).toString('latin1'));
+    yield { ...currentCommand(reader, database), index };
+  }
+}
+
+/** The command the reader stands at. */
+export function currentCommand(reader: CommandReader, database: number): PayloadCommand {
+  const args = reader.arguments();
+  const spelt = args[0]!.toString('latin1').toUpperCase();
+  const subcommand = args[1]?.toString('latin1');
+  const name =
+    isContainer(spelt) && subcommand !== undefined ? `${spelt} ${subcommand.toUpperCase()}` : spelt;
+  return {
+    index: 0,
+    database,
+    args,
+    name,
+    spec: commandSpec(spelt, subcommand),
+    bytes: reader.buffer.subarray(reader.start, reader.end),
+  };
+}
+
+/** Calls `each` with the hash of every key of a batch. */
+export function forEachKey({
+  batch,
+  names,
+  each,
+}: {
+  batch: Batch;
+  names: CommandNames;
+  each: (hash: KeyHash) => void;
+}): void {
+  const reader = new CommandReader();
+  const hash = new KeyHash();
+  reader.push(batch.payload);
+  let database = 0;
+  while (reader.next()) {
+    const known = names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
+    if (known.name === 'SELECT') database = Number(reader.argument(1).toString('latin1'));
+    else if (known.spec?.singleKey === true && reader.argc > 1) {
+      hash.of(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
+      each(hash);
+    } else if (known.spec !== undefined || known.container) {
+      for (const key of keysOf(currentCommand(reader, database), 'all')) {
+        hash.of(key.database, key.key, 0, key.key.length);
+        each(hash);
+      }
+    }
+  }
+}
+
+/** Every key a command writes, and reads if asked for, with its database. */
+export function keysOf(
+  command: PayloadCommand,
+  which: 'written' | 'all',
+): { database: number; key: Buffer }[] {
+  const { spec, args, database } = command;
+  if (spec === undefined) return [];
+  const written = writtenKeys(spec, args);
+  const indexes = which === 'all' ? [...written, ...readKeys(spec, args)] : written;
+  const keys = indexes.map((index) => ({ database, key: args[index]! }));
+  const target = destinationDatabase(spec, args);
+  if (target === undefined || target === database) return keys;
+  return [...keys, ...written.map((index) => ({ database: target, key: args[index]! }))];
+}
+
+function isSelect(reader: CommandReader): boolean {
+  return (
+    reader.argumentEnd(0) - reader.argumentStart(0) === 6 &&
+    reader.argument(0).toString('latin1').toUpperCase() === 'SELECT'
+  );
+}
