@@ -1,0 +1,77 @@
+/** What a process says about itself: shown by `tandem status`, served as /status, and the source of the metrics. */
+export interface SiteStatus {
+  pair: string;
+  site: string;
+  peer: string;
+  version: string;
+  /** `standby`: another process works for this site. */
+  role: 'active' | 'standby';
+  /** When this was taken, ms since 1970. */
+  at: number;
+  uptimeMs: number;
+  epoch: number;
+  capture: CaptureStatus;
+  /** This site's changes on their way to the peer. */
+  outbound: OutboundStatus;
+  /** The peer's changes on their way to this site. */
+  inbound: InboundStatus;
+  /** Conflicts met, by kind. */
+  conflicts: Record<string, number>;
+  /** Changes that could not be applied and stand in the list of rejected ones. */
+  rejected: number;
+  /** Local writes that slipped in between a decision and its application, and were settled afterwards. */
+  late: number;
+  /** The peer's clock minus ours; null while unknown. */
+  clockSkewMs: number | null;
+  memoryBytes: number;
+  /** Whether the histories were cut and a comparison is due. */
+  gap: boolean;
+}
+
+export interface CaptureStatus {
+  state: string;
+  replid: string;
+  offset: number;
+  nextSequence: number;
+  commandsTotal: number;
+  /** Applied changes of the peer that came round in our own stream. */
+  echoesTotal: number;
+  /** Commands left out, by reason. */
+  skippedTotal: Record<string, number>;
+  /** Commands that are not in the command table. */
+  unknownTotal: number;
+  gaps: number;
+}
+
+export type LinkState =
+  | 'starting'
+  | 'connecting'
+  | 'streaming'
+  | 'caught-up'
+  | 'backing-off'
+  | 'paused'
+  | 'stopped';
+
+export interface LinkStatus {
+  state: LinkState;
+  /** Why, in words, when the state is not a good one. */
+  detail?: string;
+  lagMs: number;
+  changesPerSecond: number;
+  changesTotal: number;
+  bytesTotal: number;
+}
+
+export interface OutboundStatus extends LinkStatus {
+  changeListBatches: number;
+  changeListBytes: number;
+  deliveredSequence: number;
+  seenByPeer: number;
+}
+
+export interface InboundStatus extends LinkStatus {
+  inboxBatches: number;
+  inboxBytes: number;
+  receivedSequence: number;
+  appliedSequence: number;
+}

@@ -1,0 +1,307 @@
+/**
+ * One site: the lifecycle around {@link ActiveSite}. It connects, checks both ends, waits for the lease, works, and when
+ * something fails begins again from what Redis holds, with back-off; only what a person must change ends it.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ActiveSite } from './active-site.js';
+import type { Conflict } from './apply/decider.js';
+import { wallMs } from './change/clock.js';
+import type { Config } from './config.js';
+import { Lease } from './control/lease.js';
+import { passesByItself, TandemError } from './errors.js';
+import type { Logger } from './log.js';
+import { backoffDelayMs, connectClient, openClient, type Redis } from './redis/connect.js';
+import { keyNames, type KeyNames } from './redis/keys.js';
+import { preflight } from './service/preflight.js';
+import { Rate } from './service/rate.js';
+import type { LinkState, SiteStatus } from './service/status.js';
+import { beginEpoch, findOwnKeys, NO_MEMORY, openState, type Memory } from './site-state.js';
+import { VERSION } from './version.js';
+
+/** Failures of the local side that a new beginning from Redis' state mends. */
+const RESTARTABLE = new Set(['STATE_LOST', 'STREAM_GAP', 'EPOCH']);
+/** After this long at work without a failure the next one counts as the first. */
+const STEADY_MS = 10_000;
+
+export class Site {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #keys: KeyNames;
+  readonly #local: Redis;
+  readonly #peer: Redis;
+  readonly #lease: Lease;
+  readonly #startedAt = Date.now();
+  readonly #conflicts: Record<string, number> = {};
+  readonly #skipped: Record<string, number> = {};
+  readonly #sendRate = new Rate();
+  readonly #applyRate = new Rate();
+  #active: ActiveSite | undefined;
+  #memory: Memory = NO_MEMORY;
+  #role: 'active' | 'standby' = 'standby';
+  #trouble: TandemError | undefined;
+  #gaps = 0;
+  #clockSkewMs: number | null = null;
+
+  constructor({ config, log }: { config: Config; log: Logger }) {
+    this.#config = config;
+    this.#log = log;
+    this.#keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
+    const client = (url: string, purpose: string): Redis =>
+      openClient({
+        url,
+        tls: config.tls,
+        name: `tandem:${config.site}:${purpose}`,
+        log,
+        connectTimeoutMs: config.connectTimeoutMs,
+        commandTimeoutMs: config.commandTimeoutMs,
+        backoffMinMs: config.backoffMinMs,
+        backoffMaxMs: config.backoffMaxMs,
+      });
+    this.#local = client(config.localUrl, 'local');
+    this.#peer = client(config.peerUrl, 'courier');
+    this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
+  }
+
+  /** Works until the signal aborts. @throws TandemError for what a person must change */
+  async run(signal: AbortSignal): Promise<void> {
+    let attempt = 0;
+    try {
+      while (!signal.aborted) {
+        const began = Date.now();
+        try {
+          await this.#once(signal);
+        } catch (error) {
+          if (signal.aborted) break;
+          if (!(error instanceof TandemError) || !(passesByItself(error) || RESTARTABLE.has(error.code)))
+            throw error;
+          attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
+          this.#trouble = error;
+          const pauseMs = backoffDelayMs({
+            attempt,
+            minMs: this.#config.backoffMinMs,
+            maxMs: this.#config.backoffMaxMs,
+          });
+          this.#log.warn(
+            { reason: error.code, detail: error.message, hint: error.hint, details: error.details, pauseMs },
+            'beginning again',
+          );
+          await sleep(pauseMs, undefined, { signal }).catch(() => {});
+        }
+      }
+    } finally {
+      await this.#lease.release().catch(() => {});
+      this.#local.disconnect();
+      this.#peer.disconnect();
+    }
+  }
+
+  /** From the connection to the first failure. */
+  async #once(signal: AbortSignal): Promise<void> {
+    const { config, keys, local, peer, log } = {
+      config: this.#config,
+      keys: this.#keys,
+      local: this.#local,
+      peer: this.#peer,
+      log: this.#log,
+    };
+    await connectClient(local, signal);
+    await preflight({ config, local, peer, log });
+    await findOwnKeys(local, keys);
+    let waiting = false;
+    const token = await this.#lease.acquire(signal, () => {
+      if (!waiting)
+        log.info(
+          { site: config.site },
+          'standby: another process works for this site, waiting for its lease',
+        );
+      waiting = true;
+      this.#role = 'standby';
+    });
+    const opened = await openState({ local, keys, token, config, memory: this.#memory });
+    this.#role = 'active';
+    this.#trouble = undefined;
+    log.info({ token }, 'active: this process works for the site');
+    const active = new ActiveSite({
+      config,
+      log,
+      keys,
+      local,
+      peer,
+      token,
+      opened,
+      onConflict: (conflict) => this.#conflict(conflict),
+      onSkipped: (reason, command) => this.#skip(reason, command),
+      onGap: () => this.#gaps++,
+    });
+    this.#active = active;
+    const stop = new AbortController();
+    const abort = (): void => stop.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    const keeping = this.#lease.keep(stop.signal);
+    try {
+      await Promise.race([active.run(stop.signal), keeping]);
+    } catch (error) {
+      await this.#newEpochIfNeeded(error, token, opened);
+      throw error;
+    } finally {
+      abort();
+      signal.removeEventListener('abort', abort);
+      await keeping.catch(() => {});
+      this.#remember(active, opened.epoch);
+    }
+  }
+
+  /** The peer knows more of this site's history than its Redis does: that history was cut, and goes on in a new epoch. */
+  async #newEpochIfNeeded(
+    error: unknown,
+    token: number,
+    opened: { next: number; clock: number },
+  ): Promise<void> {
+    if (!(error instanceof TandemError) || error.code !== 'EPOCH') return;
+    const { epoch, received } = error.details as { epoch: number; received: number };
+    this.#gaps++;
+    this.#log.error(
+      { epoch, received },
+      "this site's Redis has lost writes that the peer has: a new epoch begins, the sites must be compared",
+    );
+    const capture = this.#active?.capture;
+    const next = Math.max(received + 1, capture?.nextSequence ?? opened.next);
+    await beginEpoch({
+      local: this.#local,
+      keys: this.#keys,
+      token,
+      epoch: epoch + 1,
+      next,
+      position: capture?.position,
+      clock: opened.clock,
+    });
+  }
+
+  #remember(active: ActiveSite, epoch: number): void {
+    const { capture, applier, list, clock } = active;
+    if (!capture || !applier) return;
+    const saved = capture.position;
+    this.#memory = {
+      epoch,
+      next: list.appendedThrough + 1,
+      position: list.savedOffset > 0 ? { ...saved, offset: list.savedOffset } : undefined,
+      applied: { epoch: capture.seen.epoch, sequence: applier.appliedSequence },
+      clock: clock.last,
+    };
+  }
+
+  #conflict(conflict: Conflict): void {
+    const kind = `${conflict.effect}:${conflict.outcome}`;
+    this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
+    const { command, effect, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
+    const times = {
+      theirs: wallMs(theirTimestamp),
+      own: ownTimestamp === undefined ? null : wallMs(ownTimestamp),
+    };
+    this.#log.debug(
+      { command, effect, outcome, database, key: key.toString('latin1'), ...times },
+      'concurrent writes',
+    );
+  }
+
+  #skip(reason: string, command: string): void {
+    this.#skipped[reason] = (this.#skipped[reason] ?? 0) + 1;
+    if (reason === 'flush-ignored')
+      this.#log.warn({ command, setting: 'flush' }, 'a flush stays local: the sites now differ');
+    else if (reason === 'split-by-filter')
+      this.#log.warn(
+        { command },
+        'a command on several keys was not sent, because the filter lets only some of them through',
+      );
+    else this.#log.debug({ reason, command }, 'a command was not sent');
+  }
+
+  /** What this process can say of itself, at any time. */
+  status(): SiteStatus {
+    const { config } = { config: this.#config };
+    const active = this.#active;
+    const now = Date.now();
+    return {
+      pair: config.pair,
+      site: config.site,
+      peer: config.peer,
+      version: VERSION,
+      role: this.#role,
+      at: now,
+      uptimeMs: now - this.#startedAt,
+      epoch: active?.epoch ?? 0,
+      capture: this.#captureStatus(),
+      outbound: this.#outboundStatus(now),
+      inbound: this.#inboundStatus(now),
+      conflicts: { ...this.#conflicts },
+      rejected: active?.rejections.count ?? 0,
+      late: active?.late.count ?? 0,
+      clockSkewMs: this.#clockSkewMs,
+      memoryBytes: process.memoryUsage.rss(),
+      gap: this.#gaps > 0,
+    };
+  }
+
+  #captureStatus(): SiteStatus['capture'] {
+    const capture = this.#active?.capture;
+    return {
+      state: capture
+        ? this.#trouble
+          ? 'backing-off'
+          : 'streaming'
+        : this.#trouble
+          ? 'backing-off'
+          : 'starting',
+      replid: capture?.position.replid ?? '',
+      offset: capture?.position.offset ?? 0,
+      nextSequence: capture?.nextSequence ?? 0,
+      commandsTotal: capture?.counts.commands ?? 0,
+      echoesTotal: capture?.counts.echoes ?? 0,
+      skippedTotal: { ...this.#skipped },
+      unknownTotal: capture?.counts.unknown ?? 0,
+      gaps: this.#gaps,
+    };
+  }
+
+  #outboundStatus(now: number): SiteStatus['outbound'] {
+    const active = this.#active;
+    const sent = active?.courier.sent ?? { changes: 0, bytes: 0 };
+    const oldest = active?.list.oldestTimestamp;
+    return {
+      ...this.#linkState(active?.courier.state, active?.courier.detail),
+      lagMs: oldest === undefined ? 0 : Math.max(0, now - wallMs(oldest)),
+      changesPerSecond: this.#sendRate.sample(sent.changes, now),
+      changesTotal: sent.changes,
+      bytesTotal: sent.bytes,
+      changeListBatches: active?.list.batches ?? 0,
+      changeListBytes: active?.list.bytes ?? 0,
+      deliveredSequence: active?.courier.delivered ?? 0,
+      seenByPeer: active?.seenByPeer ?? 0,
+    };
+  }
+
+  #inboundStatus(now: number): SiteStatus['inbound'] {
+    const active = this.#active;
+    const counts = active?.applier?.counts ?? { changes: 0, bytes: 0 };
+    return {
+      ...this.#linkState(active?.applier?.state, active?.applier?.detail),
+      lagMs: active?.applier?.lagMs ?? 0,
+      changesPerSecond: this.#applyRate.sample(counts.changes, now),
+      changesTotal: counts.changes,
+      bytesTotal: counts.bytes,
+      inboxBatches: active?.inbox.batches ?? 0,
+      inboxBytes: active?.inbox.bytes ?? 0,
+      receivedSequence: active?.inbox.receivedSequence ?? 0,
+      appliedSequence: active?.applier?.appliedSequence ?? 0,
+    };
+  }
+
+  #linkState(
+    state: LinkState | undefined,
+    detail: string | undefined,
+  ): { state: LinkState; detail?: string } {
+    if (this.#trouble) return { state: 'backing-off', detail: this.#trouble.message };
+    return { state: state ?? 'starting', ...(detail === undefined ? {} : { detail }) };
+  }
+}
