@@ -1,0 +1,133 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Config } from '../config.js';
+import { createLogger } from '../log.js';
+import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
+import type { Redis } from '../redis/connect.js';
+import { keyNames } from '../redis/keys.js';
+import type { KeyNames } from '../redis/keys.js';
+import { isFlowing } from '../service/health.js';
+import { readStatusKey } from '../service/status-key.js';
+import type { LinkStatus, SiteStatus } from '../service/status.js';
+import { bytes, duration, grouped, paint } from './terminal.js';
+
+const WATCH_INTERVAL_MS = 1000;
+const CLEAR_SCREEN = '\u001B[H\u001B[2J';
+
+/** What lies in the local Redis while no process runs. */
+interface AtRest {
+  changeListBatches: number;
+  inboxBatches: number;
+}
+
+/**
+ * Prints what the running process last wrote about itself into the local Redis. Resolves with 0, or with 1 if no
+ * process runs. With `watch` goes on until a signal.
+ */
+export async function status(
+  config: Config,
+  { json, watch }: { json: boolean; watch: boolean },
+): Promise<number> {
+  const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
+  const { tls, connectTimeoutMs, commandTimeoutMs } = config;
+  const log = createLogger({ ...config, logLevel: 'silent' });
+  const redis = openClient({
+    url: config.localUrl,
+    tls,
+    log,
+    name: `tandem:${config.site}:status`,
+    connectTimeoutMs,
+    commandTimeoutMs,
+  });
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  if (watch) process.once('SIGINT', abort).once('SIGTERM', abort);
+  try {
+    await connectClient(redis);
+    do {
+      const [found, text] = await look({ redis, keys, config, json });
+      console.log(watch && !json && process.stdout.isTTY ? `${CLEAR_SCREEN}${text}` : text);
+      if (!watch) return found ? 0 : 1;
+      await pause(WATCH_INTERVAL_MS, undefined, { signal: stop.signal }).catch(() => {});
+    } while (!stop.signal.aborted);
+    return 0;
+  } catch (error) {
+    throw refusalOf(error, whereOf(redis));
+  } finally {
+    process.off('SIGINT', abort).off('SIGTERM', abort);
+    redis.disconnect();
+  }
+}
+
+async function look({
+  redis,
+  keys,
+  config,
+  json,
+}: {
+  redis: Redis;
+  keys: KeyNames;
+  config: Config;
+  json: boolean;
+}): Promise<[boolean, string]> {
+  const found = await readStatusKey(redis, keys.status);
+  if (found !== null) return [true, json ? JSON.stringify(found) : renderStatus(found, Date.now())];
+  const atRest = {
+    changeListBatches: await redis.llen(keys.changes),
+    inboxBatches: await redis.llen(keys.inbox),
+  };
+  return [false, json ? JSON.stringify({ running: false, ...atRest }) : renderAtRest(config, atRest)];
+}
+
+/** Both directions and the sums, for a person. `now` in ms since 1970. */
+export function renderStatus(site: SiteStatus, now: number): string {
+  const { outbound, inbound } = site;
+  const age = now - site.at;
+  const stale = age > 3 * WATCH_INTERVAL_MS ? paint.yellow(`  (as of ${duration(age)} ago)`) : '';
+  const out = `${site.site} → ${site.peer}`;
+  const back = `${site.peer} → ${site.site}`;
+  return [
+    `${paint.bold(`pair ${site.pair}, site ${site.site}`)}  ${site.role}, up ${duration(site.uptimeMs)}, tandem ${site.version}${stale}`,
+    '',
+    ...linkLines(
+      out,
+      outbound,
+      `${grouped(outbound.changeListBatches)} batches in the change list (${bytes(outbound.changeListBytes)}), delivered up to ${grouped(outbound.deliveredSequence)} of ${grouped(site.capture.nextSequence - 1)}, applied there up to ${grouped(outbound.seenByPeer)}`,
+    ),
+    ...linkLines(
+      back,
+      inbound,
+      `${grouped(inbound.inboxBatches)} batches in the inbox (${bytes(inbound.inboxBytes)}), received up to ${grouped(inbound.receivedSequence)}, applied up to ${grouped(inbound.appliedSequence)}`,
+    ),
+    '',
+    `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
+    ...(site.gap ? [paint.red('The histories were cut: a comparison of the sites is due.')] : []),
+  ].join('\n');
+}
+
+function linkLines(direction: string, link: LinkStatus, where: string): string[] {
+  const state = isFlowing(link) ? paint.green(link.state) : paint.yellow(link.state);
+  const detail = link.detail === undefined ? '' : `: ${link.detail}`;
+  return [
+    `${paint.bold(direction)}  ${state}${detail}`,
+    `  lag ${duration(link.lagMs)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${bytes(link.bytesTotal)}) since the start`,
+    `  ${where}`,
+  ];
+}
+
+function conflictsText(conflicts: Record<string, number>): string {
+  const kinds = Object.entries(conflicts).filter(([, count]) => count > 0);
+  const total = kinds.reduce((sum, [, count]) => sum + count, 0);
+  return total === 0
+    ? '0'
+    : `${grouped(total)} (${kinds.map(([kind, count]) => `${kind} ${grouped(count)}`).join(', ')})`;
+}
+
+function renderAtRest(
+  { pair, site }: Pick<Config, 'pair' | 'site'>,
+  { changeListBatches, inboxBatches }: AtRest,
+): string {
+  return [
+    paint.red(`No process runs for site ${site} of pair ${pair}.`),
+    `${grouped(changeListBatches)} batches wait in the change list, ${grouped(inboxBatches)} in the inbox. Start it with: tandem run`,
+  ].join('\n');
+}
