@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/log.js';
+import { type ClientOptions, type Redis, connectClient, openClient } from '../../src/redis/connect.js';
+import { NoTlsError, type TestServer, startServer } from '../support/server.js';
+import { until, within } from '../support/wait.js';
+
+const log = createLogger({ pair: 'p', site: 's', logLevel: 'silent', logPretty: 'never', logData: false });
+const tls = { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true };
+
+let server: TestServer;
+const clients: Redis[] = [];
+
+beforeAll(async () => {
+  server = await startServer({ requirepass: 'sesame' });
+});
+afterEach(() => {
+  for (const client of clients.splice(0)) client.disconnect();
+});
+afterAll(() => server.stop());
+
+function open(options: Partial<ClientOptions> = {}): Redis {
+  const client = openClient({
+    url: server.url,
+    tls,
+    name: 'tandem:s:test',
+    log,
+    connectTimeoutMs: 500,
+    commandTimeoutMs: 500,
+    backoffMaxMs: 100,
+    ...options,
+  });
+  clients.push(client);
+  return client;
+}
+
+describe('a client', () => {
+  it('connects, under its name, with RESP2', async () => {
+    const client = open();
+    await connectClient(client);
+    expect(await client.call('CLIENT', 'GETNAME')).toBe('tandem:s:test');
+    await client.hset('h', 'f', 'v');
+    expect(await client.call('HGETALL', 'h')).toEqual(['f', 'v']);
+  });
+
+  it.each([
+    ['a wrong password', () => `redis://:wrong@127.0.0.1:${server.port}`, 'AUTH_FAILED'],
+    ['no password', () => `redis://127.0.0.1:${server.port}`, 'AUTH_FAILED'],
+    ['no such host', () => 'redis://nobody.invalid', 'UNREACHABLE'],
+    ['no server at the port', () => 'redis://127.0.0.1:1', 'UNREACHABLE'],
+  ])('with %s says so', async (_, url, code) => {
+    await expect(connectClient(open({ url: url() }))).rejects.toMatchObject({ code });
+  });
+
+  it('does not keep a command for later while there is no connection', async () => {
+    const client = open();
+    await expect(client.set('a', '1')).rejects.toThrow(/writeable/);
+    await connectClient(client);
+    expect(await client.exists('a')).toBe(0);
+  });
+
+  it('neither repeats a command nor leaves it without an answer when the connection breaks, and comes back by itself', async () => {
+    const client = open({ commandTimeoutMs: 20_000 });
+    await connectClient(client);
+    const waiting = client.blpop('nothing', 0).catch((error: unknown) => error);
+    const other = open();
+    await connectClient(other);
+    await until('the command to wait', async () =>
+      String(await other.call('CLIENT', 'LIST')).includes('cmd=blpop'),
+    );
+    await other.call('CLIENT', 'KILL', 'ID', String(await blockedId(other)));
+    expect(await within('the command to fail', 2000, waiting)).toBeInstanceOf(Error);
+    await until('the client to be back', () => client.status === 'ready');
+    expect(String(await other.call('CLIENT', 'LIST'))).not.toContain('cmd=blpop');
+  });
+
+  it('gives up on a server that does not answer', async () => {
+    const client = open();
+    await connectClient(client);
+    await server.pause();
+    await expect(connectClient(client)).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await server.resume();
+  });
+
+  it('stops waiting when told to', async () => {
+    const stop = new AbortController();
+    const attempt = connectClient(
+      open({ url: 'redis://10.255.255.1', connectTimeoutMs: 20_000 }),
+      stop.signal,
+    );
+    stop.abort();
+    await expect(attempt).rejects.toMatchObject({
+      code: expect.stringMatching(/CLOSED|UNREACHABLE/) as string,
+    });
+  });
+});
+
+describe('TLS', () => {
+  it('works with the authority in caFile, and is refused without it', async (context) => {
+    let secure: TestServer;
+    try {
+      secure = await startServer({ tls: true });
+    } catch (error) {
+      if (error instanceof NoTlsError) return context.skip();
+      throw error;
+    }
+    try {
+      await connectClient(open({ url: secure.url, tls: { ...tls, caFile: secure.caFile ?? null } }));
+      await expect(connectClient(open({ url: secure.url }))).rejects.toMatchObject({ code: 'TLS_FAILED' });
+      await expect(
+        connectClient(open({ url: secure.url, tls: { ...tls, rejectUnauthorized: false } })),
+      ).resolves.toBeUndefined();
+    } finally {
+      await secure.stop();
+    }
+  });
+});
+
+async function blockedId(redis: Redis): Promise<string | undefined> {
+  const lines = String(await redis.call('CLIENT', 'LIST')).split('\n');
+  return /^id=(\d+)/.exec(lines.find((line) => line.includes('cmd=blpop')) ?? '')?.[1];
+}

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { bytes, duration, grouped } from '../../../src/commands/terminal.js';
+
+describe('numbers for people', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [67_108_864, '64.0 MiB'],
+    [2 ** 50, '1024.0 TiB'],
+  ])('%d bytes are %s', (count, text) => expect(bytes(count)).toBe(text));
+
+  it.each([
+    [0.4, '0 ms'],
+    [999, '999 ms'],
+    [1000, '1.0 s'],
+    [61_000, '1 min 1 s'],
+    [3_723_000, '1 h 2 min'],
+    [90_000_000, '1 d 1 h'],
+  ])('%d ms are %s', (ms, text) => expect(duration(ms)).toBe(text));
+
+  it('have their thousands set apart', () => expect(grouped(1_234_567.4)).toBe('1,234,567'));
+});

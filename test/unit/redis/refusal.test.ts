@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../../src/errors.js';
+import { refusalOf } from '../../../src/redis/refusal.js';
+
+function reply(message: string): Error {
+  return Object.assign(new Error(message), {
+    name: 'ReplyError',
+    command: { name: 'set', args: ['user:7', 'sesame'] },
+  });
+}
+
+function system(code: string): Error {
+  return Object.assign(new Error(`connect ${code}`), { code });
+}
+
+describe('what a server or a socket says', () => {
+  it.each([
+    [reply('NOAUTH Authentication required.'), 'AUTH_FAILED'],
+    [reply('WRONGPASS invalid username-password pair'), 'AUTH_FAILED'],
+    [reply('ERR invalid password'), 'AUTH_FAILED'],
+    [reply("NOPERM User x has no permissions to run the 'set' command"), 'NO_PERMISSION'],
+    [reply('LOADING Redis is loading the dataset in memory'), 'SERVER_BUSY'],
+    [reply("OOM command not allowed when used memory > 'maxmemory'."), 'SERVER_BUSY'],
+    [reply("READONLY You can't write against a read only replica."), 'SERVER_BUSY'],
+    [reply('ERR max number of clients reached'), 'SERVER_BUSY'],
+    [reply('MOVED 866 10.0.0.1:6379'), 'UNSUPPORTED_MODE'],
+    [reply("ERR unknown command 'FOO', with args beginning with: 'a'"), 'UNSUPPORTED_VERSION'],
+    [reply('ERR something else'), 'INTERNAL'],
+    [system('ENOTFOUND'), 'UNREACHABLE'],
+    [system('ECONNREFUSED'), 'UNREACHABLE'],
+    [system('ECONNRESET'), 'UNREACHABLE'],
+    [system('ETIMEDOUT'), 'TIMEOUT'],
+    [new Error('Command timed out'), 'TIMEOUT'],
+    [new Error("Stream isn't writeable and enableOfflineQueue options is false"), 'UNREACHABLE'],
+    [system('ERR_SSL_WRONG_VERSION_NUMBER'), 'TLS_FAILED'],
+    [system('DEPTH_ZERO_SELF_SIGNED_CERT'), 'TLS_FAILED'],
+    ['not an error', 'INTERNAL'],
+  ])('%s becomes %s', (thrown, code) => {
+    const error = refusalOf(thrown, 'east.example:6379');
+    expect(error.code).toBe(code);
+    expect(error.message).toContain('east.example:6379');
+    expect(error.message).not.toMatch(/user:7|sesame/);
+  });
+
+  it('stays what it is if it is an error of Tandem already', () => {
+    const error = new TandemError('CLOSED', 'x');
+    expect(refusalOf(error, 'h:1')).toBe(error);
+  });
+});
