@@ -57,13 +57,13 @@ const SAVE_BYTES = 1024 * 1024;
 
 export class ActiveSite {
   readonly #options: ActiveSiteOptions;
-  readonly #clock: HybridClock;
+  readonly clock: HybridClock;
   readonly #window: Window;
-  readonly #late: LateWrites;
-  readonly #list: ChangeList;
-  readonly #inbox: Inbox;
-  readonly #rejections: Rejections;
-  readonly #courier: Courier;
+  readonly late: LateWrites;
+  readonly list: ChangeList;
+  readonly inbox: Inbox;
+  readonly rejections: Rejections;
+  readonly courier: Courier;
   readonly #acknowledgements: Acknowledgements;
   #capture: Capture | undefined;
   #applier: Applier | undefined;
@@ -73,10 +73,10 @@ export class ActiveSite {
   constructor(options: ActiveSiteOptions) {
     const { config, log, keys, local, peer, token, opened } = options;
     this.#options = options;
-    this.#clock = new HybridClock(opened.clock);
+    this.clock = new HybridClock(opened.clock);
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
-    this.#late = new LateWrites(this.#window);
-    this.#list = new ChangeList({
+    this.late = new LateWrites(this.#window);
+    this.list = new ChangeList({
       client: local,
       keys,
       token,
@@ -86,7 +86,7 @@ export class ActiveSite {
       maxBytes: config.changesBytes,
       log,
     });
-    this.#inbox = new Inbox({
+    this.inbox = new Inbox({
       client: local,
       keys,
       pair: config.pair,
@@ -95,27 +95,28 @@ export class ActiveSite {
       token,
       log,
     });
-    this.#rejections = new Rejections({ client: local, keys, token, log });
+    this.rejections = new Rejections({ client: local, keys, token, log });
     this.#acknowledgements = new Acknowledgements({
       applied: () => this.#applier?.appliedSequence ?? 0,
-      trim: (seen) => this.#list.trim(seen),
+      trim: (seen) => this.list.trim(seen),
       onSeen: (seen) => this.#window.advance(seen),
     });
-    this.#courier = new Courier({
+    this.courier = new Courier({
       client: peer,
       keys,
       pair: config.pair,
       site: config.site,
       peer: config.peer,
       epoch: opened.epoch,
-      list: this.#list,
+      list: this.list,
       log: log.child({ stage: 'courier' }),
       heartbeatMs: config.heartbeatMs,
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
+      clockSkewWarnMs: config.clockSkewWarnMs,
       seen: () => this.#capture!.seen,
       isSettled: () => this.#isSettled(),
-      clock: () => this.#clock.last,
+      clock: () => this.clock.last,
     });
   }
 
@@ -125,29 +126,11 @@ export class ActiveSite {
   get capture(): Capture | undefined {
     return this.#capture;
   }
-  get list(): ChangeList {
-    return this.#list;
-  }
-  get courier(): Courier {
-    return this.#courier;
-  }
-  get inbox(): Inbox {
-    return this.#inbox;
-  }
   get applier(): Applier | undefined {
     return this.#applier;
   }
-  get late(): LateWrites {
-    return this.#late;
-  }
-  get rejections(): Rejections {
-    return this.#rejections;
-  }
   get seenByPeer(): number {
     return this.#acknowledgements.seen;
-  }
-  get clock(): HybridClock {
-    return this.#clock;
   }
 
   /** Works until the signal aborts or something on the local side fails; then throws the reason. */
@@ -157,15 +140,15 @@ export class ActiveSite {
     signal.addEventListener('abort', abort, { once: true });
     let applying: RawConnection | undefined;
     try {
-      await this.#list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes)));
+      await this.list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes)));
       await this.#settleSuspect();
       applying = await this.#openConnection('apply', stop.signal);
       await this.#openStream(stop.signal);
       this.#applier = this.#createApplier(applying);
       await this.#together(stop, [
         this.#readStream(),
-        this.#list.run(stop.signal, { clock: () => this.#clock.last, onAppended: () => this.#onAppended() }),
-        this.#courier.run(stop.signal),
+        this.list.run(stop.signal, { clock: () => this.clock.last, onAppended: () => this.#onAppended() }),
+        this.courier.run(stop.signal),
         this.#applier.run(stop.signal),
         applying.closed.then((reason) => Promise.reject(reason)),
         this.#acknowledgements.run(stop.signal),
@@ -206,7 +189,6 @@ export class ActiveSite {
       name: `tandem:${config.site}:stream`,
       connectTimeoutMs: config.connectTimeoutMs,
       from: opened.position,
-      savedOffset: () => this.#list.savedOffset,
       signal,
     });
     this.#stream = stream;
@@ -226,12 +208,12 @@ export class ActiveSite {
         epoch: opened.epoch + 1,
         next: opened.next,
         position,
-        clock: this.#clock.last,
+        clock: this.clock.last,
       });
       throw new TandemError('STREAM_GAP', 'the history of this site was cut; it goes on in a new epoch');
     }
     this.#capture = this.#createCapture(position, await serverCommands(local));
-    await this.#list.savePosition(position, this.#clock.last);
+    await this.list.savePosition(position, this.clock.last);
     log.info(
       { resumed, offset: position.offset, next: opened.next, epoch: opened.epoch },
       'reading the replication stream',
@@ -248,7 +230,7 @@ export class ActiveSite {
       nextSequence: opened.next,
       position,
       keys,
-      clock: this.#clock,
+      clock: this.clock,
       filter: new Filter({
         ...filters,
         channelsInclude: publishChannels.include,
@@ -267,23 +249,24 @@ export class ActiveSite {
   #listener(): CaptureListener {
     const { onSkipped, log } = this.#options;
     return {
-      batch: (batch) => this.#list.enqueue(batch),
+      batch: (batch) => this.list.enqueue(batch),
       write: (low, high, sequence, effect) => this.#window.record(low, high, sequence, effectCode(effect)),
-      delivered: (bytes) => this.#inbox.delivered(bytes),
+      delivered: (bytes) => this.inbox.delivered(bytes),
       acknowledged: (fields) => {
-        this.#clock.observe(Number(fields.get('beatClock')));
+        this.clock.observe(Number(fields.get('beatClock')));
         this.#acknowledgements.heartbeat({
           sequence: Number(fields.get('beat')),
           seen: Number(fields.get('beatSeen')),
         });
       },
       applied: (sequence, decided) => {
-        const late = this.#late.applied(sequence, decided);
+        const late = this.late.applied(sequence, decided);
         if (late > 0)
           log.debug({ late, sequence }, 'local writes slipped in before the application of a change');
       },
       barrier: () => {},
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
+      askedForAcknowledgement: () => this.#stream?.acknowledge(),
       skipped: onSkipped,
     };
   }
@@ -296,7 +279,7 @@ export class ActiveSite {
         capture.read(reader);
         if (capture.gathered > 0 && this.#cutting === undefined)
           this.#cutting = setTimeout(() => this.#cut(), this.#options.config.batchDelayMs);
-        if (this.#list.isFull) stream.pause();
+        if (this.list.isFull) stream.pause();
       },
       () => {},
     );
@@ -308,12 +291,12 @@ export class ActiveSite {
   }
 
   #onAppended(): void {
-    if (this.#list.hasRoom) this.#stream?.resume();
+    if (this.list.hasRoom) this.#stream?.resume();
   }
 
   #isSettled(): boolean {
     const capture = this.#capture!;
-    return capture.gathered === 0 && this.#list.appendedThrough === capture.nextSequence - 1;
+    return capture.gathered === 0 && this.list.appendedThrough === capture.nextSequence - 1;
   }
 
   /** What went by in the stream without a change is saved too, so that a restart does not read it again. */
@@ -323,8 +306,8 @@ export class ActiveSite {
       await wake.wait(signal, SAVE_MS);
       const position = this.#capture!.position;
       const isWorthIt =
-        position.seen !== this.#list.savedSeen || position.offset - this.#list.savedOffset > SAVE_BYTES;
-      if (isWorthIt && this.#isSettled()) await this.#list.savePosition(position, this.#clock.last);
+        position.seen !== this.list.savedSeen || position.offset - this.list.savedOffset > SAVE_BYTES;
+      if (isWorthIt && this.#isSettled()) await this.list.savePosition(position, this.clock.last);
     }
   }
 
@@ -337,10 +320,10 @@ export class ActiveSite {
       site: config.site,
       window: this.#window,
       capturedThrough: () => this.#capture!.nextSequence - 1,
-      appended: (sequence, signal) => this.#list.waitFor(sequence, signal),
-      timestampOf: (sequence) => this.#list.timestampOf(sequence),
+      appended: (sequence, signal) => this.list.waitFor(sequence, signal),
+      timestampOf: (sequence) => this.list.timestampOf(sequence),
       translate: (command) => translateWhole(command, own, opened.databases),
-      onDecided: (batch) => this.#late.decided(batch),
+      onDecided: (batch) => this.late.decided(batch),
       onConflict,
     });
     return new Applier({
@@ -348,10 +331,10 @@ export class ActiveSite {
       keys,
       token,
       applied: opened.applied,
-      inbox: this.#inbox,
+      inbox: this.inbox,
       decider,
-      rejections: this.#rejections,
-      clock: this.#clock,
+      rejections: this.rejections,
+      clock: this.clock,
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
@@ -365,7 +348,7 @@ export class ActiveSite {
     if (!opened.isSuspect) return;
     const bytes = await local.lindexBuffer(keys.inbox, 0);
     if (bytes === null) throw new TandemError('STATE_LOST', 'the batch of a suspect run is not in the inbox');
-    await this.#rejections.settleUnknown({ ...decodeBatch(bytes), length: bytes.length });
+    await this.rejections.settleUnknown({ ...decodeBatch(bytes), length: bytes.length });
   }
 
   // ---- the rest ----------------------------------------------------------------------------------------------------

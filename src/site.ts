@@ -41,7 +41,7 @@ export class Site {
   #role: 'active' | 'standby' = 'standby';
   #trouble: TandemError | undefined;
   #gaps = 0;
-  #clockSkewMs: number | null = null;
+  #isChecked = false;
 
   constructor({ config, log }: { config: Config; log: Logger }) {
     this.#config = config;
@@ -105,8 +105,10 @@ export class Site {
       peer: this.#peer,
       log: this.#log,
     };
+    // Once: what a check warns of need not be said again at every new beginning.
+    if (!this.#isChecked) await preflight({ config, local, peer, log });
+    this.#isChecked = true;
     await connectClient(local, signal);
-    await preflight({ config, local, peer, log });
     await findOwnKeys(local, keys);
     let waiting = false;
     const token = await this.#lease.acquire(signal, () => {
@@ -237,7 +239,7 @@ export class Site {
       conflicts: { ...this.#conflicts },
       rejected: active?.rejections.count ?? 0,
       late: active?.late.count ?? 0,
-      clockSkewMs: this.#clockSkewMs,
+      clockSkewMs: active?.courier.skewMs ?? null,
       memoryBytes: process.memoryUsage.rss(),
       gap: this.#gaps > 0,
     };

@@ -274,7 +274,7 @@ export class Applier {
         // A watched key was written meanwhile: decided anew.
         return batches;
       case 'passing':
-        this.#enter('backing-off', connection.refusal(outcome.error));
+        this.#enter('backing-off', connection.refusal(outcome.error, 'EXEC'));
         await sleep(backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs }), undefined, {
           signal,
         });

@@ -11,6 +11,7 @@ import {
   writtenKeys,
   type CommandSpec,
 } from '../change/commands.js';
+import { specialKeys, type PlacedKey } from '../change/special.js';
 import { KeyHash } from '../change/key-hash.js';
 
 /** One command of a payload, with the database it runs in. */
@@ -35,6 +36,22 @@ export function* payloadCommands(payload: Buffer): Generator<PayloadCommand> {
   for (let index = 0; reader.next(); index++) {
     if (isSelect(reader)) database = Number(reader.argument(1).toString('latin1'));
     yield { ...currentCommand(reader, database), index };
+  }
+}
+
+/** Every command of a batch but `SELECT`, with the sequence of the change it belongs to. */
+export function* sequencedCommands(batch: Batch): Generator<{ sequence: number; command: PayloadCommand }> {
+  const groupEnds = new Map<number, number>();
+  for (let i = 0; i + 1 < batch.groups.length; i += 2)
+    groupEnds.set(batch.groups[i]!, batch.groups[i]! + batch.groups[i + 1]!);
+  let sequence = batch.first;
+  let groupEnd = 0;
+  for (const command of payloadCommands(batch.payload)) {
+    groupEnd = groupEnds.get(command.index) ?? groupEnd;
+    const selects = command.name === 'SELECT';
+    if (!selects) yield { sequence, command };
+    const isLastOfGroup = command.index + 1 === groupEnd;
+    if (isLastOfGroup || (!selects && command.index + 1 > groupEnd)) sequence++;
   }
 }
 
@@ -85,12 +102,9 @@ export function forEachKey({
 }
 
 /** Every key a command writes, and reads if asked for, with its database. */
-export function keysOf(
-  command: PayloadCommand,
-  which: 'written' | 'all',
-): { database: number; key: Buffer }[] {
+export function keysOf(command: PayloadCommand, which: 'written' | 'all'): PlacedKey[] {
   const { spec, args, database } = command;
-  if (spec === undefined) return [];
+  if (spec === undefined) return specialKeys(command.name, args);
   const written = writtenKeys(spec, args);
   const indexes = which === 'all' ? [...written, ...readKeys(spec, args)] : written;
   const keys = indexes.map((index) => ({ database, key: args[index]! }));

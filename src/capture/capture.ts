@@ -49,6 +49,8 @@ export interface CaptureListener {
   barrier(text: string): void;
   /** Something that calls for attention beyond replication: own keys may be gone or elsewhere. */
   keyspace(event: 'flush' | 'swap', databases: readonly number[]): void;
+  /** The server wants to know how far the stream has been read, now. */
+  askedForAcknowledgement(): void;
   /** Something was left out. `reason` is constant and counted. */
   skipped(reason: SkipReason, command: string): void;
 }
@@ -222,7 +224,9 @@ export class Capture {
         this.#database = Number(args[1]!.toString('latin1'));
         return;
       case 'PING':
+        return;
       case 'REPLCONF':
+        this.#options.listener.askedForAcknowledgement();
         return;
       case 'MULTI':
         this.#builder.beginGroup();

@@ -34,7 +34,7 @@ export async function requestStream(
   const asked = connection.replies.lastValue();
   connection.write([encodeCommand(from ? ['PSYNC', from.replid, from.offset + 1] : ['PSYNC', '?', -1])]);
   const reply = await asked;
-  if (reply instanceof ErrorReply) throw connection.refusal(reply);
+  if (reply instanceof ErrorReply) throw connection.refusal(reply, 'PSYNC');
   const text = typeof reply === 'string' ? reply : '';
   const [word, replid, offset] = text.split(' ');
   if (word === 'FULLRESYNC' && replid !== undefined && offset !== undefined)

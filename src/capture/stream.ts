@@ -1,6 +1,7 @@
 /**
  * The replication stream of a server: connects as a replica does, passes over the snapshot, and feeds the commands to capture.
- * What has been saved is acknowledged every second, as the server expects of a replica.
+ * What has been read is acknowledged every second, and when asked. (Not what has been saved: a server that shuts down stops
+ * all writes and then waits for its replicas, so an offset that only a write can move would keep it waiting until its time-out.)
  */
 
 import type { ConnectionOptions } from 'node:tls';
@@ -19,8 +20,6 @@ export interface StreamOptions {
   readonly connectTimeoutMs: number;
   /** Where to go on; nothing: at the present. */
   readonly from: { readonly replid: string; readonly offset: number } | undefined;
-  /** The offset a restart would go on from. */
-  readonly savedOffset: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -31,13 +30,11 @@ export class ReplicationStream {
   readonly start: StreamStart;
   readonly reader = new CommandReader();
   readonly #connection: RawConnection;
-  readonly #savedOffset: () => number;
   #acknowledging: NodeJS.Timeout | undefined;
 
-  private constructor(connection: RawConnection, start: StreamStart, savedOffset: () => number) {
+  private constructor(connection: RawConnection, start: StreamStart) {
     this.#connection = connection;
     this.start = start;
-    this.#savedOffset = savedOffset;
   }
 
   /** @throws TandemError as `RawConnection.open` and `requestStream` do */
@@ -45,7 +42,7 @@ export class ReplicationStream {
     const connection = await RawConnection.open(options);
     try {
       const start = await requestStream(connection, options.from);
-      return new ReplicationStream(connection, start, options.savedOffset);
+      return new ReplicationStream(connection, start);
     } catch (error) {
       connection.close();
       throw error;
@@ -59,8 +56,8 @@ export class ReplicationStream {
     const began = (): void => {
       onSnapshotPassed();
       // A server that sends its snapshot from memory waits for the first acknowledgement before it sends the stream.
-      this.#acknowledge();
-      this.#acknowledging = setInterval(() => this.#acknowledge(), ACK_MS);
+      this.acknowledge();
+      this.#acknowledging = setInterval(() => this.acknowledge(), ACK_MS);
     };
     if (!skipper) began();
     connection.stream((chunk) => {
@@ -95,7 +92,8 @@ export class ReplicationStream {
     this.#connection.close(reason);
   }
 
-  #acknowledge(): void {
-    this.#connection.write([encodeCommand(['REPLCONF', 'ACK', this.#savedOffset()])]);
+  /** Tells the server how far the stream has been read. */
+  acknowledge(): void {
+    this.#connection.write([encodeCommand(['REPLCONF', 'ACK', this.start.offset + this.reader.consumed])]);
   }
 }

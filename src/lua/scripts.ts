@@ -27,6 +27,7 @@ const NAMES = [
   'release',
   'rewind',
   'settle',
+  'snapshot',
   'swap',
   'trim',
 ] as const;

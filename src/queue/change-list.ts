@@ -137,6 +137,19 @@ export class ChangeList {
     return entry && entry.first <= sequence ? entry.timestamp : undefined;
   }
 
+  /** The batch in the list that holds a change; undefined when it is there no more. */
+  async fetch(sequence: number): Promise<Buffer | undefined> {
+    const at = this.#find(sequence);
+    const entry = this.#entries[at];
+    if (!entry || entry.first > sequence) return undefined;
+    if (entry.bytes) return entry.bytes;
+    const { client, keys } = this.#options;
+    const bytes = await client.lindexBuffer(keys.changes, at - this.#head);
+    if (bytes?.length !== entry.length)
+      throw new TandemError('STATE_LOST', 'the change list holds something else than was appended');
+    return bytes;
+  }
+
   /** Waits until the changes up to `sequence` are in the list. */
   async waitFor(sequence: number, signal: AbortSignal): Promise<void> {
     while (this.appendedThrough < sequence) await this.#progress.wait(signal);

@@ -31,6 +31,7 @@ export interface CourierOptions {
   readonly heartbeatMs: number;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
+  readonly clockSkewWarnMs: number;
   /** What this site has applied of the peer's changes, standing before all that is captured later. */
   readonly seen: () => { epoch: number; sequence: number };
   /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
@@ -41,6 +42,8 @@ export interface CourierOptions {
 /** Batches and bytes on the way without an answer. */
 const IN_FLIGHT_BATCHES = 64;
 const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
+/** How often an idle connection is tried: packets may be swallowed without anybody being told. */
+const LOOK_MS = 5000;
 /** Longest pause after `full`. */
 const FULL_PAUSE_MS = 100;
 
@@ -59,6 +62,8 @@ export class Courier {
   #sent = { changes: 0, bytes: 0 };
   /** The `seen` the peer has been told, in a batch or a heartbeat. */
   #told = -1;
+  #lookedAt = 0;
+  #skewMs: number | null = null;
   #full = 0;
   /** Whether the log knows that all is well. */
   #isTold = false;
@@ -85,6 +90,11 @@ export class Courier {
   /** Changes and bytes accepted since the process began. */
   get sent(): { readonly changes: number; readonly bytes: number } {
     return this.#sent;
+  }
+
+  /** The peer's clock minus ours, in milliseconds; null while unknown. */
+  get skewMs(): number | null {
+    return this.#skewMs;
   }
 
   /** How often the peer's inbox was full. */
@@ -178,6 +188,7 @@ export class Courier {
     }
     this.#delivered = Math.min(Number(received), list.appendedThrough);
     this.#told = -1;
+    await this.#measureSkew();
     return this.#delivered + 1;
   }
 
@@ -256,12 +267,40 @@ export class Courier {
     const { list, heartbeatMs, seen } = this.#options;
     if (this.#state === 'streaming') this.#enter('caught-up');
     await list.appended.wait(signal, heartbeatMs);
+    await this.#look();
     if (list.appendedThrough > this.#delivered) {
       this.#enter('streaming');
       return;
     }
     if (seen().sequence === this.#told || !this.#options.isSettled()) return;
     await this.#beat();
+  }
+
+  /** Notices a peer that has gone while there is nothing to send. */
+  async #look(): Promise<void> {
+    const { client } = this.#options;
+    if (client.status !== 'ready')
+      throw new PeerTrouble(new TandemError('UNREACHABLE', 'the connection to the peer was lost'));
+    if (Date.now() - this.#lookedAt < LOOK_MS) return;
+    await this.#measureSkew();
+    this.#lookedAt = Date.now();
+  }
+
+  /** The peer's clock minus ours: a clock that is ahead makes its site win. */
+  async #measureSkew(): Promise<void> {
+    const { client, clockSkewWarnMs, log } = this.#options;
+    const asked = Date.now();
+    const [seconds, microseconds] = await this.#fromPeer(client.time());
+    const skewMs = Math.round(
+      Number(seconds) * 1000 + Number(microseconds) / 1000 - (asked + Date.now()) / 2,
+    );
+    const wasFar = Math.abs(this.#skewMs ?? 0) > clockSkewWarnMs;
+    this.#skewMs = skewMs;
+    if (Math.abs(skewMs) > clockSkewWarnMs && !wasFar)
+      log.warn(
+        { skewMs },
+        'the clocks of the sites are far apart: of concurrent writes the one from the site whose clock is ahead stays',
+      );
   }
 
   async #beat(): Promise<void> {

@@ -75,7 +75,10 @@ export class RawConnection {
         const user = address.username === undefined ? [] : [address.username];
         await connection.command('AUTH', ...user, address.password);
       }
-      await connection.command('CLIENT', 'SETNAME', options.name);
+      // Only a name to be seen in CLIENT LIST: Redis 6.2 counts all of CLIENT among the dangerous commands, so it may be refused.
+      await connection.command('CLIENT', 'SETNAME', options.name).catch((error: unknown) => {
+        if (!(error instanceof TandemError) || error.code !== 'NO_PERMISSION') throw error;
+      });
       return connection;
     } catch (error) {
       connection.close();
@@ -90,13 +93,13 @@ export class RawConnection {
     const reply = this.replies.value();
     this.write([encodeCommand(args)]);
     const value = await reply;
-    if (value instanceof ErrorReply) throw this.refusal(value);
+    if (value instanceof ErrorReply) throw this.refusal(value, String(args[0]));
     return value;
   }
 
   /** The error of Tandem for an error reply on this connection. */
-  refusal(reply: ErrorReply): TandemError {
-    const error = new Error(reply.message);
+  refusal(reply: ErrorReply, command: string): TandemError {
+    const error = Object.assign(new Error(reply.message), { command: { name: command } });
     error.name = 'ReplyError';
     return refusalOf(error, this.#where);
   }

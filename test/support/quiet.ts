@@ -14,6 +14,7 @@ const REWRITE_MS = 200;
 /**
  * Resolves when everything written at both sites before the call, and all that it caused, has been applied on the other:
  * changes arrive in order, so a sentinel that has arrived comes after them. Nobody may write meanwhile.
+ * Rejects at once if one of the processes has ended.
  */
 export async function quiet(pair: Pick<Pair, 'east' | 'west'>, wait: WaitOptions = {}): Promise<void> {
   const { east, west } = pair;
@@ -33,15 +34,17 @@ async function cross(from: Site, to: Site, wait: WaitOptions): Promise<void> {
   const key = SENTINEL_PREFIX + from.name;
   const prefix = `${randomUUID()}:`;
   let writtenAt = -Infinity;
-  const arrived = async (): Promise<boolean> => {
+  const arrived = async (): Promise<'arrived' | 'ended' | undefined> => {
+    if (!from.running || !to.running) return 'ended';
     if (performance.now() - writtenAt > REWRITE_MS) {
       writtenAt = performance.now();
       await from.redis.set(key, prefix + writtenAt);
     }
-    return (await to.redis.get(key))?.startsWith(prefix) ?? false;
+    return (await to.redis.get(key))?.startsWith(prefix) ? 'arrived' : undefined;
   };
   try {
-    await until(`a change to cross from ${from.name} to ${to.name}`, arrived, wait);
+    const outcome = await until(`a change to cross from ${from.name} to ${to.name}`, arrived, wait);
+    if (outcome === 'ended') throw new Error('a process is not running');
   } catch (error) {
     throw new Error(`not quiet: ${String(error)}\n${from.tail()}\n${to.tail()}`, { cause: error });
   }

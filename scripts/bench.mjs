@@ -1,0 +1,166 @@
+/** Runs the measurements, each several times in turn, and prints the medians. See `--help`. */
+import { cpus, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import {
+  end,
+  endAtOnce,
+  endPair,
+  endServers,
+  findPrograms,
+  finished,
+  replicate,
+  start,
+  startPair,
+  startServers,
+} from '../test/bench/programs.mjs';
+import { printReport, summary } from '../test/bench/report.mjs';
+import { measureThroughput } from '../test/bench/throughput.mjs';
+import { memory } from '../test/bench/usage.mjs';
+
+const HELP = `scripts/bench: how fast changes cross, beside a native replica (west REPLICAOF east) on the same machine
+
+  --requests <n>     writes per loaded site (1000000)
+  --keys <n>         different keys (1000000)
+  --pipelines <n,n>  commands a client sends at once (1,16)
+  --rounds <n>       how often everything is measured; medians are shown (3)
+  --only <names>     of: native, one-way, both-ways, both-ways-same, lag (all)
+  --rate <n>         changes per second and site while the lag is measured (20000)
+  --seconds <n>      how long the lag is measured (15)
+  --build <folder>   a build to measure (dist); may be given several times, to compare
+  --profile <folder> leave the processor profiles of the Tandem processes there
+  --json             print JSON instead of tables`;
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const EAST_TO_WEST = [['east', 'west']];
+const BOTH_WAYS = [
+  ['east', 'west'],
+  ['west', 'east'],
+];
+/** What can be measured, in the order in which it is. */
+const SCENARIOS = {
+  native: { title: 'native replica', directions: EAST_TO_WEST, native: true },
+  'one-way': { title: 'one way', directions: EAST_TO_WEST },
+  'both-ways': { title: 'both ways', directions: BOTH_WAYS },
+  'both-ways-same': { title: 'both ways, same keys', directions: BOTH_WAYS, sameKeys: true },
+};
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '1000000' },
+    keys: { type: 'string', default: '1000000' },
+    pipelines: { type: 'string', default: '1,16' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: [...Object.keys(SCENARIOS), 'lag'].join() },
+    rate: { type: 'string', default: '20000' },
+    seconds: { type: 'string', default: '15' },
+    build: { type: 'string', multiple: true, default: [join(ROOT, 'dist')] },
+    profile: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const settings = {
+  requests: number('requests'),
+  keys: number('keys'),
+  pipelines: values.pipelines.split(',').map(Number),
+  rounds: number('rounds'),
+  rate: number('rate'),
+  seconds: number('seconds'),
+  only: values.only.split(','),
+  builds: values.build.map((folder) => resolve(folder)),
+};
+const programs = findPrograms();
+const nodeOptions = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${resolve(values.profile)}`] : [];
+
+process.on('exit', endAtOnce);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+
+const samples = [];
+for (let round = 1; round <= settings.rounds; round++) {
+  for (const pipeline of settings.pipelines) await throughputs(pipeline, round);
+  if (settings.only.includes('lag')) await lags(round);
+}
+const machine = {
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  memoryGb: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  server: execFileSync(programs.server, ['--version'], { encoding: 'utf8' }).split(/\s+sha/)[0],
+};
+const report = summary({ machine, settings, samples });
+if (values.json) console.log(JSON.stringify(report, null, 2));
+else printReport(report);
+
+async function throughputs(pipeline, round) {
+  for (const [name, scenario] of Object.entries(SCENARIOS)) {
+    if (!settings.only.includes(name)) continue;
+    for (const build of scenario.native ? [undefined] : settings.builds) {
+      progress(`round ${round}: ${scenario.title}, pipeline ${pipeline}`);
+      const { native: _, ...rest } = scenario;
+      const result = await onFreshServers(build, (servers, pair) =>
+        measureThroughput({ ...rest, ...settings, ...programs, servers, pair, pipeline }),
+      );
+      samples.push({ kind: 'throughput', scenario: name, title: scenario.title, pipeline, build, ...result });
+    }
+  }
+}
+
+async function lags(round) {
+  for (const build of [undefined, ...settings.builds]) {
+    progress(`round ${round}: lag`);
+    const result = await onFreshServers(build, async (servers, pair) => {
+      const links = (build ? BOTH_WAYS : EAST_TO_WEST).map(([from, to]) => ({
+        from: servers[from].port,
+        to: servers[to].port,
+        name: from,
+      }));
+      const { rate, seconds, keys } = settings;
+      const script = join(ROOT, 'test/bench/lag.mjs');
+      const child = start('lag', process.execPath, [script, JSON.stringify({ links, rate, seconds, keys })]);
+      try {
+        await finished(child, (seconds + 20) * 1000);
+      } finally {
+        await end(child);
+      }
+      const measured = JSON.parse(child.output());
+      return {
+        lagsMs: measured.flatMap((link) => link.lags),
+        reachedRate: Math.min(...measured.map((link) => link.rate)),
+        memory: pair ? { east: memory(pair.east.pid), west: memory(pair.west.pid) } : undefined,
+      };
+    });
+    const title = build ? 'both ways' : 'native replica';
+    samples.push({ kind: 'lag', scenario: build ? 'both-ways' : 'native', title, build, ...result });
+  }
+}
+
+async function onFreshServers(build, work) {
+  const servers = await startServers(programs.server);
+  let pair;
+  try {
+    if (build) pair = await startPair(servers, { build, nodeOptions });
+    else await replicate(servers);
+    return await work(servers, pair);
+  } finally {
+    if (pair) await endPair(pair);
+    await endServers(servers);
+  }
+}
+
+function progress(text) {
+  if (process.stderr.isTTY || !values.json) process.stderr.write(`${text}\n`);
+}
+
+function number(name) {
+  const value = Number(values[name]);
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name} must be a whole number above 0`);
+  return value;
+}

@@ -1,0 +1,112 @@
+/** Medians of the samples, and the tables that show them. */
+import { basename, dirname } from 'node:path';
+
+const PROGRAMS = ['benchmark', 'east server', 'east tandem', 'west tandem', 'west server'];
+
+export function summary({ machine, settings, samples }) {
+  const throughput = grouped(samples, 'throughput').map((group) => {
+    const [{ scenario, title, pipeline, build }] = group;
+    const cpu = PROGRAMS.map((name) => [name, median(group.map((one) => one.cpuMicroseconds[name]))]);
+    return {
+      scenario,
+      title,
+      pipeline,
+      build,
+      changesPerSecond: median(group.map((one) => one.changesPerSecond)),
+      all: group.map((one) => Math.round(one.changesPerSecond)),
+      cpuMicroseconds: Object.fromEntries(cpu.filter(([, value]) => value !== null)),
+      ...memoryOf(group),
+    };
+  });
+  for (const row of throughput) {
+    const native = throughput.find((one) => one.scenario === 'native' && one.pipeline === row.pipeline);
+    row.ofNative = native ? row.changesPerSecond / native.changesPerSecond : null;
+  }
+  const lag = grouped(samples, 'lag').map((group) => {
+    const [{ scenario, title, build }] = group;
+    const each = group.map(({ lagsMs }) => lagsMs.toSorted((a, b) => a - b));
+    const at = (share) => median(each.map((lags) => lags[Math.floor((lags.length - 1) * share)]));
+    const lagMs = { p50: at(0.5), p99: at(0.99), max: at(1) };
+    const reachedRate = median(group.map((one) => one.reachedRate));
+    return { scenario, title, build, lagMs, reachedRate, samples: each[0].length, ...memoryOf(group) };
+  });
+  return { machine, settings, throughput, lag };
+}
+
+export function printReport({ machine, settings, throughput, lag }) {
+  const several = settings.builds.length > 1;
+  console.log(`\n${machine.server}, Node ${machine.node}, ${machine.cores} × ${machine.cpu}`);
+  console.log(`${settings.requests} writes per loaded site, medians of ${settings.rounds}`);
+  if (throughput.length > 0) {
+    table(
+      ['', 'pipeline', 'changes/s', 'of native', 'MB east, west', 'µs/change: benchmark, east server, east Tandem, west Tandem, west server'],
+      throughput.map((row) => [
+        titled(row, several),
+        row.pipeline,
+        Math.round(row.changesPerSecond).toLocaleString('en'),
+        row.ofNative?.toFixed(2) ?? '',
+        megabytes(row),
+        PROGRAMS.map((name) => row.cpuMicroseconds[name]?.toFixed(2) ?? '–').join('  '),
+      ]),
+    );
+  }
+  if (lag.length > 0) {
+    table(
+      ['lag', 'changes/s each way', 'p50 ms', 'p99 ms', 'max ms', 'MB east, west'],
+      lag.map((row) => [
+        titled(row, several),
+        Math.round(row.reachedRate).toLocaleString('en'),
+        ...[row.lagMs.p50, row.lagMs.p99, row.lagMs.max].map((ms) => ms.toFixed(1)),
+        megabytes(row),
+      ]),
+    );
+  }
+}
+
+/** Samples of a kind, those that belong together in one list, in the order of their first. */
+function grouped(samples, kind) {
+  const groups = new Map();
+  for (const sample of samples.filter((one) => one.kind === kind)) {
+    const name = [sample.pipeline, sample.scenario, sample.build].join();
+    groups.set(name, [...(groups.get(name) ?? []), sample]);
+  }
+  return [...groups.values()];
+}
+
+/** Highest resident memory of the two processes. */
+function memoryOf(group) {
+  if (!group[0].memory) return {};
+  const of = (site, field) => median(group.map((one) => one.memory[site][field]));
+  return {
+    memoryMb: {
+      east: { now: of('east', 'nowMb'), peak: of('east', 'peakMb') },
+      west: { now: of('west', 'nowMb'), peak: of('west', 'peakMb') },
+    },
+  };
+}
+
+function titled({ title, build }, several) {
+  return several && build ? `${title} (${basename(dirname(build))}/${basename(build)})` : title;
+}
+
+/** At the end, and the highest. */
+function megabytes({ memoryMb }) {
+  if (!memoryMb) return '';
+  const one = ({ now, peak }) => `${Math.round(now)}–${Math.round(peak)}`;
+  return `${one(memoryMb.east)}, ${one(memoryMb.west)}`;
+}
+
+function median(values) {
+  const known = values.filter((value) => typeof value === 'number').toSorted((a, b) => a - b);
+  return known.length === 0 ? null : known[Math.floor((known.length - 1) / 2)];
+}
+
+function table(head, rows) {
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((row) => String(row[i]).length)));
+  const line = (row) =>
+    row
+      .map((cell, i) => String(cell).padEnd(widths[i]))
+      .join('  ')
+      .trimEnd();
+  console.log(['', line(head), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n'));
+}
