@@ -318,10 +318,13 @@ export class ActiveSite {
     const own = allKeys(keys);
     const decider = new Decider({
       site: config.site,
+      keys,
+      conflictsKept: config.conflictsKept,
+      conflictValueBytes: config.conflictValueBytes,
       window: this.#window,
       capturedThrough: () => this.#capture!.nextSequence - 1,
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
-      timestampOf: (sequence) => this.list.timestampOf(sequence),
+      fetch: (sequence) => this.list.fetch(sequence),
       translate: (command) => translateWhole(command, own, opened.databases),
       onDecided: (batch) => this.late.decided(batch),
       onConflict,

@@ -194,15 +194,12 @@ export class Site {
   }
 
   #conflict(conflict: Conflict): void {
-    const kind = `${conflict.effect}:${conflict.outcome}`;
+    const { command, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
+    const kind = `${command.toLowerCase()}:${outcome}`;
     this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
-    const { command, effect, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
-    const times = {
-      theirs: wallMs(theirTimestamp),
-      own: ownTimestamp === undefined ? null : wallMs(ownTimestamp),
-    };
+    const times = { theirs: wallMs(theirTimestamp), own: wallMs(ownTimestamp) };
     this.#log.debug(
-      { command, effect, outcome, database, key: key.toString('latin1'), ...times },
+      { command, outcome, database, key: key.toString('latin1'), ...times },
       'concurrent writes',
     );
   }

@@ -193,7 +193,7 @@ export class Applier {
     const { replies } = connection;
     const watched = replies.statuses(1);
     const guard = replies.value();
-    const queued = replies.statuses(1 + BEFORE_COMMANDS + decision.commands + 2);
+    const queued = replies.statuses(1 + BEFORE_COMMANDS + decision.commands + decision.epilogue.length + 2);
     const exec = replies.exec();
     // The promises are awaited together later; until then a lost connection must not count as unhandled.
     for (const promise of [watched, guard, queued, exec]) promise.catch(() => {});
@@ -227,6 +227,7 @@ export class Applier {
       encodeCommand(['EVAL', scriptSource('begin'), 1, keys.applied]),
       ...decision.payload,
       SELECT_0,
+      ...decision.epilogue,
       encodeCommand([
         'EVAL',
         scriptSource('settle'),
@@ -281,7 +282,7 @@ export class Applier {
         return batches;
       case 'unqueueable':
         // The server does not even take these commands into a transaction: they are left out and listed.
-        decider.leaveOut(oldest.batch, outcome.errors);
+        decider.leaveOut(oldest.batch, oldest.decision, outcome.errors);
         return batches;
       case 'failed':
         await this.#options.rejections.settle(oldest.batch, oldest.decision, outcome.errors);

@@ -1,17 +1,23 @@
 /**
  * What becomes of the peer's changes here. Nearly always nothing but their application as they are: a batch none of whose
- * keys was written here without the peer knowing goes through untouched. The others are held, command by command, against
- * the own changes on their keys that their sender had not seen.
+ * keys was written here without the peer knowing goes through untouched. The others are resolved, command by command.
  */
 
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
-import { effectOf, type Effect } from '../change/commands.js';
-import { effectOfCode } from '../change/effect-code.js';
+import { encodeCommand } from '../change/encode-command.js';
 import { KeyHash } from '../change/key-hash.js';
+import { encodeNeed, type PlacedKey } from '../change/special.js';
+import { scriptSource } from '../lua/scripts.js';
+import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
+import { conflictEntry } from './conflict-entry.js';
+import { OwnChanges, type OwnCommand } from './own-changes.js';
 import { forEachKey, keysOf, payloadCommands, type PayloadCommand } from './payload.js';
+import { Resolver, type Conflict, type StateRequest } from './resolver.js';
 import type { Window } from './window.js';
+
+export type { Conflict } from './resolver.js';
 
 /** What is to be sent for a batch. */
 export interface Decision {
@@ -19,6 +25,10 @@ export interface Decision {
   readonly payload: readonly Buffer[];
   /** How many commands those are. */
   readonly commands: number;
+  /** Place of each of them among the batch's commands; nothing when they are the batch's, one by one. */
+  readonly places?: readonly number[];
+  /** What follows them in the same transaction, in database 0: states to be sent, conflicts to be listed. */
+  readonly epilogue: readonly Buffer[];
   /** The last local sequence that was taken into account. */
   readonly decided: number;
 }
@@ -26,13 +36,17 @@ export interface Decision {
 /** What the decider needs from the other stages. */
 export interface DeciderOptions {
   readonly site: string;
+  readonly keys: KeyNames;
   readonly window: Window;
+  /** Entries the list of conflicts keeps, and bytes of each value in it. */
+  readonly conflictsKept: number;
+  readonly conflictValueBytes: number;
   /** Sequence of the last local change capture has met. */
   readonly capturedThrough: () => number;
   /** Waits until the local changes up to a sequence are in the change list: then their timestamps are final. */
   readonly appended: (sequence: number, signal: AbortSignal) => Promise<void>;
-  /** Timestamp of a local change that is in the change list; undefined when it is there no more. */
-  readonly timestampOf: (sequence: number) => number | undefined;
+  /** The batch of the change list that holds a change. */
+  readonly fetch: (sequence: number) => Promise<Buffer | undefined>;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
   /** A batch was decided and is about to be applied. */
@@ -41,26 +55,20 @@ export interface DeciderOptions {
   readonly onConflict: (conflict: Conflict) => void;
 }
 
-/** A change that met one its sender had not seen. */
-export interface Conflict {
-  readonly command: string;
-  readonly effect: Effect;
-  readonly outcome: 'applied' | 'kept-own';
-  readonly database: number;
-  readonly key: Buffer;
-  readonly theirTimestamp: number;
-  readonly ownTimestamp: number | undefined;
-}
+/** Batches whose refused commands are remembered: more than are ever on the way at a time. */
+const MAX_LEFT_OUT = 64;
 
 export class Decider {
   readonly #options: DeciderOptions;
   readonly #names = new CommandNames();
   readonly #hash = new KeyHash();
+  readonly #ownChanges: OwnChanges;
   /** Commands the server refused to queue, by the batch's last sequence. */
   readonly #leftOut = new Map<number, ReadonlySet<number>>();
 
   constructor(options: DeciderOptions) {
     this.#options = options;
+    this.#ownChanges = new OwnChanges(options.fetch);
   }
 
   /** What is to be sent for this batch, given what has been written here up to now. */
@@ -69,103 +77,100 @@ export class Decider {
     onDecided(batch);
     window.advance(batch.seen);
     const leftOut = this.#leftOut.get(lastSequence(batch));
-    let decided = capturedThrough();
-    let unseen = this.#newestUnseen(batch);
-    if (unseen === 0 && leftOut === undefined && batch.special === 0)
-      return { payload: [batch.payload], commands: batch.commands, decided };
-    if (unseen > 0) {
-      await appended(unseen, signal);
-      // More may have been written meanwhile; what is decided rests on all of it that is final.
-      decided = capturedThrough();
-      unseen = this.#newestUnseen(batch);
-      await appended(unseen, signal);
-    }
-    return this.#resolve(batch, leftOut ?? new Set(), decided);
+    const decided = capturedThrough();
+    const isBlind = window.isBlindAbove(batch.seen);
+    const unseen = isBlind ? 0 : this.#newestUnseen(batch, decided);
+    if (unseen === 0 && leftOut === undefined && batch.special === 0 && !isBlind)
+      return { payload: [batch.payload], commands: batch.commands, epilogue: [], decided };
+    await appended(unseen, signal);
+    return this.#resolve(batch, { leftOut: leftOut ?? new Set(), decided, isBlind });
   }
 
-  /** The server would not queue these commands: they are left out when the batch is decided again. */
-  leaveOut(batch: DeliveredBatch, errors: readonly PlacedError[]): void {
+  /** The server would not queue these commands of a decision: they are left out when the batch is decided again. */
+  leaveOut(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): void {
     const last = lastSequence(batch);
     const before = this.#leftOut.get(last) ?? new Set<number>();
-    this.#leftOut.set(last, new Set([...before, ...errors.map(({ index }) => index)]));
+    // A decision may have left out commands already: an error's index counts what was sent.
+    const places = errors.map(({ index }) => decision.places?.[index] ?? index);
+    this.#leftOut.set(last, new Set([...before, ...places]));
+    if (this.#leftOut.size > MAX_LEFT_OUT) this.#leftOut.delete(this.#leftOut.keys().next().value!);
   }
 
-  /** The highest unseen own sequence on any key of the batch; 0 when there is none. */
-  #newestUnseen(batch: DeliveredBatch): number {
+  /** The newest own sequence, up to `decided`, that a key of the batch meets; 0 when there is none. */
+  #newestUnseen(batch: DeliveredBatch, decided: number): number {
     const { window } = this.#options;
     if (window.firstAbove(batch.seen) === window.head) return 0;
     let newest = 0;
-    forEachKey({
-      batch,
-      names: this.#names,
-      each: (hash) => (newest = Math.max(newest, this.#unseenOn(hash, batch.seen))),
-    });
+    const each = (hash: KeyHash): void => {
+      const [last] = this.#unseenOn(hash, { seen: batch.seen, decided });
+      if (last !== undefined && last > newest) newest = last;
+    };
+    forEachKey({ batch, names: this.#names, each });
     return newest;
   }
 
-  /** The newest own sequence above `seen` on a key; 0 when there is none. */
-  #unseenOn(hash: KeyHash, seen: number): number {
+  /** The own sequences on a key above `seen` and up to `decided`, the newest first. */
+  #unseenOn(hash: KeyHash, { seen, decided }: { seen: number; decided: number }): number[] {
     const { window } = this.#options;
-    const entry = window.newest(hash.low, hash.high);
-    if (entry < 0) return 0;
-    const sequence = window.sequenceOf(entry);
-    return sequence > seen ? sequence : 0;
-  }
-
-  #newestOn(command: PayloadCommand, seen: number): number {
-    let newest = 0;
-    for (const { database, key } of keysOf(command, 'all')) {
-      this.#hash.of(database, key, 0, key.length);
-      newest = Math.max(newest, this.#unseenOn(this.#hash, seen));
+    const sequences: number[] = [];
+    for (let entry = window.newest(hash.low, hash.high); entry >= 0; entry = window.older(entry)) {
+      const sequence = window.sequenceOf(entry);
+      if (sequence <= seen) break;
+      if (sequence <= decided && sequence !== sequences.at(-1)) sequences.push(sequence);
     }
-    return newest;
+    return sequences;
   }
 
-  #resolve(batch: DeliveredBatch, leftOut: ReadonlySet<number>, decided: number): Decision {
-    const payload: Buffer[] = [];
-    for (const command of payloadCommands(batch.payload)) {
-      if (leftOut.has(command.index)) continue;
-      const instead = this.#options.translate(command);
-      if (instead) {
-        payload.push(instead);
-        continue;
-      }
-      const unseen = command.spec === undefined ? 0 : this.#newestOn(command, batch.seen);
-      if (unseen > 0 && !this.#winsOver(command, batch, unseen)) continue;
-      payload.push(command.bytes);
-    }
-    return { payload, commands: payload.length, decided };
-  }
-
-  /**
-   * Of two overwrites of a whole key the later one stays, on both sides; ties go to the smaller site name. Every other pair is
-   * applied as it comes.
-   */
-  #winsOver(command: PayloadCommand, batch: DeliveredBatch, unseen: number): boolean {
-    const { site, window, timestampOf, onConflict } = this.#options;
-    const key = command.args[1]!;
-    const effect = effectOf(command.spec!, command.args);
-    const ownTimestamp = timestampOf(unseen);
-    this.#hash.of(command.database, key, 0, key.length);
-    const entry = window.newest(this.#hash.low, this.#hash.high);
-    const bothOverwrite =
-      effect === 'set' &&
-      command.spec!.singleKey &&
-      entry >= 0 &&
-      effectOfCode(window.effectOf(entry)) === 'set';
-    const ownIsLater =
-      ownTimestamp !== undefined &&
-      (ownTimestamp > batch.timestamp || (ownTimestamp === batch.timestamp && site < batch.origin));
-    const outcome = bothOverwrite && ownIsLater ? 'kept-own' : 'applied';
-    onConflict({
-      command: command.name,
-      effect,
-      outcome,
-      database: command.database,
-      key,
-      theirTimestamp: batch.timestamp,
-      ownTimestamp,
+  async #resolve(
+    batch: DeliveredBatch,
+    { leftOut, decided, isBlind }: { leftOut: ReadonlySet<number>; decided: number; isBlind: boolean },
+  ): Promise<Decision> {
+    const { site, keys, translate, onConflict, conflictsKept, conflictValueBytes } = this.#options;
+    const resolver = new Resolver(batch, {
+      site,
+      translate,
+      ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, { seen: batch.seen, decided })),
     });
-    return outcome === 'applied';
+    const { payload, places, conflicts, states } = await resolver.resolve(leftOut);
+    for (const conflict of conflicts) onConflict(conflict);
+    const epilogue = [
+      ...states.map((request) => this.#snapshot(request)),
+      ...conflicts.map((conflict) =>
+        conflictEntry(conflict, { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes }),
+      ),
+      ...(isBlind ? [this.#askForAll(batch)] : []),
+    ];
+    return { payload, commands: payload.length, places, epilogue, decided };
+  }
+
+  async #ownOn(key: PlacedKey, range: { seen: number; decided: number }): Promise<OwnCommand[]> {
+    this.#hash.of(key.database, key.key, 0, key.key.length);
+    const found: OwnCommand[] = [];
+    for (const sequence of this.#unseenOn(this.#hash, range).toReversed()) {
+      for (const command of await this.#ownChanges.commandsOf(sequence)) {
+        if (keysOf(command, 'all').some((one) => one.database === key.database && one.key.equals(key.key)))
+          found.push(command);
+      }
+    }
+    return found;
+  }
+
+  #snapshot({ rank, keys }: StateRequest): Buffer {
+    const places = keys.flatMap(({ database, key }) => [database, key]);
+    return encodeCommand([
+      'EVAL',
+      scriptSource('snapshot'),
+      0,
+      this.#options.keys.control,
+      rank.timestamp,
+      rank.site,
+      ...places,
+    ]);
+  }
+
+  /** The window has lost what was written here while the peer was away: nothing can be decided, so the peer is asked for its state. */
+  #askForAll(batch: DeliveredBatch): Buffer {
+    const keys = [...payloadCommands(batch.payload)].flatMap((command) => keysOf(command, 'written'));
+    return encodeCommand(['PUBLISH', this.#options.keys.control, encodeNeed(batch.timestamp, keys)]);
   }
 }

@@ -74,7 +74,7 @@ export class Window {
 
   /** Notes that the local change `sequence` wrote the key with this hash. */
   record(low: number, high: number, sequence: number, effect: number): void {
-    if (this.size === this.#capacity) this.#makeRoom();
+    if (this.size === this.#capacity || this.size >= this.#options.maxEntries) this.#makeRoom();
     const number = this.#head++;
     const at = number & (this.#capacity - 1);
     const slot = this.#slot(low, high);
@@ -131,7 +131,8 @@ export class Window {
   /** The peer has seen the local changes up to `seen`. */
   advance(seen: number): void {
     if (seen > this.#seen) this.#seen = seen;
-    const oldest = this.#second() - Math.ceil(this.#options.recentMs / 1000);
+    // Both seconds are rounded down: without the last one an entry could leave almost a second too early.
+    const oldest = this.#second() - Math.ceil(this.#options.recentMs / 1000) - 1;
     while (this.#tail < this.#head) {
       const at = this.#tail & (this.#capacity - 1);
       if (this.#sequence[at]! > this.#seen || this.#madeAt[at]! > oldest) return;
@@ -152,7 +153,7 @@ export class Window {
   }
 
   #makeRoom(): void {
-    if (this.#capacity >= this.#options.maxEntries) {
+    if (this.size >= this.#options.maxEntries) {
       const oldest = this.sequenceOf(this.#tail);
       if (oldest > this.#seen) this.#lostUpTo = oldest;
       this.#dropOldest();

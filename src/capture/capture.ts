@@ -16,7 +16,7 @@ import { encodeBatch } from '../change/batch.js';
 import type { HybridClock } from '../change/clock.js';
 import { CommandNames, type KnownName } from '../change/command-names.js';
 import type { CommandReader } from '../change/command-reader.js';
-import type { CommandSpec, Effect } from '../change/commands.js';
+import { writtenKeys, type CommandSpec, type Effect } from '../change/commands.js';
 import { encodeCommand } from '../change/encode-command.js';
 import type { Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
@@ -238,7 +238,7 @@ export class Capture {
       default:
         break;
     }
-    if (args.length > 1 && this.#isOwn(args[1]!, 0, args[1]!.length)) {
+    if (args.length > 1 && this.#isOwn(args[1]!, 0, args[1]!.length) && !this.#writesOthers(known, args)) {
       this.#ownCommand(reader, known.name);
       return;
     }
@@ -269,6 +269,14 @@ export class Capture {
     return true;
   }
 
+  /** Whether a key is written that is not Tandem's own: then it is the application's command, whatever its first key. */
+  #writesOthers({ spec }: KnownName, args: readonly Buffer[]): boolean {
+    return (
+      spec !== undefined &&
+      writtenKeys(spec, args).some((index) => !this.#isOwn(args[index]!, 0, args[index]!.length))
+    );
+  }
+
   // ---- own commands and echoes -------------------------------------------------------------------------------------
 
   #ownCommand(reader: CommandReader, name: string): void {
@@ -276,8 +284,11 @@ export class Capture {
     const { keys, listener } = this.#options;
     const key = reader.argument(1).toString('latin1');
     if (key === keys.applied && name === 'HSET') {
-      this.#marker(reader);
-      return;
+      const fields = fieldsOf(reader);
+      if (fields.has('n')) {
+        this.#marker(fields);
+        return;
+      }
     }
     if (this.#group === 'first') this.#group = 'changes';
     if (key === keys.inbox && name === 'RPUSH') {
@@ -293,14 +304,11 @@ export class Capture {
   }
 
   /** The applied marker: what follows it in the same transaction is the peer's, and from here on it has been seen. */
-  #marker(reader: CommandReader): void {
-    const fields = fieldsOf(reader);
-    // A change list entry may rest on one `seen` only. The open transaction is the echo itself.
+  #marker(fields: ReadonlyMap<string, string>): void {
+    // A change list entry may rest on one `seen` only. The open transaction is the echo itself: what is taken out of it is one
+    // change, and complete only with it, because the position stays in front of it until then.
     this.cut();
-    if (this.#group === 'first') {
-      this.#builder.endGroup();
-      this.#group = 'echo';
-    }
+    if (this.#group === 'first') this.#group = 'echo';
     this.#seen = Number(fields.get('n'));
     this.#seenEpoch = Number(fields.get('epoch'));
     this.counts.echoes++;
@@ -308,7 +316,7 @@ export class Capture {
   }
 
   #echoCommand(reader: CommandReader, known: KnownName): void {
-    if (known.name === 'EXEC') this.#group = 'none';
+    if (known.name === 'EXEC') this.#endGroup();
     else if (known.name === 'SELECT') this.#database = Number(reader.argument(1).toString('latin1'));
     else if (known.name === 'PUBLISH' && reader.argument(1).toString('latin1') === this.#options.keys.control)
       this.#special(reader.argument(2));

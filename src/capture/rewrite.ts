@@ -2,6 +2,7 @@
  * Rewrites what the stream says in words that a client may not use, or that would mean something else later:
  * - Redis 6.2 sends expiries relative to now (`SET … PX`, `EXPIRE`); later servers send them absolute. Relative ones become
  *   absolute, by this machine's clock, so that they mean the same however long the change travels.
+ * - A condition that held at the origin (`SET … NX`, `SETNX`, `HSETNX`, `RENAMENX` …) is dropped: what was done is to be done.
  * - A trim of a stream arrives as it came out, `MAXLEN = 4 LIMIT 100`; no server takes a `LIMIT` without `~` from a client.
  */
 
@@ -29,7 +30,17 @@ export function rewritten(name: string, args: readonly Buffer[], nowMs: number):
         ? undefined
         : [Buffer.from('SET'), args[1]!, args[3]!, Buffer.from('PXAT'), at(args[2]!, 1, nowMs)];
     case 'SET':
-      return withOption(args, 3, nowMs);
+      return plainSet(args, nowMs);
+    case 'SETNX':
+      return [Buffer.from('SET'), ...args.slice(1)];
+    case 'MSETNX':
+      return [Buffer.from('MSET'), ...args.slice(1)];
+    case 'HSETNX':
+      return [Buffer.from('HSET'), ...args.slice(1)];
+    case 'RENAMENX':
+      return [Buffer.from('RENAME'), ...args.slice(1)];
+    case 'DELIFEQ':
+      return [Buffer.from('DEL'), args[1]!];
     case 'GETEX':
       return withOption(args, 2, nowMs);
     case 'RESTORE':
@@ -43,20 +54,56 @@ export function rewritten(name: string, args: readonly Buffer[], nowMs: number):
   }
 }
 
-/** The options of a trim stand before the entry's fields: among the first eight arguments. */
+/** Takes `LIMIT count` out of an exact trim. Options may stand in any order, and before the entry's ID: behind it are the user's fields. */
 function withoutLimit(args: readonly Buffer[]): Buffer[] | undefined {
-  for (let i = 2; i + 1 < args.length && i < 8; i++) {
-    const option = args[i]!.toString('latin1').toUpperCase();
-    if (option === '*' || /^\d+-\d+$/.test(option)) return undefined;
-    if (option === 'LIMIT' && args[i - 2]?.toString('latin1') !== '~')
-      return [...args.slice(0, i), ...args.slice(i + 2)];
+  let limitAt = 0;
+  for (let i = 2; i < args.length;) {
+    const option = wordAt(args, i);
+    if (option === 'LIMIT') limitAt = i;
+    if (option === 'MAXLEN' || option === 'MINID') {
+      const sign = wordAt(args, i + 1);
+      if (sign === '~') return undefined;
+      i += sign === '=' ? 3 : 2;
+    } else if (TRIM_OPTION_LENGTHS[option] !== undefined) i += TRIM_OPTION_LENGTHS[option];
+    else break;
   }
-  return undefined;
+  return limitAt === 0 ? undefined : [...args.slice(0, limitAt), ...args.slice(limitAt + 2)];
 }
+
+/** Arguments that the options of `XADD` and `XTRIM` take, themselves included. */
+const TRIM_OPTION_LENGTHS: Readonly<Record<string, number | undefined>> = {
+  LIMIT: 2,
+  NOMKSTREAM: 1,
+  KEEPREF: 1,
+  DELREF: 1,
+  ACKED: 1,
+  IDMPAUTO: 2,
+  IDMP: 3,
+};
+
+/** Options of `SET` that say when to set, or what to answer; those with a value of their own. */
+const SET_CONDITIONS = new Set(['NX', 'XX', 'GET']);
+const SET_COMPARISONS = new Set(['IFEQ', 'IFNE', 'IFDEQ', 'IFDNE']);
+const SET_EXPIRIES = new Set(['EX', 'PX', 'EXAT', 'PXAT']);
+
+function plainSet(args: readonly Buffer[], nowMs: number): Buffer[] | undefined {
+  const kept = args.slice(0, 3);
+  for (let i = 3; i < args.length; i++) {
+    const option = wordAt(args, i);
+    if (SET_COMPARISONS.has(option)) i++;
+    else if (SET_EXPIRIES.has(option)) kept.push(args[i]!, args[++i]!);
+    else if (!SET_CONDITIONS.has(option)) kept.push(args[i]!);
+  }
+  return withOption(kept, 3, nowMs) ?? (kept.length < args.length ? kept : undefined);
+}
+
+/** Options of a `SET` with a value that may look like an option: `IFEQ PX`. */
+const OPTIONS_WITH_VALUE = new Set(['EXAT', 'PXAT', 'IFEQ', 'IFNE', 'IFDEQ', 'IFDNE']);
 
 function withOption(args: readonly Buffer[], from: number, nowMs: number): Buffer[] | undefined {
   for (let i = from; i + 1 < args.length; i++) {
-    const option = args[i]!.toString('latin1').toUpperCase();
+    const option = wordAt(args, i);
+    if (OPTIONS_WITH_VALUE.has(option)) i++;
     if (option !== 'EX' && option !== 'PX') continue;
     return [
       ...args.slice(0, i),
@@ -71,8 +118,14 @@ function withOption(args: readonly Buffer[], from: number, nowMs: number): Buffe
 function restored(args: readonly Buffer[], nowMs: number): Buffer[] | undefined {
   const [name, key, ttl, dump, ...options] = args;
   if (dump === undefined || Number(ttl!.toString('latin1')) === 0) return undefined;
-  if (options.some((option) => option.toString('latin1').toUpperCase() === 'ABSTTL')) return undefined;
+  if (options.some((_, index) => wordAt(options, index) === 'ABSTTL')) return undefined;
   return [name!, key!, at(ttl!, 1, nowMs), dump, ...options, Buffer.from('ABSTTL')];
+}
+
+/** An option in upper case; nothing for what is too long to be one. */
+function wordAt(args: readonly Buffer[], index: number): string {
+  const argument = args[index];
+  return argument === undefined || argument.length > 10 ? '' : argument.toString('latin1').toUpperCase();
 }
 
 /** Exact beyond what a double holds: expiries may be as large as a signed 64-bit number. */

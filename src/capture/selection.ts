@@ -139,14 +139,14 @@ export class Selection {
       keyspace: isAll || database === 0 ? [{ event: 'flush', databases: [0] }] : [],
     };
     if (flush === 'ignore') return { ...verdict, skip: 'flush-ignored' };
-    const passes = filter.command(name) && (isAll ? filter.passesAllKeys : filter.database(database));
+    const passes = filter.command(name) && (isAll ? filter.passesAllKeys : filter.wholeDatabase(database));
     return passes ? verdict : { ...verdict, skip: 'filtered' };
   }
 
   #swap(name: string, args: readonly Buffer[]): Verdict {
     const { filter } = this.#options;
     const databases = [Number(args[1]!.toString('latin1')), Number(args[2]!.toString('latin1'))];
-    const passing = databases.filter((database) => filter.database(database) && filter.command(name));
+    const passing = databases.filter((database) => filter.wholeDatabase(database) && filter.command(name));
     const verdict: Verdict = {
       ...NOTHING,
       name,

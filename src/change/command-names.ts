@@ -67,16 +67,26 @@ export class CommandNames {
   }
 }
 
-/** Commands with options that capture may have to rewrite (see capture/rewrite.ts), with their longest form without any. */
+/**
+ * Commands with options that capture may have to rewrite (see capture/rewrite.ts), or that decide what the command does, with
+ * their longest form without any.
+ */
 const PLAIN_UP_TO: Readonly<Record<string, number>> = {
   SET: 3,
+  SETNX: 0,
+  HSETNX: 0,
+  RENAMENX: 0,
+  MSETNX: 0,
+  DELIFEQ: 0,
   XADD: 5,
   XTRIM: 0,
   SETEX: 0,
   PSETEX: 0,
-  EXPIRE: 0,
-  PEXPIRE: 0,
-  GETEX: 2,
+  DELEX: 2,
+  ZADD: 4,
+  GEOADD: 5,
+  EXPIREAT: 3,
+  PEXPIREAT: 3,
   RESTORE: 0,
   'RESTORE-ASKING': 0,
 };
@@ -84,5 +94,5 @@ const PLAIN_UP_TO: Readonly<Record<string, number>> = {
 function plainUpTo(spec: CommandSpec | undefined): number {
   // What may have no effect at all (SORT without STORE) or an unknown one is looked at.
   if (!spec?.singleKey || spec.effect === 'unknown' || spec.effect === 'derive') return 0;
-  return PLAIN_UP_TO[spec.name] ?? Infinity;
+  return PLAIN_UP_TO[spec.name] ?? (spec.refine ? 0 : Infinity);
 }

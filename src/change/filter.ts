@@ -33,6 +33,11 @@ export class Filter {
     return this.#databases === undefined || this.#databases.has(database);
   }
 
+  /** Whether every key of a database passes, so that a command on all of it may be sent. */
+  wholeDatabase(database: number): boolean {
+    return this.database(database) && this.#keys.passesAll;
+  }
+
   /** @param name upper case */
   command(name: string): boolean {
     return !this.#commands.has(name);
@@ -77,7 +82,8 @@ export function globToRegExp(glob: string): RegExp {
   let source = '';
   for (let i = 0; i < bytes.length; i++) {
     const character = bytes[i]!;
-    if (character === '*') source += '.*';
+    // Stars side by side are one, or the expression would try them all.
+    if (character === '*') source += source.endsWith('.*') ? '' : '.*';
     else if (character === '?') source += '.';
     else if (character === '\\' && i + 1 < bytes.length) source += literal(bytes[++i]!);
     else if (character === '[') {
@@ -97,7 +103,8 @@ function characterSet(bytes: string, start: number): { set: string; end: number 
   let members = '';
   for (; i < bytes.length && bytes[i] !== ']'; i++) {
     if (bytes[i] === '\\' && i + 1 < bytes.length) members += literal(bytes[++i]!);
-    else if (bytes[i + 1] === '-' && i + 2 < bytes.length && bytes[i + 2] !== ']') {
+    else if (bytes[i + 1] === '-' && i + 2 < bytes.length) {
+      // The servers take whatever stands behind the dash for the end of the range, be it the bracket: `[a-]` has no end.
       const [from, to] = [bytes[i]!, bytes[i + 2]!].toSorted();
       members += `${literal(from!)}-${literal(to!)}`;
       i += 2;

@@ -22,6 +22,8 @@ export interface Config {
   readonly inboxBytes: number;
   readonly changesBytes: number;
   readonly windowSeconds: number;
+  readonly conflictsKept: number;
+  readonly conflictValueBytes: number;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
   readonly connectTimeoutMs: number;
@@ -196,6 +198,20 @@ export const SCHEMA: convict.Schema<Config> = {
     min: 1,
     max: 3600,
     doc: 'Keys written here within this time are watched while a change is applied.',
+  },
+  conflictsKept: {
+    default: 10_000,
+    format: 'whole number',
+    min: 1,
+    max: 10_000_000,
+    doc: 'Entries the list of conflicts keeps.',
+  },
+  conflictValueBytes: {
+    default: 256,
+    format: 'whole number',
+    min: 0,
+    max: 65_536,
+    doc: 'Bytes of each of the two commands that an entry shows. 0: none, for data that must not be stored twice.',
   },
   heartbeatMs: {
     default: 50,

@@ -14,6 +14,7 @@ type Argument = string | number | Buffer;
 
 const NAMES = [
   'append',
+  'attempt',
   'beat',
   'begin',
   'deliver',

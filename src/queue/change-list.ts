@@ -131,12 +131,6 @@ export class ChangeList {
     return this.#entries[this.#head]?.timestamp;
   }
 
-  /** Timestamp of a change in the list; undefined when it is not there. */
-  timestampOf(sequence: number): number | undefined {
-    const entry = this.#entries[this.#find(sequence)];
-    return entry && entry.first <= sequence ? entry.timestamp : undefined;
-  }
-
   /** The batch in the list that holds a change; undefined when it is there no more. */
   async fetch(sequence: number): Promise<Buffer | undefined> {
     const at = this.#find(sequence);

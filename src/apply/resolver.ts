@@ -1,0 +1,204 @@
+/**
+ * Resolves a batch command by command: finds the own changes that a command meets, asks the rules, and writes down what runs in
+ * its place, what is to be listed, and whose state is to be sent.
+ */
+
+import type { DeliveredBatch } from '../change/batch.js';
+import { effectOf } from '../change/commands.js';
+import { encodeCommand, type Argument } from '../change/encode-command.js';
+import { NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
+import { scriptSource } from '../lua/scripts.js';
+import type { OwnCommand } from './own-changes.js';
+import { keysOf, payloadCommands, type PayloadCommand } from './payload.js';
+import { resolveClash } from './rules/clash.js';
+import { isKeyHead } from './rules/key-heads.js';
+import type { Piece, Rank, Resolution } from './rules/meeting.js';
+import { pieceOf } from './rules/pieces.js';
+import { resolve } from './rules/resolve.js';
+
+/** A change that met one its sender had not seen. */
+export interface Conflict extends PlacedKey {
+  /** The incoming command's name. */
+  readonly command: string;
+  readonly outcome: Resolution['outcome'];
+  readonly theirs: readonly Argument[];
+  readonly theirTimestamp: number;
+  /** The newest own command it met. */
+  readonly own: readonly Argument[];
+  readonly ownTimestamp: number;
+}
+
+/** Keys whose state the peer is to be sent. */
+export interface StateRequest {
+  readonly rank: Rank;
+  readonly keys: readonly PlacedKey[];
+}
+
+export interface Resolved {
+  readonly payload: readonly Buffer[];
+  /** Place of each command sent among the batch's commands. */
+  readonly places: readonly number[];
+  readonly conflicts: readonly Conflict[];
+  readonly states: readonly StateRequest[];
+}
+
+export interface ResolverOptions {
+  readonly site: string;
+  /** The own commands on a key that the sender of the batch had not seen, oldest first. */
+  readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
+  /** What runs here in place of a command on whole databases; nothing for any other command. */
+  readonly translate: (command: PayloadCommand) => Buffer | undefined;
+}
+
+export class Resolver {
+  readonly #options: ResolverOptions;
+  readonly #batch: DeliveredBatch;
+  readonly #payload: Buffer[] = [];
+  readonly #places: number[] = [];
+  readonly #conflicts: Conflict[] = [];
+  readonly #states: StateRequest[] = [];
+
+  constructor(batch: DeliveredBatch, options: ResolverOptions) {
+    this.#batch = batch;
+    this.#options = options;
+  }
+
+  /** @param leftOut places of commands that the server does not take */
+  async resolve(leftOut: ReadonlySet<number>): Promise<Resolved> {
+    for (const command of payloadCommands(this.#batch.payload)) {
+      if (!leftOut.has(command.index)) await this.#command(command);
+    }
+    return { payload: this.#payload, places: this.#places, conflicts: this.#conflicts, states: this.#states };
+  }
+
+  async #command(command: PayloadCommand): Promise<void> {
+    const whole = this.#options.translate(command);
+    if (whole) this.#send(command, whole);
+    else if (command.name === NEED) this.#need(command);
+    else {
+      const own = new Map<PlacedKey, readonly OwnCommand[]>();
+      for (const key of keysOf(command, 'all')) {
+        const met = await this.#options.ownOn(key);
+        if (met.length > 0) own.set(key, met);
+      }
+      if (command.name === STATE) this.#state(command, own);
+      else if (own.size === 0) this.#send(command, command.bytes);
+      else if (isOnOneKey(command)) this.#meet(command, [...own][0]!);
+      else if (isPerKey(command)) this.#perKey(command, own);
+      else this.#clash(command, own);
+    }
+  }
+
+  #need(command: PayloadCommand): void {
+    const { timestamp, keys } = parseNeed(command.args);
+    this.#states.push({ rank: { timestamp, site: this.#options.site }, keys });
+  }
+
+  /** A state transfer is a key head whose commands are not its own. It says itself which database it is for. */
+  #state(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
+    const [key] = keysOf(command, 'written') as [PlacedKey];
+    const met = [...own.values()].flat();
+    this.#send(command, encodeCommand(['SELECT', key.database]));
+    if (met.length > 0) this.#meet({ ...command, database: key.database }, [key, met]);
+    else for (const one of this.#piece(command, key.key).commands) this.#send(command, encodeCommand(one));
+    this.#send(command, encodeCommand(['SELECT', command.database]));
+  }
+
+  #meet(command: PayloadCommand, [key, own]: [PlacedKey, readonly OwnCommand[]]): void {
+    const incoming = this.#piece(command, key.key);
+    const pieces = own.map((one) => this.#ownPiece(one, key.key));
+    const entangled = own.filter((one) => one.spec !== undefined && !isOnOneKey(one) && !isPerKey(one));
+    // A key head would undo an own command that reads or writes other keys as well: that is for the authority to say.
+    const resolution =
+      isKeyHead(incoming) && entangled.length > 0
+        ? resolveClash({ incoming, own: pieces })
+        : resolve({ incoming, own: pieces });
+    this.#attempt(command, resolution.commands);
+    if (resolution.state)
+      this.#states.push({ rank: resolution.state, keys: allKeysOf([command, ...entangled], key) });
+    this.#note(command, key, own, resolution.outcome);
+  }
+
+  /** `DEL a b`, `MSET …`: what concerns each key is resolved by itself. */
+  #perKey(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
+    const met = new Map([...own].map(([key, commands]) => [key.key.toString('latin1'), commands]));
+    for (const key of keysOf(command, 'written')) {
+      const commands = met.get(key.key.toString('latin1'));
+      if (commands) this.#meet(command, [key, commands]);
+      else for (const one of this.#piece(command, key.key).commands) this.#send(command, encodeCommand(one));
+    }
+  }
+
+  /** A command on several keys that cannot be taken apart. */
+  #clash(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
+    const [[key, newest]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
+    const met = [...own.values()].flat();
+    const incoming = this.#piece(command, key.key);
+    const pieces = [...own].flatMap(([{ key: at }, commands]) =>
+      commands.map((one) => this.#ownPiece(one, at)),
+    );
+    const resolution = resolveClash({ incoming, own: pieces });
+    this.#attempt(command, resolution.commands);
+    if (resolution.state)
+      this.#states.push({ rank: resolution.state, keys: allKeysOf([command, ...met], key) });
+    this.#note(command, key, newest, resolution.outcome);
+  }
+
+  #piece(command: PayloadCommand, key: Buffer): Piece {
+    return pieceOf({ command, timestamp: this.#batch.timestamp, site: this.#batch.origin }, key);
+  }
+
+  #ownPiece(command: OwnCommand, key: Buffer): Piece {
+    return pieceOf({ command, timestamp: command.timestamp, site: this.#options.site }, key);
+  }
+
+  #send(command: PayloadCommand, bytes: Buffer): void {
+    this.#payload.push(bytes);
+    this.#places.push(command.index);
+  }
+
+  #attempt(command: PayloadCommand, commands: readonly (readonly Argument[])[]): void {
+    if (commands.length === 0) return;
+    const args = commands.flatMap((one) => [one.length, ...one]);
+    this.#send(command, encodeCommand(['EVAL', scriptSource('attempt'), 0, ...args]));
+  }
+
+  #note(
+    command: PayloadCommand,
+    key: PlacedKey,
+    own: readonly OwnCommand[],
+    outcome: Resolution['outcome'],
+  ): void {
+    const newest = own.at(-1)!;
+    this.#conflicts.push({
+      command: command.name,
+      outcome,
+      database: key.database,
+      key: key.key,
+      theirs: command.args,
+      theirTimestamp: this.#batch.timestamp,
+      own: newest.args,
+      ownTimestamp: newest.timestamp,
+    });
+  }
+}
+
+function isOnOneKey(command: PayloadCommand): boolean {
+  return command.spec?.singleKey === true || keysOf(command, 'all').length === 1;
+}
+
+/** Whether each of its keys can be resolved without the others. */
+function isPerKey({ spec, args }: PayloadCommand): boolean {
+  if (spec === undefined) return false;
+  const effect = effectOf(spec, args);
+  return effect === 'remove' || (effect === 'set' && spec.name === 'MSET');
+}
+
+/** Every key of the commands, once. */
+function allKeysOf(commands: readonly PayloadCommand[], first: PlacedKey): PlacedKey[] {
+  const keys = new Map<string, PlacedKey>();
+  for (const key of [first, ...commands.flatMap((command) => keysOf(command, 'all'))]) {
+    keys.set(`${key.database}:${key.key.toString('latin1')}`, key);
+  }
+  return [...keys.values()];
+}

@@ -1,0 +1,25 @@
+/** Chooses the rule for a meeting. The README's table of concurrent writes is this file in words. */
+
+import { resolveCells } from './cells.js';
+import { clashes, resolveClash } from './clash.js';
+import { resolveExpiry } from './expiry.js';
+import { isKeyHead, resolveKeyHead } from './key-heads.js';
+import type { Meeting, Resolution } from './meeting.js';
+
+/** @param meeting of commands that concern one key alone, at least one own */
+export function resolve({ incoming, own }: Meeting): Resolution {
+  if (isKeyHead(incoming)) return resolveKeyHead({ incoming, own });
+  const after = own.slice(own.findLastIndex(isKeyHead) + 1);
+  if (after.some((piece) => clashes(incoming, piece))) return resolveClash({ incoming, own: after });
+  switch (incoming.role) {
+    case 'hash':
+    case 'set-members':
+    case 'zset':
+    case 'bits':
+      return resolveCells({ incoming, own: after });
+    case 'expiry':
+      return resolveExpiry({ incoming, own: after });
+    default:
+      return { commands: incoming.commands, outcome: 'merged' };
+  }
+}

@@ -1,0 +1,13 @@
+-- KEYS: those of the commands   ARGV: per command: number of arguments, arguments
+-- Runs the commands that a conflict is resolved with. What no longer fits (a field for what has become a string) has no effect.
+-- Result: commands that failed.
+local at, failed = 1, 0
+while at <= #ARGV do
+  local count = tonumber(ARGV[at])
+  local reply = redis.pcall(unpack(ARGV, at + 1, at + count))
+  if type(reply) == 'table' and reply.err then
+    failed = failed + 1
+  end
+  at = at + count + 1
+end
+return failed
