@@ -1,8 +1,9 @@
 /** Runs the measurements, each several times in turn, and prints the medians. See `--help`. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import {
   end,
@@ -30,7 +31,8 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --rate <n>         changes per second and site while the lag is measured (20000)
   --seconds <n>      how long the lag is measured (15)
   --build <folder>   a build to measure (dist); may be given several times, to compare
-  --profile <folder> leave the processor profiles of the Tandem processes there
+  --node-options=<…> for the Tandem processes, such as '--cpu-prof --cpu-prof-dir=/tmp/profiles'
+  --logs <folder>    where the logs of the Tandem processes are kept
   --json             print JSON instead of tables`;
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -57,7 +59,8 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '15' },
     build: { type: 'string', multiple: true, default: [join(ROOT, 'dist')] },
-    profile: { type: 'string' },
+    'node-options': { type: 'string', default: '' },
+    logs: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -78,7 +81,7 @@ const settings = {
   builds: values.build.map((folder) => resolve(folder)),
 };
 const programs = findPrograms();
-const nodeOptions = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${resolve(values.profile)}`] : [];
+const nodeOptions = values['node-options'].split(' ').filter(Boolean);
 
 process.on('exit', endAtOnce);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
@@ -151,8 +154,15 @@ async function onFreshServers(build, work) {
     return await work(servers, pair);
   } finally {
     if (pair) await endPair(pair);
+    if (pair && values.logs) keepLogs(pair, values.logs);
     await endServers(servers);
   }
+}
+
+/** Those of the last measurement stay. */
+function keepLogs(pair, folder) {
+  mkdirSync(folder, { recursive: true });
+  for (const child of Object.values(pair)) writeFileSync(join(folder, `${child.label}.log`), child.output());
 }
 
 function progress(text) {

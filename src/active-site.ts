@@ -30,7 +30,7 @@ import { Acknowledgements } from './queue/acknowledgements.js';
 import { ChangeList } from './queue/change-list.js';
 import { Courier } from './queue/courier.js';
 import { Inbox } from './queue/inbox.js';
-import { parseRedisUrl, tlsOptions } from './redis/connect.js';
+import { answerOf, parseRedisUrl, tlsOptions } from './redis/connect.js';
 import { allKeys, type KeyNames } from './redis/keys.js';
 import { RawConnection } from './redis/raw-connection.js';
 import { Signal } from './service/signal.js';
@@ -349,7 +349,7 @@ export class ActiveSite {
   async #settleSuspect(): Promise<void> {
     const { local, keys, opened } = this.#options;
     if (!opened.isSuspect) return;
-    const bytes = await local.lindexBuffer(keys.inbox, 0);
+    const bytes = await answerOf(local, local.lindexBuffer(keys.inbox, 0));
     if (bytes === null) throw new TandemError('STATE_LOST', 'the batch of a suspect run is not in the inbox');
     await this.rejections.settleUnknown({ ...decodeBatch(bytes), length: bytes.length });
   }

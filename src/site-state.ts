@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { runScript } from './lua/scripts.js';
+import { answerOf } from './redis/connect.js';
 import { allKeys, type KeyNames } from './redis/keys.js';
 import { VERSION } from './version.js';
 
@@ -128,7 +129,7 @@ export async function beginEpoch(options: {
 
 /** Brings the own keys home when SWAPDB took them away while nobody worked here. */
 export async function findOwnKeys(local: Redis, keys: KeyNames): Promise<void> {
-  if ((await local.exists(keys.state)) === 1) return;
+  if ((await answerOf(local, local.exists(keys.state))) === 1) return;
   const databases = await databasesOf(local);
   for (let database = 1; database < databases; database++) {
     if (Number(await runScript(local, 'home', allKeys(keys), [database])) > 0) return;

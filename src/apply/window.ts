@@ -1,15 +1,31 @@
 /**
  * The window: which keys were written here lately, and with which sequence, so that a change from the peer can be held
  * against the local changes its sender had not seen. It keeps no key and no value: an entry is a 64-bit hash of database
- * and key, the sequence, and the kind of effect, in rings of typed arrays; the commands themselves are in the change list.
+ * and key, the sequence, and the kind of effect, in a ring of integers; the commands themselves are in the change list.
  *
  * Entries come in rising order of sequence and leave in that order, so an entry is named by a running number, and the
  * entries of one key form a chain from the newest to the oldest. An entry leaves when the peer has seen its change and it
- * is older than `recentMs`: until then a key counts as written lately, and the applier watches it.
+ * is older than `recentMs`: a change of the peer's that is being applied may still have to be held against it.
+ *
+ * Every write passes through here, at a random place of memory, so an entry fills a quarter of a cache line and the table
+ * is no larger than it must be: at full load the time goes into waiting for memory.
  */
 
-/** Entries at the beginning; doubles when full. */
-const INITIAL_ENTRIES = 4096;
+/** Entries at the beginning, and at the least; doubles when full. */
+const MIN_ENTRIES = 4096;
+/** What the distance to the entry before takes is 24 bits. */
+const MAX_ENTRIES = 1 << 24;
+
+/** An entry is four integers: hash, hash, low half of the sequence, distance to the key's entry before (0: none) and effect. */
+const ENTRY = 4;
+const SEQUENCE = 2;
+const LINK = 3;
+const EFFECT_BITS = 8;
+
+/** How exactly it is known when an entry was made. */
+const MARK_MS = 50;
+/** Entries after which the clock is looked at again. */
+const MARK_ENTRIES = 256;
 
 export interface WindowOptions {
   /** How long an entry stays after the peer has seen it, in milliseconds. */
@@ -19,32 +35,38 @@ export interface WindowOptions {
   readonly now?: () => number;
 }
 
+/** Entries below `head` were made at `lastMs` or before; the mark itself was begun at `firstMs`. */
+interface Mark {
+  readonly firstMs: number;
+  lastMs: number;
+  head: number;
+}
+
 export class Window {
-  #capacity = INITIAL_ENTRIES;
-  #low = new Uint32Array(INITIAL_ENTRIES);
-  #high = new Uint32Array(INITIAL_ENTRIES);
-  #sequence = new Float64Array(INITIAL_ENTRIES);
-  #effect = new Uint8Array(INITIAL_ENTRIES);
-  /** Running number of the key's entry before this one, or -1. */
-  #previous = new Float64Array(INITIAL_ENTRIES);
-  /** Seconds since the window began, when the entry was made. */
-  #madeAt = new Uint32Array(INITIAL_ENTRIES);
-  /** Open addressing, hash → running number of its newest entry + 1; 0 is free. Twice the ring at least. */
-  #table = new Float64Array(INITIAL_ENTRIES * 2);
+  #capacity = MIN_ENTRIES;
+  #entries = new Uint32Array(MIN_ENTRIES * ENTRY);
+  /** Open addressing, hash → place of the key's newest entry in the ring + 1; 0 is free. Twice the ring. */
+  #table = new Uint32Array(MIN_ENTRIES * 2);
   /** Running numbers: [tail, head) are in the ring. */
   #tail = 0;
   #head = 0;
+  /** Sequence of the newest entry: the others' upper halves follow from it. */
+  #newest = 0;
   #seen = 0;
   /** Highest sequence whose entry was given up before the peer had seen it. */
   #lostUpTo = 0;
-  readonly #options: WindowOptions;
+  /** Oldest first. */
+  #marks: Mark[] = [];
+  /** Running number at which the clock is looked at again. */
+  #nextMark = 0;
+  readonly #recentMs: number;
+  readonly #maxEntries: number;
   readonly #now: () => number;
-  readonly #beganMs: number;
 
-  constructor(options: WindowOptions) {
-    this.#options = options;
-    this.#now = options.now ?? Date.now;
-    this.#beganMs = this.#now();
+  constructor({ recentMs, maxEntries, now = Date.now }: WindowOptions) {
+    this.#recentMs = recentMs;
+    this.#maxEntries = Math.min(maxEntries, MAX_ENTRIES);
+    this.#now = now;
   }
 
   /** Entries held. */
@@ -54,7 +76,7 @@ export class Window {
 
   /** Bytes the window takes. */
   get bytes(): number {
-    return this.#capacity * (4 + 4 + 8 + 1 + 8 + 4) + this.#table.length * 8;
+    return this.#entries.byteLength + this.#table.byteLength;
   }
 
   /** Running number the next entry will get: a place in the order of local writes. */
@@ -74,50 +96,49 @@ export class Window {
 
   /** Notes that the local change `sequence` wrote the key with this hash. */
   record(low: number, high: number, sequence: number, effect: number): void {
-    if (this.size === this.#capacity || this.size >= this.#options.maxEntries) this.#makeRoom();
-    const number = this.#head++;
-    const at = number & (this.#capacity - 1);
+    if (this.size >= this.#capacity || this.size >= this.#maxEntries) this.#makeRoom();
+    const place = this.#head & (this.#capacity - 1);
     const slot = this.#slot(low, high);
-    this.#low[at] = low;
-    this.#high[at] = high;
-    this.#sequence[at] = sequence;
-    this.#effect[at] = effect;
-    const before = this.#table[slot]! - 1;
-    this.#previous[at] = before >= this.#tail ? before : -1;
-    this.#madeAt[at] = this.#second();
-    this.#table[slot] = number + 1;
+    const before = this.#table[slot]!;
+    const distance = before === 0 ? 0 : (place - before + 1) & (this.#capacity - 1);
+    const at = place * ENTRY;
+    this.#entries[at] = low;
+    this.#entries[at + 1] = high;
+    this.#entries[at + SEQUENCE] = sequence;
+    this.#entries[at + LINK] = (distance << EFFECT_BITS) | effect;
+    this.#table[slot] = place + 1;
+    this.#newest = sequence;
+    this.#head++;
+    if (this.#head > this.#nextMark) {
+      this.#nextMark = this.#head + MARK_ENTRIES;
+      this.#mark(this.#now());
+    }
   }
 
   /** Running number of the key's newest entry, or -1. */
   newest(low: number, high: number): number {
-    if (this.#head === this.#tail) return -1;
-    return this.#table[this.#slot(low, high)]! - 1;
+    const found = this.#table[this.#slot(low, high)]!;
+    return found === 0 ? -1 : this.#tail + ((found - 1 - this.#tail) & (this.#capacity - 1));
   }
 
   /** Running number of the same key's entry before `number`, or -1. */
   older(number: number): number {
-    const before = this.#previous[number & (this.#capacity - 1)]!;
-    return before >= this.#tail ? before : -1;
+    const distance = this.#entries[this.#at(number) + LINK]! >>> EFFECT_BITS;
+    const before = number - distance;
+    return distance > 0 && before >= this.#tail ? before : -1;
   }
 
   sequenceOf(number: number): number {
-    return this.#sequence[number & (this.#capacity - 1)]!;
+    return this.#newest - ((this.#newest - this.#entries[this.#at(number) + SEQUENCE]!) >>> 0);
   }
 
   effectOf(number: number): number {
-    return this.#effect[number & (this.#capacity - 1)]!;
-  }
-
-  lowOf(number: number): number {
-    return this.#low[number & (this.#capacity - 1)]!;
-  }
-
-  highOf(number: number): number {
-    return this.#high[number & (this.#capacity - 1)]!;
+    return this.#entries[this.#at(number) + LINK]! & ((1 << EFFECT_BITS) - 1);
   }
 
   /** First running number whose sequence is above `sequence`; {@link head} when there is none. */
   firstAbove(sequence: number): number {
+    if (this.#newest <= sequence) return this.#head;
     let low = this.#tail;
     let high = this.#head;
     while (low < high) {
@@ -131,79 +152,111 @@ export class Window {
   /** The peer has seen the local changes up to `seen`. */
   advance(seen: number): void {
     if (seen > this.#seen) this.#seen = seen;
-    // Both seconds are rounded down: without the last one an entry could leave almost a second too early.
-    const oldest = this.#second() - Math.ceil(this.#options.recentMs / 1000) - 1;
-    while (this.#tail < this.#head) {
-      const at = this.#tail & (this.#capacity - 1);
-      if (this.#sequence[at]! > this.#seen || this.#madeAt[at]! > oldest) return;
-      this.#dropOldest();
-    }
+    const nowMs = this.#now();
+    this.#mark(nowMs);
+    this.#nextMark = this.#head;
+    const end = Math.min(this.firstAbove(this.#seen), this.#oldBefore(nowMs - this.#recentMs));
+    while (this.#tail < end) this.#dropOldest();
+    if (this.#capacity > MIN_ENTRIES && this.size * 16 < this.#capacity)
+      this.#resize(Math.max(MIN_ENTRIES, this.#capacity / 4));
   }
 
-  #second(): number {
-    return Math.max(0, Math.floor((this.#now() - this.#beganMs) / 1000));
+  #at(number: number): number {
+    return (number & (this.#capacity - 1)) * ENTRY;
+  }
+
+  /** Notes that what is in the window was made by now. */
+  #mark(nowMs: number): void {
+    const last = this.#marks.at(-1);
+    if (last?.head === this.#head) return;
+    // A clock that is put back must not bring the marks out of order.
+    const lastMs = Math.max(nowMs, last?.lastMs ?? 0);
+    if (last && lastMs - last.firstMs < MARK_MS) {
+      last.lastMs = lastMs;
+      last.head = this.#head;
+    } else if (this.size > 0) this.#marks.push({ firstMs: lastMs, lastMs, head: this.#head });
+  }
+
+  /** Running number below which all entries were made at `timeMs` or before. */
+  #oldBefore(timeMs: number): number {
+    const marks = this.#marks;
+    let low = 0;
+    let high = marks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (marks[middle]!.lastMs > timeMs) high = middle;
+      else low = middle + 1;
+    }
+    const head = low === 0 ? this.#tail : marks[low - 1]!.head;
+    let useless = 0;
+    while (useless < low && marks[useless]!.head <= this.#tail) useless++;
+    if (useless > 0) marks.splice(0, useless);
+    return head;
   }
 
   #dropOldest(): void {
-    const number = this.#tail;
-    const at = number & (this.#capacity - 1);
-    const slot = this.#slot(this.#low[at]!, this.#high[at]!);
+    const place = this.#tail & (this.#capacity - 1);
+    const at = place * ENTRY;
+    const slot = this.#slot(this.#entries[at]!, this.#entries[at + 1]!);
     this.#tail++;
-    if (this.#table[slot] === number + 1) this.#free(slot);
+    if (this.#table[slot] === place + 1) this.#free(slot);
   }
 
   #makeRoom(): void {
-    if (this.size >= this.#options.maxEntries) {
-      const oldest = this.sequenceOf(this.#tail);
-      if (oldest > this.#seen) this.#lostUpTo = oldest;
-      this.#dropOldest();
+    if (this.size < this.#maxEntries) {
+      this.#resize(this.#capacity * 2);
       return;
     }
-    const capacity = this.#capacity * 2;
-    const grown = <A extends Uint32Array | Float64Array | Uint8Array>(from: A, to: A): A => {
-      for (let number = this.#tail; number < this.#head; number++)
-        to[number & (capacity - 1)] = from[number & (this.#capacity - 1)]!;
-      return to;
-    };
-    this.#low = grown(this.#low, new Uint32Array(capacity));
-    this.#high = grown(this.#high, new Uint32Array(capacity));
-    this.#sequence = grown(this.#sequence, new Float64Array(capacity));
-    this.#effect = grown(this.#effect, new Uint8Array(capacity));
-    this.#previous = grown(this.#previous, new Float64Array(capacity));
-    this.#madeAt = grown(this.#madeAt, new Uint32Array(capacity));
-    this.#capacity = capacity;
-    this.#table = new Float64Array(capacity * 2);
+    const oldest = this.sequenceOf(this.#tail);
+    if (oldest > this.#seen) this.#lostUpTo = oldest;
+    this.#dropOldest();
+  }
+
+  #resize(capacity: number): void {
+    const entries = new Uint32Array(capacity * ENTRY);
     for (let number = this.#tail; number < this.#head; number++) {
-      this.#table[this.#slot(this.lowOf(number), this.highOf(number))] = number + 1;
+      const from = this.#at(number);
+      const to = (number & (capacity - 1)) * ENTRY;
+      for (let i = 0; i < ENTRY; i++) entries[to + i] = this.#entries[from + i]!;
+    }
+    this.#capacity = capacity;
+    this.#entries = entries;
+    this.#table = new Uint32Array(capacity * 2);
+    for (let number = this.#tail; number < this.#head; number++) {
+      const at = this.#at(number);
+      this.#table[this.#slot(entries[at]!, entries[at + 1]!)] = at / ENTRY + 1;
     }
   }
 
   /** Where the hash stands in the table, or the free place where it would. */
   #slot(low: number, high: number): number {
-    const mask = this.#table.length - 1;
+    const table = this.#table;
+    const entries = this.#entries;
+    const mask = table.length - 1;
     let slot = low & mask;
     for (;;) {
-      const number = this.#table[slot]! - 1;
-      if (number < 0) return slot;
-      const at = number & (this.#capacity - 1);
-      if (this.#low[at] === low && this.#high[at] === high) return slot;
+      const found = table[slot]!;
+      if (found === 0) return slot;
+      const at = (found - 1) * ENTRY;
+      if (entries[at] === low && entries[at + 1] === high) return slot;
       slot = (slot + 1) & mask;
     }
   }
 
   /** Frees a place and closes the gap, so that what was pushed past it is still found. */
   #free(slot: number): void {
-    const mask = this.#table.length - 1;
+    const table = this.#table;
+    const mask = table.length - 1;
     let gap = slot;
     let next = (gap + 1) & mask;
-    this.#table[gap] = 0;
+    table[gap] = 0;
     for (;;) {
-      const number = this.#table[next]! - 1;
-      if (number < 0) return;
-      const home = this.lowOf(number) & mask;
+      const found = table[next]!;
+      if (found === 0) return;
+      const home = this.#entries[(found - 1) * ENTRY]! & mask;
       if (((next - home) & mask) >= ((next - gap) & mask)) {
-        this.#table[gap] = number + 1;
-        this.#table[next] = 0;
+        table[gap] = found;
+        table[next] = 0;
         gap = next;
       }
       next = (next + 1) & mask;

@@ -1,12 +1,14 @@
 /**
- * Gathers the commands of consecutive changes into the payload of a batch. Nothing is copied until the batch is cut:
- * commands that stand side by side in the stream are one slice.
+ * Gathers the commands of consecutive changes into the payload of a batch, in a buffer that is used again for every batch.
+ * Commands that stand side by side in what was read are copied in one go, at the latest in {@link BatchBuilder.settle}: what
+ * they were read from is about to be overwritten then.
  */
 
 import { encodeCommand } from '../change/encode-command.js';
 
 /** What a cut hands over; sequence, timestamp and the rest of the header are capture's business. */
 export interface BuiltBatch {
+  /** Stands in the builder's buffer: to be used before anything is added. */
   readonly payload: Buffer;
   readonly changes: number;
   readonly commands: number;
@@ -16,7 +18,6 @@ export interface BuiltBatch {
 
 /** A place to return to: where an open transaction began. */
 interface Mark {
-  readonly slices: number;
   readonly bytes: number;
   readonly commands: number;
   readonly special: number;
@@ -24,9 +25,14 @@ interface Mark {
 }
 
 const NO_DATABASE = -1;
+const INITIAL_BYTES = 128 * 1024;
+/** A buffer that had to grow beyond this is given up after its batch. */
+const MAX_KEPT_BYTES = 1024 * 1024;
 
 export class BatchBuilder {
-  #slices: Buffer[] = [];
+  #payload = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  /** Bytes in {@link #payload}; what is in the open run comes on top. */
+  #settled = 0;
   #bytes = 0;
   #commands = 0;
   #changes = 0;
@@ -34,7 +40,7 @@ export class BatchBuilder {
   #groups: number[] = [];
   /** Database the payload has selected so far. */
   #database = NO_DATABASE;
-  /** The slice that still grows. */
+  /** Commands side by side that are not copied yet. */
   #open: Buffer | undefined;
   #openStart = 0;
   #openEnd = 0;
@@ -59,7 +65,7 @@ export class BatchBuilder {
     if (this.#open === buffer && this.#openEnd === start) {
       this.#openEnd = end;
     } else {
-      this.#closeSlice();
+      this.settle();
       this.#open = buffer;
       this.#openStart = start;
       this.#openEnd = end;
@@ -77,9 +83,7 @@ export class BatchBuilder {
 
   /** The commands up to {@link endGroup} are one change. */
   beginGroup(): void {
-    this.#closeSlice();
     this.#mark = {
-      slices: this.#slices.length,
       bytes: this.#bytes,
       commands: this.#commands,
       special: this.#special,
@@ -105,52 +109,72 @@ export class BatchBuilder {
 
   /** Cuts the batch: hands over the complete changes and begins anew, with the open group if there is one. */
   cut(): BuiltBatch {
-    this.#closeSlice();
+    this.settle();
     const mark = this.#mark;
-    const kept = mark ? this.#slices.splice(mark.slices) : [];
+    const length = mark?.bytes ?? this.#bytes;
     const built: BuiltBatch = {
-      payload: Buffer.concat(this.#slices),
+      payload: this.#payload.subarray(0, length),
       changes: this.#changes,
       commands: mark?.commands ?? this.#commands,
       special: mark?.special ?? this.#special,
       groups: this.#groups,
     };
     const rest = {
-      bytes: this.#bytes - built.payload.length,
+      bytes: Buffer.from(this.#payload.subarray(length, this.#settled)),
       commands: this.#commands - built.commands,
       special: this.#special - built.special,
+      database: this.#database,
     };
-    this.#slices = [];
+    this.#begin();
+    if (!mark) return built;
+    this.#mark = { bytes: 0, commands: 0, special: 0, database: NO_DATABASE };
+    if (rest.commands === 0) return built;
+    // A payload of its own: the batch handed over still stands in the old one.
+    this.#payload = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, rest.bytes.length * 2));
+    // The kept commands relied on the database selected before them.
+    if (mark.database !== NO_DATABASE) this.#select(mark.database);
+    this.#copy(rest.bytes, 0, rest.bytes.length);
+    this.#bytes += rest.bytes.length;
+    this.#commands += rest.commands;
+    this.#special += rest.special;
+    this.#database = rest.database;
+    return built;
+  }
+
+  /** Copies what was added and still stands where it was read. */
+  settle(): void {
+    if (this.#open) this.#copy(this.#open, this.#openStart, this.#openEnd);
+    this.#open = undefined;
+  }
+
+  #begin(): void {
+    if (this.#payload.length > MAX_KEPT_BYTES) this.#payload = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    this.#settled = 0;
     this.#bytes = 0;
     this.#commands = 0;
     this.#changes = 0;
     this.#special = 0;
     this.#groups = [];
-    if (mark) this.#mark = { slices: 0, bytes: 0, commands: 0, special: 0, database: NO_DATABASE };
-    const database = this.#database;
     this.#database = NO_DATABASE;
-    if (kept.length === 0) return built;
-    // The kept commands relied on the database selected before them.
-    if (mark!.database !== NO_DATABASE) this.#select(mark!.database);
-    this.#slices.push(...kept);
-    this.#bytes += rest.bytes;
-    this.#commands += rest.commands;
-    this.#special += rest.special;
-    this.#database = database;
-    return built;
   }
 
   #select(database: number): void {
-    this.#closeSlice();
+    this.settle();
     const bytes = encodeCommand(['SELECT', database]);
-    this.#slices.push(bytes);
+    this.#copy(bytes, 0, bytes.length);
     this.#bytes += bytes.length;
     this.#commands++;
     this.#database = database;
   }
 
-  #closeSlice(): void {
-    if (this.#open) this.#slices.push(this.#open.subarray(this.#openStart, this.#openEnd));
-    this.#open = undefined;
+  #copy(from: Buffer, start: number, end: number): void {
+    const wanted = this.#settled + end - start;
+    if (wanted > this.#payload.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(wanted, this.#payload.length * 2));
+      this.#payload.copy(grown, 0, 0, this.#settled);
+      this.#payload = grown;
+    }
+    from.copy(this.#payload, this.#settled, start, end);
+    this.#settled = wanted;
   }
 }

@@ -15,12 +15,13 @@
 import { encodeBatch } from '../change/batch.js';
 import type { HybridClock } from '../change/clock.js';
 import { CommandNames, type KnownName } from '../change/command-names.js';
-import type { CommandReader } from '../change/command-reader.js';
+import { CommandReader } from '../change/command-reader.js';
 import { writtenKeys, type CommandSpec, type Effect } from '../change/commands.js';
 import { encodeCommand } from '../change/encode-command.js';
 import type { Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
 import type { Position } from '../change/position.js';
+import { specialKeys } from '../change/special.js';
 import type { KeyNames } from '../redis/keys.js';
 import { BatchBuilder } from './batch-builder.js';
 import { Selection, type SkipReason } from './selection.js';
@@ -153,6 +154,8 @@ export class Capture {
       this.#command(reader);
       if (this.#group === 'none') this.#reached(this.#base + reader.consumed);
     }
+    // The bytes the reader stands on are written over with the next ones.
+    this.#builder.settle();
   }
 
   /** Cuts what is gathered into a batch, if there is anything. */
@@ -324,7 +327,16 @@ export class Capture {
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
   #special(command: Buffer): void {
-    this.#builder.addSpecial(Buffer.from(command), this.#database);
+    const bytes = Buffer.from(command);
+    const made = new CommandReader();
+    made.push(bytes);
+    if (!made.next()) return;
+    // A state that is sent counts as a write of its key: so it does when the window is loaded from the change list.
+    for (const { database, key } of specialKeys(made.argument(0).toString('latin1'), made.arguments())) {
+      this.#hash.of(database, key, 0, key.length);
+      this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, 'set');
+    }
+    this.#builder.addSpecial(bytes, this.#database);
     if (!this.#builder.inGroup) this.#counted();
   }
 

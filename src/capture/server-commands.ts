@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { answerOf } from '../redis/connect.js';
 import { commandSpec, type CommandSpec } from '../change/commands.js';
 import { keys, row } from '../change/command-table/command-spec.js';
 
@@ -18,7 +19,7 @@ type CommandEntry = [
  * are sent as they are, and may do anything to their keys.
  */
 export async function serverCommands(client: Redis): Promise<Map<string, CommandSpec>> {
-  const entries = (await client.call('COMMAND')) as CommandEntry[];
+  const entries = (await answerOf(client, client.call('COMMAND'))) as CommandEntry[];
   const rows = new Map<string, CommandSpec>();
   for (const [spelt, , flags, first, last, step] of entries) {
     const name = spelt.toUpperCase();

@@ -38,8 +38,8 @@ export class SnapshotSkipper {
       this.#mark = Buffer.from(header.slice(5), 'latin1');
       if (this.#mark.length !== MARK_BYTES) throw unreadable();
     } else {
+      if (!/^\$\d{1,15}$/.test(header)) throw unreadable();
       this.#left = Number(header.slice(1));
-      if (header[0] !== '$' || !Number.isSafeInteger(this.#left)) throw unreadable();
     }
     return bytes.subarray(stop + 2);
   }

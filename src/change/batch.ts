@@ -17,7 +17,7 @@
  * | payload   | the commands as RESP bytes, as they stood in the replication stream, beginning with a `SELECT` |
  */
 
-import { decode, encode } from '@msgpack/msgpack';
+import { decode, Encoder } from '@msgpack/msgpack';
 import { TandemError } from '../errors.js';
 
 export const BATCH_VERSION = 1;
@@ -50,9 +50,17 @@ export function lastSequence(batch: Pick<Batch, 'first' | 'changes'>): number {
   return batch.first + batch.changes - 1;
 }
 
+/** MessagePack: an array of up to 15 elements, and bytes whose length takes 32 bits. */
+const FIXARRAY = 0x90;
+const BIN32 = 0xc6;
+const BIN32_HEADER_BYTES = 5;
+
+const encoder = new Encoder();
+
 /** The batch as bytes for a list element. */
 export function encodeBatch(batch: Batch): Buffer {
-  const bytes = encode([
+  // The payload is copied once, straight to its place: the encoder would copy it again for each time its buffer grows.
+  const fields = [
     BATCH_VERSION,
     batch.pair,
     batch.origin,
@@ -65,9 +73,16 @@ export function encodeBatch(batch: Batch): Buffer {
     batch.seen,
     batch.special,
     batch.groups,
-    batch.payload,
-  ]);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  ];
+  const header = encoder.encodeSharedRef(fields);
+  const at = header.length + BIN32_HEADER_BYTES;
+  const bytes = Buffer.allocUnsafe(at + batch.payload.length);
+  bytes.set(header);
+  bytes[0] = FIXARRAY + fields.length + 1;
+  bytes[header.length] = BIN32;
+  bytes.writeUInt32BE(batch.payload.length, header.length + 1);
+  bytes.set(batch.payload, at);
+  return bytes;
 }
 
 /**

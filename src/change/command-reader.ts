@@ -1,6 +1,9 @@
 /**
  * Reads commands (RESP arrays of bulk strings) out of a byte stream without copying an argument: a command is
- * a window on the chunk it came in. Only a command that straddles chunks is copied, once, into a buffer of its own.
+ * a window on the chunk it came in. Only a command that straddles chunks is copied, alone, into a buffer of the reader's own.
+ *
+ * Chunks may all lie in one and the same buffer that the socket fills again and again: when {@link CommandReader.next} has
+ * said that there is no more, nothing refers to the last chunk. What was read must be copied by then by whoever keeps it.
  *
  * Format: `*<count>\r\n` then per argument `$<length>\r\n<bytes>\r\n`, as a Redis primary sends it to its replicas.
  */
@@ -17,9 +20,17 @@ const MAX_ARGUMENTS = 64 * 1024 * 1024;
 /** Bytes one argument may have: `proto-max-bulk-len` cannot usefully exceed what a Node buffer holds. */
 const MAX_ARGUMENT_BYTES = 2 ** 32 - 1;
 
+/** What is carried over is this large at least, and kept for the next command that straddles unless it is larger than that. */
+const MIN_CARRY_BYTES = 16 * 1024;
+const MAX_KEPT_BYTES = 1024 * 1024;
+/** Bytes added to a command of unknown length at a time: what is too much is read again from the chunk. */
+const PROBE_BYTES = 256;
+
+const NOTHING = Buffer.alloc(0);
+
 export class CommandReader {
-  /** The bytes the current command lives in. Never written again at or before {@link end}. */
-  buffer: Buffer = Buffer.alloc(0);
+  /** The bytes the current command lives in; they stay as they are until the next {@link push}. */
+  buffer: Buffer = NOTHING;
   /** Where the current command starts in {@link buffer}. */
   start = 0;
   /** Where the current command ends (exclusive). */
@@ -32,34 +43,31 @@ export class CommandReader {
   /** Start and end of each argument, relative to {@link start}: argument i at [2i], [2i + 1]. */
   #bounds = new Float64Array(64);
   #limit = 0;
-  #owned = false;
-  /** Where to go on inside a command that was cut by the end of a chunk, relative to its start. */
+  /** Where to go on inside a command whose end has not come, relative to its start. */
   #scan = 0;
   #parsed = -1;
   /** Total bytes the pending command is known to need. */
   #need = 0;
+  /** Whether {@link buffer} is one of the reader's own, with a command in it that began in an earlier chunk. */
+  #carrying = false;
+  /** Whether that command is whole and has been read. */
+  #isCarried = false;
+  /** Two, in turn: the command just read may lie in one while the next one is carried over. */
+  #carries: [current: Buffer, other: Buffer] = [NOTHING, NOTHING];
+  /** The chunk behind what is carried, and how much of it has been taken from there. */
+  #chunk: Buffer = NOTHING;
+  #taken = 0;
 
-  /** Adds bytes. The chunk must not be written to afterwards. */
+  /** Adds bytes. Only when {@link next} has said that there is no more: the chunk before may be gone. */
   push(chunk: Buffer): void {
-    const remaining = this.#limit - this.end;
-    if (remaining === 0) {
-      this.buffer = chunk;
-      this.end = 0;
-      this.#limit = chunk.length;
-      this.#owned = false;
+    if (this.#carrying) {
+      this.#chunk = chunk;
+      this.#taken = 0;
       return;
     }
-    if (!this.#owned || this.buffer.length - this.#limit < chunk.length) {
-      const wanted = Math.max(remaining + chunk.length, this.#need, this.#owned ? remaining * 2 : 0);
-      const grown = Buffer.allocUnsafeSlow(wanted);
-      this.buffer.copy(grown, 0, this.end, this.#limit);
-      this.buffer = grown;
-      this.end = 0;
-      this.#limit = remaining;
-      this.#owned = true;
-    }
-    chunk.copy(this.buffer, this.#limit);
-    this.#limit += chunk.length;
+    this.buffer = chunk;
+    this.end = 0;
+    this.#limit = chunk.length;
   }
 
   /**
@@ -67,6 +75,66 @@ export class CommandReader {
    * @throws TandemError STREAM_INVALID when the bytes are not commands
    */
   next(): boolean {
+    if (this.#isCarried) this.#backToChunk();
+    while (!this.#parse()) {
+      if (!this.#carrying) {
+        this.#carryOver();
+        return false;
+      }
+      if (!this.#takeFromChunk()) return false;
+    }
+    this.#isCarried = this.#carrying;
+    return true;
+  }
+
+  /** What is left of the chunk is the beginning of a command: it is kept until the rest comes. */
+  #carryOver(): void {
+    const bytes = this.#limit - this.end;
+    if (bytes === 0) return;
+    const [used, spare] = this.#carries;
+    const wanted = Math.max(bytes + PROBE_BYTES, this.#need);
+    const carry = spare.length >= wanted ? spare : Buffer.allocUnsafeSlow(Math.max(wanted, MIN_CARRY_BYTES));
+    this.#carries = [carry, used.length > MAX_KEPT_BYTES ? NOTHING : used];
+    this.buffer.copy(carry, 0, this.end, this.#limit);
+    this.buffer = carry;
+    this.end = 0;
+    this.#limit = bytes;
+    this.#carrying = true;
+    this.#chunk = NOTHING;
+    this.#taken = 0;
+  }
+
+  /** Adds to the carried command what it needs, or a little when that is not known yet; false when the chunk is used up. */
+  #takeFromChunk(): boolean {
+    const left = this.#chunk.length - this.#taken;
+    if (left === 0) return false;
+    const missing = this.#need > this.#limit ? this.#need - this.#limit : PROBE_BYTES;
+    const bytes = Math.min(left, missing);
+    const wanted = Math.max(this.#need, this.#limit + bytes);
+    if (this.buffer.length < wanted) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(wanted, this.buffer.length * 2));
+      this.buffer.copy(grown, 0, 0, this.#limit);
+      this.buffer = grown;
+      this.#carries[0] = grown;
+    }
+    this.#chunk.copy(this.buffer, this.#limit, this.#taken, this.#taken + bytes);
+    this.#limit += bytes;
+    this.#taken += bytes;
+    return true;
+  }
+
+  /** The carried command has been read; what was taken beyond its end is read where it came from. */
+  #backToChunk(): void {
+    const beyond = this.#limit - this.end;
+    this.buffer = this.#chunk;
+    this.end = this.#taken - beyond;
+    this.#limit = this.#chunk.length;
+    this.#carrying = false;
+    this.#isCarried = false;
+    this.#chunk = NOTHING;
+  }
+
+  #parse(): boolean {
     const buffer = this.buffer;
     const limit = this.#limit;
     const start = this.end;
@@ -82,6 +150,7 @@ export class CommandReader {
         if (byte === CR) break;
         count = count * 10 + digit(byte);
       }
+      if (count === 0) throw malformed('a command has no name');
       if (count > MAX_ARGUMENTS) throw malformed('too many arguments');
       at = p + 1;
       this.argc = count;

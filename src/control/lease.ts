@@ -1,6 +1,7 @@
 /**
  * The lease: which of several processes started for one site works. Whoever takes it gets a fencing token that rises each
- * time, and every write checks the token, so a process that was paused and wakes up late can do no harm.
+ * time, and every write checks the token, so a process that was paused and wakes up late can do no harm, nor can a command that
+ * arrives on a connection its own process has given up.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -36,7 +37,7 @@ export class Lease {
   async acquire(signal: AbortSignal, onWaiting: () => void): Promise<number> {
     for (;;) {
       signal.throwIfAborted();
-      const [token, otherMs] = await this.#ask();
+      const [token, otherMs] = await this.#ask('take');
       if (token > 0) return (this.#token = token);
       onWaiting();
       await sleep(Math.min(Math.max(otherMs, 20), MAX_WAIT_MS), undefined, { signal });
@@ -47,7 +48,7 @@ export class Lease {
   async keep(signal: AbortSignal): Promise<void> {
     for (;;) {
       await sleep(this.#options.leaseMs / RENEWALS, undefined, { signal });
-      const [token] = await this.#ask();
+      const [token] = await this.#ask('keep');
       if (token !== this.#token) throw new TandemError('FENCED', 'another process has taken over this site');
     }
   }
@@ -58,9 +59,9 @@ export class Lease {
     await runScript(client, 'release', [keys.lease], [this.#process]);
   }
 
-  async #ask(): Promise<[token: number, otherMs: number]> {
+  async #ask(what: 'take' | 'keep'): Promise<[token: number, otherMs: number]> {
     const { client, keys, leaseMs } = this.#options;
-    return (await runScript(client, 'lease', [keys.lease, keys.fence], [this.#process, leaseMs])) as [
+    return (await runScript(client, 'lease', [keys.lease, keys.fence], [this.#process, leaseMs, what])) as [
       number,
       number,
     ];

@@ -13,6 +13,7 @@ import type { Position } from '../change/position.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
+import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../service/signal.js';
 
@@ -138,7 +139,7 @@ export class ChangeList {
     if (!entry || entry.first > sequence) return undefined;
     if (entry.bytes) return entry.bytes;
     const { client, keys } = this.#options;
-    const bytes = await client.lindexBuffer(keys.changes, at - this.#head);
+    const bytes = await answerOf(client, client.lindexBuffer(keys.changes, at - this.#head));
     if (bytes?.length !== entry.length)
       throw new TandemError('STATE_LOST', 'the change list holds something else than was appended');
     return bytes;
@@ -153,7 +154,7 @@ export class ChangeList {
   async load(onBatch: (batch: Buffer) => void): Promise<void> {
     const { client, keys } = this.#options;
     for (let at = 0; ; at += READ_BATCHES) {
-      const elements = await client.lrangeBuffer(keys.changes, at, at + READ_BATCHES - 1);
+      const elements = await answerOf(client, client.lrangeBuffer(keys.changes, at, at + READ_BATCHES - 1));
       for (const bytes of elements) {
         const batch = decodeBatch(bytes);
         this.#entries.push({
@@ -268,7 +269,7 @@ export class ChangeList {
     }
     const wanted = this.#entries.slice(at, at + count);
     const start = at - this.#head;
-    const elements = await client.lrangeBuffer(keys.changes, start, start + count - 1);
+    const elements = await answerOf(client, client.lrangeBuffer(keys.changes, start, start + count - 1));
     return elements.map((bytes, i) => {
       const entry = wanted[i]!;
       if (bytes.length !== entry.length)

@@ -9,6 +9,7 @@ import { decodeBatch, lastSequence, type Batch, type DeliveredBatch } from '../c
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
+import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../service/signal.js';
 
@@ -103,11 +104,14 @@ export class Inbox {
     const { client, keys } = this.#options;
     // From here on deliveries are taken from the stream again; one that does not follow on sets `behind` once more.
     this.#behind = false;
-    const replies = await client
-      .multi()
-      .lrangeBuffer(keys.inbox, this.#out, this.#out + READ_BATCHES - 1)
-      .hmget(keys.received, 'epoch', 'n')
-      .exec();
+    const replies = await answerOf(
+      client,
+      client
+        .multi()
+        .lrangeBuffer(keys.inbox, this.#out, this.#out + READ_BATCHES - 1)
+        .hmget(keys.received, 'epoch', 'n')
+        .exec(),
+    );
     const [[, elements], [, received]] = replies as [
       [null, Buffer[]],
       [null, [string | null, string | null]],

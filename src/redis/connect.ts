@@ -100,6 +100,15 @@ export function whereOf(client: Redis): string {
   return hostAndPort({ host: client.options.host ?? '', port: client.options.port ?? 0 });
 }
 
+/** What a server answers; a lost connection or an error reply becomes an error of Tandem. @throws TandemError */
+export async function answerOf<T>(client: Redis, asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    throw refusalOf(error, whereOf(client));
+  }
+}
+
 async function nextAttempt(client: Redis, signal?: AbortSignal): Promise<void> {
   const where = whereOf(client);
   if (signal?.aborted === true) throw stopped(where);

@@ -22,6 +22,9 @@ export interface RawConnectionOptions {
   readonly signal: AbortSignal;
 }
 
+/** Bytes one read from a socket brings at the most. */
+const READ_BYTES = 256 * 1024;
+
 export class RawConnection {
   /** Settles, never rejects, with the reason when the connection is gone. */
   readonly closed: Promise<TandemError>;
@@ -42,14 +45,21 @@ export class RawConnection {
       });
     });
     socket.on('error', (cause) => (this.#failure ??= refusalOf(cause, this.#where)));
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
   }
 
   /** @throws TandemError UNREACHABLE, TIMEOUT, AUTH_FAILED, TLS_FAILED, CLOSED */
   static async open(options: RawConnectionOptions): Promise<RawConnection> {
     const { address, signal } = options;
     signal.throwIfAborted();
-    const target = { host: address.host, port: address.port };
+    // One buffer for all that comes: a new one for each read is more work for the garbage collector than all else together.
+    const onread = {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (length: number, bytes: Uint8Array): boolean => {
+        connection.#receive(Buffer.from(bytes.buffer, bytes.byteOffset, length));
+        return true;
+      },
+    };
+    const target = { host: address.host, port: address.port, onread };
     const socket = address.tls
       ? tls.connect({ ...target, servername: net.isIP(address.host) ? '' : address.host, ...options.tls })
       : net.connect(target);
@@ -115,7 +125,10 @@ export class RawConnection {
     this.#socket.uncork();
   }
 
-  /** From here on the connection is a stream: hands over what has come already and then every chunk as it comes. */
+  /**
+   * From here on the connection is a stream: hands over what has come already and then every chunk as it comes. A chunk is
+   * written over by the next one: what is kept of it must be copied.
+   */
   stream(onChunk: (chunk: Buffer) => void): void {
     const rest = this.replies.takeRest();
     this.#onStream = onChunk;

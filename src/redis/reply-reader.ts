@@ -59,12 +59,17 @@ const CR = 13;
 const NEWLINE = 10;
 const LETTER_Q = 81;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Thrown inside the parser when the bytes end early; never leaves this file. */
 const INCOMPLETE = Symbol('incomplete');
 
 export class ReplyReader {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NOTHING;
   #at = 0;
+  /** Where the text of the line just read begins and ends, behind its type. */
+  #textStart = 0;
+  #textEnd = 0;
   #expected: Expectation[] = [];
   #head = 0;
   /** Whether a stream of commands, not of replies, begins after the last reply expected. */
@@ -102,11 +107,21 @@ export class ReplyReader {
     for (const expectation of waiting) expectation.reject(error);
   }
 
-  /** Takes bytes and hands over the replies they complete. @throws TandemError INTERNAL on bytes that are no reply */
+  /**
+   * Takes bytes and hands over the replies they complete; nothing refers to the bytes afterwards.
+   * @throws TandemError INTERNAL on bytes that are no reply
+   */
   push(chunk: Buffer): void {
     this.#buffer =
       this.#at < this.#buffer.length ? Buffer.concat([this.#buffer.subarray(this.#at), chunk]) : chunk;
     this.#at = 0;
+    this.#readAll();
+    // The chunk will be written over: what is left of it is copied.
+    this.#buffer = this.#at < this.#buffer.length ? Buffer.from(this.#buffer.subarray(this.#at)) : NOTHING;
+    this.#at = 0;
+  }
+
+  #readAll(): void {
     while (this.#head < this.#expected.length) {
       const expectation = this.#expected[this.#head]!;
       if (this.#streamFollows) while (this.#buffer[this.#at] === NEWLINE) this.#at++;
@@ -129,9 +144,8 @@ export class ReplyReader {
 
   /** Bytes received beyond the last reply: what is left when a connection turns into a stream. */
   takeRest(): Buffer {
-    const rest = this.#buffer.subarray(this.#at);
-    this.#buffer = Buffer.alloc(0);
-    this.#at = 0;
+    const rest = this.#buffer;
+    this.#buffer = NOTHING;
     return rest;
   }
 
@@ -179,10 +193,10 @@ export class ReplyReader {
   }
 
   #exec(): ExecReply | ErrorReply {
-    const line = this.#line();
-    if (line.type === MINUS) return new ErrorReply(line.text());
-    if (line.type !== STAR) throw unexpected('EXEC');
-    const length = line.number();
+    const type = this.#line();
+    if (type === MINUS) return new ErrorReply(this.#text());
+    if (type !== STAR) throw unexpected('EXEC');
+    const length = this.#number();
     if (length < 0) return { aborted: true, length: 0, errors: [] };
     const errors: PlacedError[] = [];
     const buffer = this.#buffer;
@@ -201,20 +215,19 @@ export class ReplyReader {
 
   /** Passes over one reply of any depth; an error at its top is handed back. */
   #skip(): ErrorReply | undefined {
-    const line = this.#line();
-    switch (line.type) {
+    switch (this.#line()) {
       case PLUS:
       case COLON:
         return undefined;
       case MINUS:
-        return new ErrorReply(line.text());
+        return new ErrorReply(this.#text());
       case DOLLAR: {
-        const length = line.number();
+        const length = this.#number();
         if (length >= 0) this.#take(length + 2);
         return undefined;
       }
       case STAR: {
-        for (let left = line.number(); left > 0; left--) this.#skip();
+        for (let left = this.#number(); left > 0; left--) this.#skip();
         return undefined;
       }
       default:
@@ -223,22 +236,21 @@ export class ReplyReader {
   }
 
   #value(): Reply {
-    const line = this.#line();
-    switch (line.type) {
+    switch (this.#line()) {
       case PLUS:
-        return line.text();
+        return this.#text();
       case MINUS:
-        return new ErrorReply(line.text());
+        return new ErrorReply(this.#text());
       case COLON:
-        return line.number();
+        return this.#number();
       case DOLLAR: {
-        const length = line.number();
+        const length = this.#number();
         if (length < 0) return null;
         const start = this.#take(length + 2);
-        return this.#buffer.subarray(start, start + length);
+        return Buffer.from(this.#buffer.subarray(start, start + length));
       }
       case STAR: {
-        const length = line.number();
+        const length = this.#number();
         if (length < 0) return null;
         const values: Reply[] = [];
         for (let i = 0; i < length; i++) values.push(this.#value());
@@ -249,17 +261,24 @@ export class ReplyReader {
     }
   }
 
-  #line(): { type: number; text: () => string; number: () => number } {
+  /** Passes over one line and gives its type. */
+  #line(): number {
     const buffer = this.#buffer;
     const start = this.#at;
     const stop = buffer.indexOf('\r\n', start, 'latin1');
     if (stop < 0) throw INCOMPLETE;
     this.#at = stop + 2;
-    return {
-      type: buffer[start]!,
-      text: () => buffer.toString('utf8', start + 1, stop),
-      number: () => Number(buffer.toString('latin1', start + 1, stop)),
-    };
+    this.#textStart = start + 1;
+    this.#textEnd = stop;
+    return buffer[start]!;
+  }
+
+  #text(): string {
+    return this.#buffer.toString('utf8', this.#textStart, this.#textEnd);
+  }
+
+  #number(): number {
+    return Number(this.#buffer.toString('latin1', this.#textStart, this.#textEnd));
   }
 
   /** Passes over `length` bytes and gives the place where they start. */
