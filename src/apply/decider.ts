@@ -5,6 +5,7 @@
 
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
+import { effectCode } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
 import { KeyHash } from '../change/key-hash.js';
 import { encodeNeed, type PlacedKey } from '../change/special.js';
@@ -51,12 +52,16 @@ export interface DeciderOptions {
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
   /** A batch was decided and is about to be applied. */
   readonly onDecided: (batch: DeliveredBatch) => void;
+  /** The state of a key has come from the peer. */
+  readonly onState: (key: PlacedKey) => void;
   /** A change met one its sender had not seen. */
   readonly onConflict: (conflict: Conflict) => void;
 }
 
 /** Batches whose refused commands are remembered: more than are ever on the way at a time. */
 const MAX_LEFT_OUT = 64;
+
+const KEY_HEADS = new Set([effectCode('set'), effectCode('remove')]);
 
 export class Decider {
   readonly #options: DeciderOptions;
@@ -109,14 +114,17 @@ export class Decider {
     return newest;
   }
 
-  /** The own sequences on a key above `seen` and up to `decided`, the newest first. */
+  /** The own sequences on a key above `seen` and up to `decided`, the newest first, back to the last own key head. */
   #unseenOn(hash: KeyHash, { seen, decided }: { seen: number; decided: number }): number[] {
     const { window } = this.#options;
     const sequences: number[] = [];
     for (let entry = window.newest(hash.low, hash.high); entry >= 0; entry = window.older(entry)) {
       const sequence = window.sequenceOf(entry);
       if (sequence <= seen) break;
-      if (sequence <= decided && sequence !== sequences.at(-1)) sequences.push(sequence);
+      if (sequence > decided) continue;
+      if (sequence !== sequences.at(-1)) sequences.push(sequence);
+      // Whatever was before the last own key head is covered by it.
+      if (KEY_HEADS.has(window.effectOf(entry))) break;
     }
     return sequences;
   }
@@ -125,10 +133,11 @@ export class Decider {
     batch: DeliveredBatch,
     { leftOut, decided, isBlind }: { leftOut: ReadonlySet<number>; decided: number; isBlind: boolean },
   ): Promise<Decision> {
-    const { site, keys, translate, onConflict, conflictsKept, conflictValueBytes } = this.#options;
+    const { site, keys, translate, onState, onConflict, conflictsKept, conflictValueBytes } = this.#options;
     const resolver = new Resolver(batch, {
       site,
       translate,
+      onState,
       ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, { seen: batch.seen, decided })),
     });
     const { payload, places, conflicts, states } = await resolver.resolve(leftOut);

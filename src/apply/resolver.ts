@@ -46,9 +46,14 @@ export interface ResolverOptions {
   readonly site: string;
   /** The own commands on a key that the sender of the batch had not seen, oldest first. */
   readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
+  /** The state of a key has come from the peer. */
+  readonly onState: (key: PlacedKey) => void;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
 }
+
+/** Commands that no type is wrong for: they are sent as they are. */
+const CANNOT_FAIL: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST']);
 
 export class Resolver {
   readonly #options: ResolverOptions;
@@ -98,6 +103,7 @@ export class Resolver {
   #state(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
     const [key] = keysOf(command, 'written') as [PlacedKey];
     const met = [...own.values()].flat();
+    this.#options.onState(key);
     this.#send(command, encodeCommand(['SELECT', key.database]));
     if (met.length > 0) this.#meet({ ...command, database: key.database }, [key, met]);
     else for (const one of this.#piece(command, key.key).commands) this.#send(command, encodeCommand(one));
@@ -158,7 +164,10 @@ export class Resolver {
   }
 
   #attempt(command: PayloadCommand, commands: readonly (readonly Argument[])[]): void {
-    if (commands.length === 0) return;
+    if (commands.every(([name]) => CANNOT_FAIL.has(String(name).toUpperCase()))) {
+      for (const one of commands) this.#send(command, encodeCommand(one));
+      return;
+    }
     const args = commands.flatMap((one) => [one.length, ...one]);
     this.#send(command, encodeCommand(['EVAL', scriptSource('attempt'), 0, ...args]));
   }

@@ -37,6 +37,8 @@ export class Window {
   #seen = 0;
   /** Highest sequence whose entry was given up before the peer had seen it. */
   #lostUpTo = 0;
+  /** Highest sequence whose entry is here no more. */
+  #droppedThrough = 0;
   readonly #options: WindowOptions;
   readonly #now: () => number;
   readonly #beganMs: number;
@@ -65,6 +67,16 @@ export class Window {
   /** The local sequence up to which the peer's knowledge is settled. */
   get seen(): number {
     return this.#seen;
+  }
+
+  /** The highest sequence the window may have let go of: it knows all local writes above it. */
+  get droppedThrough(): number {
+    return this.#droppedThrough;
+  }
+
+  /** The window begins empty behind this sequence: what was written before is not known. */
+  beginBehind(sequence: number): void {
+    this.#droppedThrough = sequence;
   }
 
   /** Whether changes above `seen` are known to the window no more, so that any key may have been written. */
@@ -148,6 +160,7 @@ export class Window {
     const number = this.#tail;
     const at = number & (this.#capacity - 1);
     const slot = this.#slot(this.#low[at]!, this.#high[at]!);
+    this.#droppedThrough = this.#sequence[at]!;
     this.#tail++;
     if (this.#table[slot] === number + 1) this.#free(slot);
   }
