@@ -136,6 +136,7 @@ export class Decider {
     const { site, keys, translate, onState, onConflict, conflictsKept, conflictValueBytes } = this.#options;
     const resolver = new Resolver(batch, {
       site,
+      applied: keys.applied,
       translate,
       onState,
       ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, { seen: batch.seen, decided })),

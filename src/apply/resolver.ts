@@ -44,6 +44,8 @@ export interface Resolved {
 
 export interface ResolverOptions {
   readonly site: string;
+  /** Name of the key that says what is applied. */
+  readonly applied: string;
   /** The own commands on a key that the sender of the batch had not seen, oldest first. */
   readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
   /** The state of a key has come from the peer. */
@@ -52,8 +54,8 @@ export interface ResolverOptions {
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
 }
 
-/** Commands that no type is wrong for: they are sent as they are. */
-const CANNOT_FAIL: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST']);
+/** Commands that no type is wrong for, and scripts, which see to that themselves: they are sent as they are. */
+const CANNOT_FAIL: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
 
 export class Resolver {
   readonly #options: ResolverOptions;
@@ -169,7 +171,7 @@ export class Resolver {
       return;
     }
     const args = commands.flatMap((one) => [one.length, ...one]);
-    this.#send(command, encodeCommand(['EVAL', scriptSource('attempt'), 0, ...args]));
+    this.#send(command, encodeCommand(['EVAL', scriptSource('attempt'), 1, this.#options.applied, ...args]));
   }
 
   #note(

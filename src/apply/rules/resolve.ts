@@ -5,6 +5,7 @@ import { clashes, resolveClash } from './clash.js';
 import { resolveExpiry } from './expiry.js';
 import { isKeyHead, resolveKeyHead } from './key-heads.js';
 import type { Meeting, Resolution } from './meeting.js';
+import { resolveStream } from './streams.js';
 
 /** @param meeting of commands that concern one key alone, at least one own */
 export function resolve({ incoming, own }: Meeting): Resolution {
@@ -19,6 +20,8 @@ export function resolve({ incoming, own }: Meeting): Resolution {
       return resolveCells({ incoming, own: after });
     case 'expiry':
       return resolveExpiry({ incoming, own: after });
+    case 'stream':
+      return resolveStream({ incoming, own: after });
     default:
       return { commands: incoming.commands, outcome: 'merged' };
   }
