@@ -8,6 +8,7 @@
 
 import type { Redis } from 'ioredis';
 import { Applier } from './apply/applier.js';
+import { Barriers } from './apply/barriers.js';
 import { Decider, type Conflict } from './apply/decider.js';
 import { LateWrites } from './apply/late-writes.js';
 import { translateWhole } from './apply/whole-databases.js';
@@ -67,6 +68,7 @@ export class ActiveSite {
   readonly rejections: Rejections;
   readonly courier: Courier;
   readonly #acknowledgements: Acknowledgements;
+  readonly #barriers = new Barriers();
   #capture: Capture | undefined;
   #applier: Applier | undefined;
   #stream: ReplicationStream | undefined;
@@ -267,7 +269,7 @@ export class ActiveSite {
         if (this.late.isWatching) this.late.command(currentCommand(reader, database));
       },
       appliedEnd: () => this.#askForLate(),
-      barrier: () => {},
+      barrier: (text) => this.#barriers.passed(text),
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
       askedForAcknowledgement: () => this.#stream?.acknowledge(),
       skipped: onSkipped,
@@ -351,6 +353,7 @@ export class ActiveSite {
       inbox: this.inbox,
       decider,
       rejections: this.rejections,
+      barrier: (text, signal) => this.#barriers.wait(text, signal),
       clock: this.clock,
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,

@@ -84,7 +84,8 @@ export class LateWrites {
     );
     for (const key of keysOf(command, 'all')) {
       this.#hash.of(key.database, key.key, 0, key.key.length);
-      if (echo.isBlind || this.#isLate(echo.from, effect)) echo.found.set(nameOf(key), key);
+      if (echo.isBlind || this.#isLate(echo.from, effect))
+        echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
     }
   }
 
@@ -106,7 +107,7 @@ export class LateWrites {
       if (askedAt !== undefined && now - askedAt < ANSWER_MS) continue;
       if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
       this.#asked.set(name, now);
-      asking.push({ database: key.database, key: Buffer.from(key.key) });
+      asking.push(key);
     }
     return asking;
   }

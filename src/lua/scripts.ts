@@ -31,6 +31,7 @@ const NAMES = [
   'rewind',
   'settle',
   'snapshot',
+  'splice',
   'swap',
   'trim',
 ] as const;
