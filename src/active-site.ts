@@ -8,9 +8,11 @@
 
 import type { Redis } from 'ioredis';
 import { Applier } from './apply/applier.js';
+import { Barriers } from './apply/barriers.js';
 import { Decider, type Conflict } from './apply/decider.js';
 import { LateWrites } from './apply/late-writes.js';
 import { translateWhole } from './apply/whole-databases.js';
+import { currentCommand } from './apply/payload.js';
 import { Rejections } from './apply/rejections.js';
 import { Window } from './apply/window.js';
 import { loadIntoWindow } from './apply/window-loader.js';
@@ -21,6 +23,7 @@ import { decodeBatch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
 import { Filter } from './change/filter.js';
+import { encodeNeed } from './change/special.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { TandemError } from './errors.js';
@@ -65,6 +68,7 @@ export class ActiveSite {
   readonly rejections: Rejections;
   readonly courier: Courier;
   readonly #acknowledgements: Acknowledgements;
+  readonly #barriers = new Barriers();
   #capture: Capture | undefined;
   #applier: Applier | undefined;
   #stream: ReplicationStream | undefined;
@@ -141,6 +145,7 @@ export class ActiveSite {
     let applying: RawConnection | undefined;
     try {
       await this.list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes)));
+      this.#window.beginBehind(this.list.firstSequence - 1);
       await this.#settleSuspect();
       applying = await this.#openConnection('apply', stop.signal);
       await this.#openStream(stop.signal);
@@ -247,7 +252,7 @@ export class ActiveSite {
   }
 
   #listener(): CaptureListener {
-    const { onSkipped, log } = this.#options;
+    const { onSkipped } = this.#options;
     return {
       batch: (batch) => this.list.enqueue(batch),
       write: (low, high, sequence, effect) => this.#window.record(low, high, sequence, effectCode(effect)),
@@ -259,16 +264,26 @@ export class ActiveSite {
           seen: Number(fields.get('beatSeen')),
         });
       },
-      applied: (sequence, decided) => {
-        const late = this.late.applied(sequence, decided);
-        if (late > 0)
-          log.debug({ late, sequence }, 'local writes slipped in before the application of a change');
+      applied: (sequence, decided) => this.late.applied(sequence, decided),
+      echoed: (reader, database) => {
+        if (this.late.isWatching) this.late.command(currentCommand(reader, database));
       },
-      barrier: () => {},
+      appliedEnd: () => this.#askForLate(),
+      barrier: (text) => this.#barriers.passed(text),
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
       askedForAcknowledgement: () => this.#stream?.acknowledge(),
       skipped: onSkipped,
     };
+  }
+
+  #askForLate(): Buffer | undefined {
+    const late = this.late.end();
+    if (late.length === 0) return undefined;
+    this.#options.log.debug(
+      { keys: late.length },
+      'local writes slipped in before a change was applied: asking for the state',
+    );
+    return encodeNeed(this.clock.tick(), late);
   }
 
   async #readStream(): Promise<void> {
@@ -327,6 +342,7 @@ export class ActiveSite {
       fetch: (sequence) => this.list.fetch(sequence),
       translate: (command) => translateWhole(command, own, opened.databases),
       onDecided: (batch) => this.late.decided(batch),
+      onState: (key) => this.late.answered(key),
       onConflict,
     });
     return new Applier({
@@ -337,6 +353,7 @@ export class ActiveSite {
       inbox: this.inbox,
       decider,
       rejections: this.rejections,
+      barrier: (text, signal) => this.#barriers.wait(text, signal),
       clock: this.clock,
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,

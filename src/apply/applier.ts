@@ -29,7 +29,8 @@ import type { RawConnection } from '../redis/raw-connection.js';
 import { ErrorReply, type ExecReply, type PlacedError, type Reply } from '../redis/reply-reader.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Decider, Decision } from './decider.js';
+import type { PlacedKey } from '../change/special.js';
+import type { Decider, Decision, Look } from './decider.js';
 import type { Rejections } from './rejections.js';
 
 export interface ApplierOptions {
@@ -46,6 +47,8 @@ export interface ApplierOptions {
   };
   readonly decider: Decider;
   readonly rejections: Rejections;
+  /** Resolves when capture has met the barrier with this text. */
+  readonly barrier: (text: string, signal: AbortSignal) => Promise<void>;
   readonly clock: HybridClock;
   readonly log: Logger;
   readonly backoffMinMs: number;
@@ -58,6 +61,8 @@ export interface ApplierOptions {
 const RUNS_IN_FLIGHT = 4;
 /** Bytes of batches on the way: a large batch travels alone. */
 const BYTES_IN_FLIGHT = 4 * 1024 * 1024;
+/** How often a batch is decided anew because a list it concerns was written meanwhile; then the peer is asked for its state. */
+const MAX_LOOKS = 3;
 /** How often an empty inbox is looked at again without being told of anything. */
 const IDLE_MS = 1000;
 
@@ -106,6 +111,9 @@ export class Applier {
   #detail: string | undefined;
   #counts = { changes: 0, bytes: 0 };
   #lagMs = 0;
+  /** Batches that wait until nothing else is on the way. */
+  readonly #waiting: DeliveredBatch[] = [];
+  #barriers = 0;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -165,7 +173,26 @@ export class Applier {
       await Promise.allSettled(failed.slice(1).map((run) => run.exec));
       const again = await this.#recover(outcome, failed, signal, ++attempt);
       this.#sent = { ...this.#applied };
-      for (const batch of again) flying.push(await this.#send(batch, signal));
+      await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
+    }
+  }
+
+  /** Sends batches once more, each that must be alone after the others have come through. */
+  async #again(
+    batches: readonly DeliveredBatch[],
+    flying: Run[],
+    { signal, tries }: { signal: AbortSignal; tries: number },
+  ): Promise<void> {
+    for (const [at, batch] of batches.entries()) {
+      const run = await this.#send(batch, signal, {
+        isAlone: flying.length === 0,
+        tries: at === 0 ? tries : 0,
+      });
+      if (run) flying.push(run);
+      else {
+        this.#waiting.unshift(...batches.slice(at));
+        return;
+      }
     }
   }
 
@@ -173,20 +200,35 @@ export class Applier {
     const { inbox } = this.#options;
     let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
     while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
-      const batch = await inbox.next();
+      const batch = this.#waiting.shift() ?? (await inbox.next());
       if (!batch) return;
       this.#enter('streaming');
-      flying.push(await this.#send(batch, signal));
+      const run = await this.#send(batch, signal, { isAlone: flying.length === 0, tries: 0 });
+      if (!run) {
+        this.#waiting.unshift(batch);
+        return;
+      }
+      flying.push(run);
       bytes += batch.length;
     }
   }
 
-  /** Decides a batch and sends its transaction. */
-  async #send(batch: DeliveredBatch, signal: AbortSignal): Promise<Run> {
+  /**
+   * Decides a batch and sends its transaction. Undefined, with nothing sent, when it must be alone on the way and is not.
+   * @param tries how often it was in vain because watched lists had been written meanwhile
+   */
+  async #send(
+    batch: DeliveredBatch,
+    signal: AbortSignal,
+    { isAlone, tries }: { isAlone: boolean; tries: number },
+  ): Promise<Run | undefined> {
     const { connection, keys, token, decider, clock } = this.#options;
     // First of all: a local write captured from here on is later in time than this change.
     clock.observe(batch.timestamp);
-    const decision = await decider.decide(batch, signal);
+    const look: Look = (lists) =>
+      tries < MAX_LOOKS ? this.#look(lists, signal) : Promise.resolve(undefined);
+    const decision = await decider.decide(batch, signal, isAlone ? look : undefined);
+    if (!decision) return undefined;
     const expected = { ...this.#sent };
     const last = lastSequence(batch);
     this.#sent = { epoch: batch.epoch, sequence: last };
@@ -243,8 +285,36 @@ export class Applier {
     return { batch, decision, expected, guard, queued, exec };
   }
 
+  /**
+   * Watches lists and reads their lengths, and waits until capture knows all that was written to them before: a marker written
+   * behind the `WATCH` has come round in the stream. If one of them is written after that, the transaction fails and is decided anew.
+   */
+  async #look(lists: readonly PlacedKey[], signal: AbortSignal): Promise<number[]> {
+    const { connection, keys, barrier } = this.#options;
+    const { replies } = connection;
+    const text = String(++this.#barriers);
+    const passed = barrier(text, signal);
+    const statuses = replies.statuses(lists.length * 2 + 2);
+    const watches = lists.flatMap(({ database, key }) => [
+      encodeCommand(['SELECT', database]),
+      encodeCommand(['WATCH', key]),
+    ]);
+    connection.write([...watches, SELECT_0, encodeCommand(['SET', keys.barrier, text])]);
+    const lengths = lists.map(({ database, key }) => {
+      const selected = replies.statuses(1);
+      const length = replies.value();
+      connection.write([encodeCommand(['SELECT', database]), encodeCommand(['LLEN', key])]);
+      return Promise.all([selected, length]);
+    });
+    const home = replies.statuses(1);
+    connection.write([SELECT_0]);
+    const all = await Promise.all([statuses, Promise.all(lengths), home, passed]);
+    // What is no list has no length: the commands then have no effect.
+    return all[1].map(([, length]) => (typeof length === 'number' ? length : 0));
+  }
+
   #finish(run: Run): void {
-    const { batch } = run;
+    const { batch, decision } = run;
     const { inbox, onApplied } = this.#options;
     this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
     this.#counts = {
@@ -253,6 +323,7 @@ export class Applier {
     };
     this.#lagMs = Math.max(0, Date.now() - wallMs(batch.timestamp));
     inbox.settled();
+    decision.applied?.();
     onApplied(batch);
   }
 

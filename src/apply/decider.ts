@@ -5,6 +5,7 @@
 
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
+import { effectCode } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
 import { KeyHash } from '../change/key-hash.js';
 import { encodeNeed, type PlacedKey } from '../change/special.js';
@@ -12,9 +13,10 @@ import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
 import { conflictEntry } from './conflict-entry.js';
+import { ListMemory } from './list-memory.js';
 import { OwnChanges, type OwnCommand } from './own-changes.js';
 import { forEachKey, keysOf, payloadCommands, type PayloadCommand } from './payload.js';
-import { Resolver, type Conflict, type StateRequest } from './resolver.js';
+import { Resolver, type Conflict, type Resolved, type StateRequest } from './resolver.js';
 import type { Window } from './window.js';
 
 export type { Conflict } from './resolver.js';
@@ -26,7 +28,9 @@ export interface Decision {
   /** How many commands those are. */
   readonly commands: number;
   /** Place of each of them among the batch's commands; nothing when they are the batch's, one by one. */
-  readonly places?: readonly number[];
+  readonly origins?: readonly number[];
+  /** To be called when it is applied. */
+  readonly applied?: () => void;
   /** What follows them in the same transaction, in database 0: states to be sent, conflicts to be listed. */
   readonly epilogue: readonly Buffer[];
   /** The last local sequence that was taken into account. */
@@ -51,6 +55,8 @@ export interface DeciderOptions {
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
   /** A batch was decided and is about to be applied. */
   readonly onDecided: (batch: DeliveredBatch) => void;
+  /** The state of a key has come from the peer. */
+  readonly onState: (key: PlacedKey) => void;
   /** A change met one its sender had not seen. */
   readonly onConflict: (conflict: Conflict) => void;
 }
@@ -58,32 +64,70 @@ export interface DeciderOptions {
 /** Batches whose refused commands are remembered: more than are ever on the way at a time. */
 const MAX_LEFT_OUT = 64;
 
+const KEY_HEADS = new Set([effectCode('set'), effectCode('remove')]);
+
+/** Watches lists and gives their lengths; undefined when it is no use: they are written too fast. */
+export type Look = (keys: readonly PlacedKey[]) => Promise<number[] | undefined>;
+
+interface Terms {
+  readonly leftOut: ReadonlySet<number>;
+  readonly decided: number;
+  readonly isBlind: boolean;
+  readonly lengths: Map<string, number>;
+}
+
 export class Decider {
   readonly #options: DeciderOptions;
   readonly #names = new CommandNames();
   readonly #hash = new KeyHash();
   readonly #ownChanges: OwnChanges;
+  readonly #memory: ListMemory;
   /** Commands the server refused to queue, by the batch's last sequence. */
   readonly #leftOut = new Map<number, ReadonlySet<number>>();
 
   constructor(options: DeciderOptions) {
     this.#options = options;
     this.#ownChanges = new OwnChanges(options.fetch);
+    this.#memory = new ListMemory(options.capturedThrough());
   }
 
-  /** What is to be sent for this batch, given what has been written here up to now. */
-  async decide(batch: DeliveredBatch, signal: AbortSignal): Promise<Decision> {
+  /**
+   * What is to be sent for this batch, given what has been written here up to now. Undefined when lists must be looked at, and
+   * `look` is not given: then nothing else may be on the way.
+   * @param look watches keys, waits until capture knows all that was written to them, and gives the lengths of the lists
+   */
+  async decide(batch: DeliveredBatch, signal: AbortSignal, look?: Look): Promise<Decision | undefined> {
     const { window, capturedThrough, appended, onDecided } = this.#options;
-    onDecided(batch);
     window.advance(batch.seen);
+    this.#memory.advance(batch.seen);
     const leftOut = this.#leftOut.get(lastSequence(batch));
-    const decided = capturedThrough();
     const isBlind = window.isBlindAbove(batch.seen);
+    let decided = capturedThrough();
     const unseen = isBlind ? 0 : this.#newestUnseen(batch, decided);
-    if (unseen === 0 && leftOut === undefined && batch.special === 0 && !isBlind)
+    if (unseen === 0 && leftOut === undefined && batch.special === 0 && !isBlind) {
+      onDecided(batch);
       return { payload: [batch.payload], commands: batch.commands, epilogue: [], decided };
+    }
     await appended(unseen, signal);
-    return this.#resolve(batch, { leftOut: leftOut ?? new Set(), decided, isBlind });
+    const terms = {
+      leftOut: leftOut ?? new Set<number>(),
+      decided,
+      isBlind,
+      lengths: new Map<string, number>(),
+    };
+    let resolved = await this.#resolve(batch, terms);
+    if (resolved.lists.length > 0) {
+      if (!look) return undefined;
+      const lengths = await look(resolved.lists);
+      if (lengths) {
+        decided = capturedThrough();
+        await appended(decided, signal);
+        resolved.lists.forEach((key, at) => terms.lengths.set(nameOf(key), lengths[at]!));
+        resolved = await this.#resolve(batch, { ...terms, decided });
+      }
+    }
+    onDecided(batch);
+    return this.#decision(batch, resolved, { decided, isBlind });
   }
 
   /** The server would not queue these commands of a decision: they are left out when the batch is decided again. */
@@ -91,7 +135,7 @@ export class Decider {
     const last = lastSequence(batch);
     const before = this.#leftOut.get(last) ?? new Set<number>();
     // A decision may have left out commands already: an error's index counts what was sent.
-    const places = errors.map(({ index }) => decision.places?.[index] ?? index);
+    const places = errors.map(({ index }) => decision.origins?.[index] ?? index);
     this.#leftOut.set(last, new Set([...before, ...places]));
     if (this.#leftOut.size > MAX_LEFT_OUT) this.#leftOut.delete(this.#leftOut.keys().next().value!);
   }
@@ -109,38 +153,67 @@ export class Decider {
     return newest;
   }
 
-  /** The own sequences on a key above `seen` and up to `decided`, the newest first. */
+  /** The own sequences on a key above `seen` and up to `decided`, the newest first, back to the last own key head. */
   #unseenOn(hash: KeyHash, { seen, decided }: { seen: number; decided: number }): number[] {
     const { window } = this.#options;
     const sequences: number[] = [];
     for (let entry = window.newest(hash.low, hash.high); entry >= 0; entry = window.older(entry)) {
       const sequence = window.sequenceOf(entry);
       if (sequence <= seen) break;
-      if (sequence <= decided && sequence !== sequences.at(-1)) sequences.push(sequence);
+      if (sequence > decided) continue;
+      if (sequence !== sequences.at(-1)) sequences.push(sequence);
+      // Whatever was before the last own key head is covered by it.
+      if (KEY_HEADS.has(window.effectOf(entry))) break;
     }
     return sequences;
   }
 
-  async #resolve(
-    batch: DeliveredBatch,
-    { leftOut, decided, isBlind }: { leftOut: ReadonlySet<number>; decided: number; isBlind: boolean },
-  ): Promise<Decision> {
-    const { site, keys, translate, onConflict, conflictsKept, conflictValueBytes } = this.#options;
+  #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, lengths }: Terms): Promise<Resolved> {
+    const { site, keys, translate, onState } = this.#options;
     const resolver = new Resolver(batch, {
       site,
+      applied: keys.applied,
       translate,
+      onState,
+      decided,
+      memory: this.#memory,
+      lengthOf: (key) => lengths.get(nameOf(key)),
       ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, { seen: batch.seen, decided })),
     });
-    const { payload, places, conflicts, states } = await resolver.resolve(leftOut);
+    return resolver.resolve(leftOut);
+  }
+
+  #decision(
+    batch: DeliveredBatch,
+    resolved: Resolved,
+    { decided, isBlind }: { decided: number; isBlind: boolean },
+  ): Decision {
+    const { keys, onConflict, conflictsKept, conflictValueBytes } = this.#options;
+    const { payload, origins, conflicts, states, asked, places } = resolved;
     for (const conflict of conflicts) onConflict(conflict);
+    const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
     const epilogue = [
       ...states.map((request) => this.#snapshot(request)),
-      ...conflicts.map((conflict) =>
-        conflictEntry(conflict, { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes }),
-      ),
-      ...(isBlind ? [this.#askForAll(batch)] : []),
+      ...conflicts.map((conflict) => conflictEntry(conflict, entry)),
+      ...(asked.length > 0 ? [this.#askFor(batch, asked)] : []),
+      // The window has lost what was written here while the peer was away: nothing can be decided.
+      ...(isBlind
+        ? [
+            this.#askFor(
+              batch,
+              [...payloadCommands(batch.payload)].flatMap((command) => keysOf(command, 'written')),
+            ),
+          ]
+        : []),
     ];
-    return { payload, commands: payload.length, places, epilogue, decided };
+    return {
+      payload,
+      commands: payload.length,
+      origins,
+      epilogue,
+      decided,
+      applied: () => this.#memory.commit(places),
+    };
   }
 
   async #ownOn(key: PlacedKey, range: { seen: number; decided: number }): Promise<OwnCommand[]> {
@@ -168,9 +241,11 @@ export class Decider {
     ]);
   }
 
-  /** The window has lost what was written here while the peer was away: nothing can be decided, so the peer is asked for its state. */
-  #askForAll(batch: DeliveredBatch): Buffer {
-    const keys = [...payloadCommands(batch.payload)].flatMap((command) => keysOf(command, 'written'));
+  #askFor(batch: DeliveredBatch, keys: readonly PlacedKey[]): Buffer {
     return encodeCommand(['PUBLISH', this.#options.keys.control, encodeNeed(batch.timestamp, keys)]);
   }
+}
+
+function nameOf({ database, key }: PlacedKey): string {
+  return `${database}:${key.toString('latin1')}`;
 }

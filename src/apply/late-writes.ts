@@ -1,24 +1,53 @@
 /**
  * Finds the local writes that slipped in between a decision and its application. The applied marker says up to which local
  * sequence was decided; what stands in the stream between that and the marker, on a key of the applied batch, is late. Both
- * are in the stream, so nothing is missed, whatever the timing.
+ * are in the stream, so nothing is missed, whatever the timing. For the keys found the peer is asked for its state: it meets
+ * both changes by the ordinary rules, and what it sends settles the key here as well.
  */
 
 import { lastSequence, type Batch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
-import type { KeyHash } from '../change/key-hash.js';
-import { forEachKey } from './payload.js';
+import { recordedEffect } from '../change/commands.js';
+import { effectCode } from '../change/effect-code.js';
+import { KeyHash } from '../change/key-hash.js';
+import type { PlacedKey } from '../change/special.js';
+import { forEachKey, keysOf, payloadCommands, type PayloadCommand } from './payload.js';
 import type { Window } from './window.js';
+
+/** A key is not asked for again while an answer is on its way, but for this long at the most. */
+const ANSWER_MS = 30_000;
+/** Keys remembered as asked for. */
+const MAX_ASKED = 100_000;
+
+/** Effects that come out the same in either order. */
+const COMMUTING: readonly ReadonlySet<number>[] = [
+  new Set([effectCode('sum'), effectCode('expire')]),
+  new Set([effectCode('union')]),
+];
+
+/** What is under way between a marker and the end of its transaction. */
+interface Echo {
+  /** Running number in the window of the first local write after the decision. */
+  readonly from: number;
+  /** Whether the window has let go of writes after the decision, so that any key may be late. */
+  readonly isBlind: boolean;
+  readonly found: Map<string, PlacedKey>;
+}
 
 export class LateWrites {
   readonly #window: Window;
+  readonly #now: () => number;
   readonly #names = new CommandNames();
+  readonly #hash = new KeyHash();
   /** Decided batches whose marker has not come round, by last sequence. */
   readonly #waiting = new Map<number, Batch>();
+  readonly #asked = new Map<string, number>();
+  #echo: Echo | undefined;
   #count = 0;
 
-  constructor(window: Window) {
+  constructor(window: Window, now: () => number = Date.now) {
     this.#window = window;
+    this.#now = now;
   }
 
   /** Late writes found since the process began. */
@@ -31,18 +60,84 @@ export class LateWrites {
     this.#waiting.set(lastSequence(batch), batch);
   }
 
-  /** The marker of the batch has come round: how many of its keys were written here after its decision. */
-  applied(sequence: number, decided: number): number {
+  /** The marker of a batch has come round. */
+  applied(sequence: number, decided: number): void {
     const batch = this.#waiting.get(sequence);
     this.#waiting.delete(sequence);
     const from = this.#window.firstAbove(decided);
-    if (!batch || from === this.#window.head) return 0;
-    let late = 0;
-    const each = (hash: KeyHash): void => {
-      if (this.#window.newest(hash.low, hash.high) >= from) late++;
-    };
-    forEachKey({ batch, names: this.#names, each });
-    this.#count += late;
-    return late;
+    const isBlind = this.#window.droppedThrough > decided;
+    if (from === this.#window.head && !isBlind) {
+      this.#echo = undefined;
+      return;
+    }
+    this.#echo = { from, isBlind, found: new Map() };
+    if (batch && this.#touches(batch, from, isBlind))
+      for (const command of payloadCommands(batch.payload)) this.command(command);
   }
+
+  /** A command of the applied transaction has come round: after a restart the only word of what was applied. */
+  command(command: PayloadCommand): void {
+    const echo = this.#echo;
+    if (!echo) return;
+    const effect = effectCode(
+      command.spec === undefined ? 'set' : recordedEffect(command.spec, command.args),
+    );
+    for (const key of keysOf(command, 'all')) {
+      this.#hash.of(key.database, key.key, 0, key.key.length);
+      if (echo.isBlind || this.#isLate(echo.from, effect))
+        echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
+    }
+  }
+
+  /** Whether {@link command} wants to see the commands of this transaction. */
+  get isWatching(): boolean {
+    return this.#echo !== undefined;
+  }
+
+  /** The applied transaction has ended: the keys the peer must be asked for. */
+  end(): PlacedKey[] {
+    const found = this.#echo?.found;
+    this.#echo = undefined;
+    if (!found || found.size === 0) return [];
+    this.#count += found.size;
+    const now = this.#now();
+    const asking: PlacedKey[] = [];
+    for (const [name, key] of found) {
+      const askedAt = this.#asked.get(name);
+      if (askedAt !== undefined && now - askedAt < ANSWER_MS) continue;
+      if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
+      this.#asked.set(name, now);
+      asking.push(key);
+    }
+    return asking;
+  }
+
+  /** The state of a key has come. */
+  answered(key: PlacedKey): void {
+    this.#asked.delete(nameOf(key));
+  }
+
+  /** Whether any key of the batch was written here after its decision, by hashes alone. */
+  #touches(batch: Batch, from: number, isBlind: boolean): boolean {
+    let touches = isBlind;
+    const each = (hash: KeyHash): void => {
+      if (this.#window.newest(hash.low, hash.high) >= from) touches = true;
+    };
+    if (!touches) forEachKey({ batch, names: this.#names, each });
+    return touches;
+  }
+
+  /** Whether the key whose hash was taken last was written from `from` on by something that does not commute with `effect`. */
+  #isLate(from: number, effect: number): boolean {
+    const together = COMMUTING.find((codes) => codes.has(effect));
+    let entry = this.#window.newest(this.#hash.low, this.#hash.high);
+    for (; entry >= from; entry = this.#window.older(entry)) {
+      if (!together?.has(this.#window.effectOf(entry))) return true;
+    }
+    return false;
+  }
+}
+
+function nameOf({ database, key }: PlacedKey): string {
+  return `${database}:${key.toString('latin1')}`;
 }

@@ -1,11 +1,12 @@
 /**
  * The own changes that an incoming one may not have seen, with their commands: the window knows which they are, the change list
- * has them.
+ * has them. A batch is scanned once for where its commands stand; only commands that are asked for are taken apart.
  */
 
 import { decodeBatch, type Batch } from '../change/batch.js';
+import { CommandReader } from '../change/command-reader.js';
 import { TandemError } from '../errors.js';
-import { sequencedCommands, type PayloadCommand } from './payload.js';
+import { payloadCommands, type PayloadCommand } from './payload.js';
 
 /** A command of an own change. */
 export interface OwnCommand extends PayloadCommand {
@@ -13,13 +14,23 @@ export interface OwnCommand extends PayloadCommand {
   readonly timestamp: number;
 }
 
-/** Batches whose commands are kept at hand. */
-const CACHED_BATCHES = 64;
+/** A batch with the places of its changes. */
+interface Scanned {
+  readonly batch: Batch;
+  /** Where each change starts in the payload; one more for the end. */
+  readonly starts: Float64Array;
+  /** The database selected where each change starts. */
+  readonly databases: Int32Array;
+}
+
+/** Batches kept at hand, 64 KiB each as a rule. */
+const CACHED_BATCHES = 128;
 
 export class OwnChanges {
   readonly #fetch: (sequence: number) => Promise<Buffer | undefined>;
-  /** Commands of a batch by sequence, by the batch's first sequence; the least lately used first. */
-  readonly #batches = new Map<number, { last: number; commands: ReadonlyMap<number, OwnCommand[]> }>();
+  /** By first sequence, the least lately used first. */
+  readonly #batches = new Map<number, Scanned>();
+  #latest: Scanned | undefined;
 
   /** @param fetch reads the batch of the change list that holds a sequence */
   constructor(fetch: (sequence: number) => Promise<Buffer | undefined>) {
@@ -27,33 +38,77 @@ export class OwnChanges {
   }
 
   /** The commands of an own change. @throws TandemError STATE_LOST when it is in the change list no more */
-  async commandsOf(sequence: number): Promise<readonly OwnCommand[]> {
-    for (const [first, batch] of this.#batches) {
-      if (sequence < first || sequence > batch.last) continue;
-      this.#batches.delete(first);
-      this.#batches.set(first, batch);
-      return batch.commands.get(sequence) ?? [];
+  async commandsOf(sequence: number): Promise<OwnCommand[]> {
+    const { batch, starts, databases } = this.#cached(sequence) ?? (await this.#scan(sequence));
+    const at = sequence - batch.first;
+    const payload = batch.payload.subarray(starts[at], starts[at + 1]);
+    const commands: OwnCommand[] = [];
+    for (const command of payloadCommands(payload, databases[at])) {
+      if (command.name !== 'SELECT') commands.push({ ...command, sequence, timestamp: batch.timestamp });
     }
+    return commands;
+  }
+
+  #cached(sequence: number): Scanned | undefined {
+    if (this.#latest && holds(this.#latest, sequence)) return this.#latest;
+    for (const [first, scanned] of this.#batches) {
+      if (!holds(scanned, sequence)) continue;
+      this.#batches.delete(first);
+      this.#batches.set(first, scanned);
+      return (this.#latest = scanned);
+    }
+    return undefined;
+  }
+
+  async #scan(sequence: number): Promise<Scanned> {
     const bytes = await this.#fetch(sequence);
     if (bytes === undefined)
       throw new TandemError('STATE_LOST', 'a change that the peer has not seen is not in the change list', {
         details: { sequence },
       });
     const batch = decodeBatch(bytes);
-    const commands = bySequence(batch);
-    this.#batches.set(batch.first, { last: batch.first + batch.changes - 1, commands });
+    const scanned = { batch, ...changePlaces(batch) };
+    this.#batches.set(batch.first, scanned);
     if (this.#batches.size > CACHED_BATCHES) this.#batches.delete(this.#batches.keys().next().value!);
-    return commands.get(sequence) ?? [];
+    return (this.#latest = scanned);
   }
 }
 
-function bySequence(batch: Batch): Map<number, OwnCommand[]> {
-  const commands = new Map<number, OwnCommand[]>();
-  for (const { sequence, command } of sequencedCommands(batch)) {
-    const own = { ...command, sequence, timestamp: batch.timestamp };
-    const sameChange = commands.get(sequence);
-    if (sameChange) sameChange.push(own);
-    else commands.set(sequence, [own]);
+function holds({ batch }: Scanned, sequence: number): boolean {
+  return sequence >= batch.first && sequence < batch.first + batch.changes;
+}
+
+function changePlaces(batch: Batch): { starts: Float64Array; databases: Int32Array } {
+  const starts = new Float64Array(batch.changes + 1);
+  const databases = new Int32Array(batch.changes);
+  const groupEnds = new Map<number, number>();
+  for (let i = 0; i + 1 < batch.groups.length; i += 2)
+    groupEnds.set(batch.groups[i]!, batch.groups[i]! + batch.groups[i + 1]!);
+  const reader = new CommandReader();
+  reader.push(batch.payload);
+  let database = 0;
+  let change = 0;
+  let groupEnd = 0;
+  for (let index = 0; reader.next(); index++) {
+    groupEnd = groupEnds.get(index) ?? groupEnd;
+    if (
+      reader.argc === 2 &&
+      reader.argumentEnd(0) - reader.argumentStart(0) === 6 &&
+      reader.argument(0).toString('latin1') === 'SELECT'
+    ) {
+      database = Number(reader.argument(1).toString('latin1'));
+      if (index >= groupEnd) {
+        // Between changes: the next one starts behind it.
+        if (change < batch.changes) databases[change] = database;
+        starts[change] = reader.consumed;
+        continue;
+      }
+    }
+    if (index + 1 >= groupEnd) {
+      change++;
+      starts[change] = reader.consumed;
+      if (change < batch.changes) databases[change] = database;
+    }
   }
-  return commands;
+  return { starts, databases };
 }

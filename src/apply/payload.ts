@@ -28,11 +28,11 @@ export interface PayloadCommand {
   readonly bytes: Buffer;
 }
 
-/** Every command of a payload in order; `SELECT` is shown too. */
-export function* payloadCommands(payload: Buffer): Generator<PayloadCommand> {
+/** Every command of a payload in order; `SELECT` is shown too. @param selected the database selected before it */
+export function* payloadCommands(payload: Buffer, selected = 0): Generator<PayloadCommand> {
   const reader = new CommandReader();
   reader.push(payload);
-  let database = 0;
+  let database = selected;
   for (let index = 0; reader.next(); index++) {
     if (isSelect(reader)) database = Number(reader.argument(1).toString('latin1'));
     yield { ...currentCommand(reader, database), index };

@@ -10,8 +10,11 @@ import { NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { OwnCommand } from './own-changes.js';
 import { keysOf, payloadCommands, type PayloadCommand } from './payload.js';
-import { resolveClash } from './rules/clash.js';
+import type { ListMemory } from './list-memory.js';
+import { clashes, resolveClash } from './rules/clash.js';
 import { isKeyHead } from './rules/key-heads.js';
+import { isPresent, type KnownPlaces, type OwnListPiece } from './rules/list-places.js';
+import { resolveList } from './rules/lists.js';
 import type { Piece, Rank, Resolution } from './rules/meeting.js';
 import { pieceOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
@@ -37,26 +40,47 @@ export interface StateRequest {
 export interface Resolved {
   readonly payload: readonly Buffer[];
   /** Place of each command sent among the batch's commands. */
-  readonly places: readonly number[];
+  readonly origins: readonly number[];
   readonly conflicts: readonly Conflict[];
   readonly states: readonly StateRequest[];
+  /** Keys whose state the peer is asked for. */
+  readonly asked: readonly PlacedKey[];
+  /** Lists whose length must be known to place what was written on both sites. */
+  readonly lists: readonly PlacedKey[];
+  /** What became of the places of lists. */
+  readonly places: ReadonlyMap<string, KnownPlaces>;
 }
 
 export interface ResolverOptions {
   readonly site: string;
+  /** Name of the key that says what is applied. */
+  readonly applied: string;
   /** The own commands on a key that the sender of the batch had not seen, oldest first. */
   readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
+  /** Length of a list when the batch will be applied; undefined when nobody looked. */
+  readonly lengthOf: (key: PlacedKey) => number | undefined;
+  readonly memory: ListMemory;
+  /** The last local sequence taken into account. */
+  readonly decided: number;
+  /** The state of a key has come from the peer. */
+  readonly onState: (key: PlacedKey) => void;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
 }
+
+/** Commands that no type is wrong for, and scripts, which see to that themselves: they are sent as they are. */
+const CANNOT_FAIL: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
 
 export class Resolver {
   readonly #options: ResolverOptions;
   readonly #batch: DeliveredBatch;
   readonly #payload: Buffer[] = [];
-  readonly #places: number[] = [];
+  readonly #origins: number[] = [];
   readonly #conflicts: Conflict[] = [];
   readonly #states: StateRequest[] = [];
+  readonly #asked = new Map<string, PlacedKey>();
+  readonly #lists = new Map<string, PlacedKey>();
+  readonly #listPlaces = new Map<string, KnownPlaces>();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
     this.#batch = batch;
@@ -68,7 +92,15 @@ export class Resolver {
     for (const command of payloadCommands(this.#batch.payload)) {
       if (!leftOut.has(command.index)) await this.#command(command);
     }
-    return { payload: this.#payload, places: this.#places, conflicts: this.#conflicts, states: this.#states };
+    return {
+      payload: this.#payload,
+      origins: this.#origins,
+      conflicts: this.#conflicts,
+      states: this.#states,
+      asked: [...this.#asked.values()],
+      lists: [...this.#lists.values()],
+      places: this.#listPlaces,
+    };
   }
 
   async #command(command: PayloadCommand): Promise<void> {
@@ -98,6 +130,9 @@ export class Resolver {
   #state(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
     const [key] = keysOf(command, 'written') as [PlacedKey];
     const met = [...own.values()].flat();
+    this.#options.onState(key);
+    // The list is another one now: how long, the dump does not say.
+    this.#listPlaces.set(nameOf(key), { upTo: this.#options.decided, places: undefined });
     this.#send(command, encodeCommand(['SELECT', key.database]));
     if (met.length > 0) this.#meet({ ...command, database: key.database }, [key, met]);
     else for (const one of this.#piece(command, key.key).commands) this.#send(command, encodeCommand(one));
@@ -107,6 +142,11 @@ export class Resolver {
   #meet(command: PayloadCommand, [key, own]: [PlacedKey, readonly OwnCommand[]]): void {
     const incoming = this.#piece(command, key.key);
     const pieces = own.map((one) => this.#ownPiece(one, key.key));
+    const listed = listPieces(own, pieces);
+    if (isListMeeting(incoming, pieces, listed)) {
+      this.#meetList(command, { key, incoming, own, listed });
+      return;
+    }
     const entangled = own.filter((one) => one.spec !== undefined && !isOnOneKey(one) && !isPerKey(one));
     // A key head would undo an own command that reads or writes other keys as well: that is for the authority to say.
     const resolution =
@@ -117,6 +157,36 @@ export class Resolver {
     if (resolution.state)
       this.#states.push({ rank: resolution.state, keys: allKeysOf([command, ...entangled], key) });
     this.#note(command, key, own, resolution.outcome);
+  }
+
+  #meetList(
+    command: PayloadCommand,
+    {
+      key,
+      incoming,
+      own,
+      listed,
+    }: { key: PlacedKey; incoming: Piece; own: readonly OwnCommand[]; listed: readonly OwnListPiece[] },
+  ): void {
+    const { lengthOf, memory, decided } = this.#options;
+    const name = nameOf(key);
+    this.#lists.set(name, key);
+    const before = this.#listPlaces.get(name);
+    const { commands, places } = resolveList({
+      key: key.key,
+      incoming,
+      own: listed,
+      // After an earlier command of this batch the places themselves say how long the list will be.
+      length: before ? before.places?.filter(isPresent).length : lengthOf(key),
+      seen: this.#batch.seen,
+      decided,
+      known: before ?? memory.get(name),
+      doubtedUpTo: memory.doubtedUpTo,
+    });
+    this.#listPlaces.set(name, { upTo: decided, places });
+    if (!places) this.#asked.set(name, key);
+    this.#attempt(command, commands);
+    this.#note(command, key, own, places ? 'merged' : 'state-asked');
   }
 
   /** `DEL a b`, `MSET …`: what concerns each key is resolved by itself. */
@@ -154,13 +224,16 @@ export class Resolver {
 
   #send(command: PayloadCommand, bytes: Buffer): void {
     this.#payload.push(bytes);
-    this.#places.push(command.index);
+    this.#origins.push(command.index);
   }
 
   #attempt(command: PayloadCommand, commands: readonly (readonly Argument[])[]): void {
-    if (commands.length === 0) return;
+    if (commands.every(([name]) => CANNOT_FAIL.has(String(name).toUpperCase()))) {
+      for (const one of commands) this.#send(command, encodeCommand(one));
+      return;
+    }
     const args = commands.flatMap((one) => [one.length, ...one]);
-    this.#send(command, encodeCommand(['EVAL', scriptSource('attempt'), 0, ...args]));
+    this.#send(command, encodeCommand(['EVAL', scriptSource('attempt'), 1, this.#options.applied, ...args]));
   }
 
   #note(
@@ -181,6 +254,30 @@ export class Resolver {
       ownTimestamp: newest.timestamp,
     });
   }
+}
+
+/** The own list writes and `DEL`s after the last own head of another kind. */
+function listPieces(own: readonly OwnCommand[], pieces: readonly Piece[]): OwnListPiece[] {
+  const from = pieces.findLastIndex(({ role }) => role === 'set') + 1;
+  return pieces
+    .map((piece, at) => ({ piece, sequence: own[at]!.sequence }))
+    .slice(from)
+    .filter(({ piece }) => piece.role === 'list' || piece.role === 'removal');
+}
+
+/** Whether a list command, or a `DEL`, meets own list commands, and nothing that does not go with them. */
+function isListMeeting(incoming: Piece, pieces: readonly Piece[], listed: readonly OwnListPiece[]): boolean {
+  if (incoming.role !== 'list' && incoming.role !== 'removal') return false;
+  if (!listed.some(({ piece }) => piece.role === 'list')) return false;
+  const from = pieces.findLastIndex(({ role }) => role === 'set') + 1;
+  // A list command that needs its place stands on what is there; behind a head of another kind there is nothing it knew.
+  if (from > 0 && incoming.role === 'list') return false;
+  const list = listed.find(({ piece }) => piece.role === 'list')!.piece;
+  return !pieces.slice(from).some((piece) => piece.role !== 'removal' && clashes(list, piece));
+}
+
+function nameOf({ database, key }: PlacedKey): string {
+  return `${database}:${key.toString('latin1')}`;
 }
 
 function isOnOneKey(command: PayloadCommand): boolean {

@@ -1,5 +1,5 @@
 import type { Batch } from '../change/batch.js';
-import { effectOf } from '../change/commands.js';
+import { recordedEffect } from '../change/commands.js';
 import { effectCode } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
 import { keysOf, sequencedCommands } from './payload.js';
@@ -9,8 +9,10 @@ import type { Window } from './window.js';
 export function loadIntoWindow(window: Window, batch: Batch): void {
   const hash = new KeyHash();
   for (const { sequence, command } of sequencedCommands(batch)) {
-    const effect = effectCode(command.spec === undefined ? 'set' : effectOf(command.spec, command.args));
-    for (const { database, key } of keysOf(command, 'written')) {
+    const effect = effectCode(
+      command.spec === undefined ? 'set' : recordedEffect(command.spec, command.args),
+    );
+    for (const { database, key } of keysOf(command, 'all')) {
       hash.of(database, key, 0, key.length);
       window.record(hash.low, hash.high, sequence, effect);
     }

@@ -55,6 +55,8 @@ export class Window {
   #seen = 0;
   /** Highest sequence whose entry was given up before the peer had seen it. */
   #lostUpTo = 0;
+  /** Highest sequence whose entry is here no more. */
+  #droppedThrough = 0;
   /** Oldest first. */
   #marks: Mark[] = [];
   /** Running number at which the clock is looked at again. */
@@ -87,6 +89,16 @@ export class Window {
   /** The local sequence up to which the peer's knowledge is settled. */
   get seen(): number {
     return this.#seen;
+  }
+
+  /** The highest sequence the window may have let go of: it knows all local writes above it. */
+  get droppedThrough(): number {
+    return this.#droppedThrough;
+  }
+
+  /** The window begins empty behind this sequence: what was written before is not known. */
+  beginBehind(sequence: number): void {
+    this.#droppedThrough = sequence;
   }
 
   /** Whether changes above `seen` are known to the window no more, so that any key may have been written. */
@@ -198,6 +210,7 @@ export class Window {
     const place = this.#tail & (this.#capacity - 1);
     const at = place * ENTRY;
     const slot = this.#slot(this.#entries[at]!, this.#entries[at + 1]!);
+    this.#droppedThrough = this.sequenceOf(this.#tail);
     this.#tail++;
     if (this.#table[slot] === place + 1) this.#free(slot);
   }

@@ -46,6 +46,10 @@ export interface CaptureListener {
   acknowledged(fields: ReadonlyMap<string, string>): void;
   /** The peer's changes up to `sequence` have been applied, decided against the local writes up to `decided`. */
   applied(sequence: number, decided: number): void;
+  /** A command of the applied transaction. */
+  echoed(reader: CommandReader, database: number): void;
+  /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, or nothing. */
+  appliedEnd(): Buffer | undefined;
   /** The barrier with this text has come round. */
   barrier(text: string): void;
   /** Something that calls for attention beyond replication: own keys may be gone or elsewhere. */
@@ -302,7 +306,7 @@ export class Capture {
     } else if (key === keys.barrier && name === 'SET') {
       listener.barrier(reader.argument(2).toString('latin1'));
     } else if (key === keys.control && name === 'PUBLISH') {
-      this.#special(reader.argument(2));
+      this.#published(reader.argument(2));
     }
   }
 
@@ -316,13 +320,33 @@ export class Capture {
     this.#seenEpoch = Number(fields.get('epoch'));
     this.counts.echoes++;
     this.#options.listener.applied(this.#seen, Number(fields.get('decided')));
+    if (this.#group !== 'echo') this.#endEcho();
   }
 
   #echoCommand(reader: CommandReader, known: KnownName): void {
-    if (known.name === 'EXEC') this.#endGroup();
-    else if (known.name === 'SELECT') this.#database = Number(reader.argument(1).toString('latin1'));
-    else if (known.name === 'PUBLISH' && reader.argument(1).toString('latin1') === this.#options.keys.control)
-      this.#special(reader.argument(2));
+    const { keys, listener } = this.#options;
+    if (known.name === 'EXEC') {
+      this.#endEcho();
+      this.#endGroup();
+    } else if (known.name === 'SELECT') this.#database = Number(reader.argument(1).toString('latin1'));
+    else if (known.name === 'PUBLISH' && reader.argument(1).toString('latin1') === keys.control)
+      this.#published(reader.argument(2));
+    else listener.echoed(reader, this.#database);
+  }
+
+  #endEcho(): void {
+    const command = this.#options.listener.appliedEnd();
+    if (command) this.#special(command);
+  }
+
+  /** What Tandem itself published to be sent at this place: a state of a key, which is a local write of it, or a request for one. */
+  #published(command: Buffer): void {
+    const args = readCommand(command);
+    for (const { database, key } of specialKeys(args[0]!.toString('latin1'), args)) {
+      this.#hash.of(database, key, 0, key.length);
+      this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, 'set');
+    }
+    this.#special(command);
   }
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
@@ -363,6 +387,13 @@ export class Capture {
       this.#add(bytes, 0, bytes.length);
     } else this.#add(buffer, start, end);
   }
+}
+
+/** The arguments of the one command in these bytes. */
+function readCommand(bytes: Buffer): Buffer[] {
+  const reader = new CommandReader();
+  reader.push(bytes);
+  return reader.next() ? reader.arguments() : [Buffer.alloc(0)];
 }
 
 /** The fields of an `HSET key field value …`. */

@@ -31,6 +31,10 @@ export function rewritten(name: string, args: readonly Buffer[], nowMs: number):
         : [Buffer.from('SET'), args[1]!, args[3]!, Buffer.from('PXAT'), at(args[2]!, 1, nowMs)];
     case 'SET':
       return plainSet(args, nowMs);
+    case 'LPUSHX':
+      return [Buffer.from('LPUSH'), ...args.slice(1)];
+    case 'RPUSHX':
+      return [Buffer.from('RPUSH'), ...args.slice(1)];
     case 'SETNX':
       return [Buffer.from('SET'), ...args.slice(1)];
     case 'MSETNX':

@@ -6,8 +6,8 @@
 import type { CommandNames, KnownName } from '../change/command-names.js';
 import {
   destinationDatabase,
-  effectOf,
   readKeys,
+  recordedEffect,
   writtenKeys,
   type CommandSpec,
   type Effect,
@@ -46,7 +46,7 @@ export interface Verdict {
   readonly effect: Effect;
   /** Why it is left out. */
   readonly skip?: SkipReason;
-  /** The keys it writes. */
+  /** The keys it writes or reads. */
   readonly keys: readonly { readonly database: number; readonly key: Buffer }[];
   /** What is sent in its place. */
   readonly instead?: readonly Buffer[];
@@ -69,7 +69,7 @@ export class Selection {
     const { filter, publish, functions } = this.#options;
     const spec = known.container ? this.#subcommand(known, args) : known.spec;
     const name = spec?.name ?? known.name;
-    const effect = spec === undefined ? 'unknown' : effectOf(spec, args);
+    const effect = spec === undefined ? 'unknown' : recordedEffect(spec, args);
     const left = (skip: SkipReason): Verdict => ({ ...NOTHING, name, effect, skip });
     if (effect === 'flush') return this.#flush(name, database);
     if (effect === 'swap') return this.#swap(name, args);
@@ -100,7 +100,8 @@ export class Selection {
     const target = spec === undefined ? undefined : destinationDatabase(spec, args);
     const skip = this.#heldBack({ args, indexes: [...written, ...read], database, target });
     if (skip !== undefined) return { ...NOTHING, name, effect, skip };
-    const keys = written.map((index) => ({ database, key: args[index]! }));
+    // What it reads counts as well: a concurrent change to a source changes what was made of it.
+    const keys = [...written, ...read].map((index) => ({ database, key: args[index]! }));
     if (target !== undefined && target !== database)
       keys.push(...written.map((index) => ({ database: target, key: args[index]! })));
     const instead =

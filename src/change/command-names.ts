@@ -74,6 +74,8 @@ export class CommandNames {
 const PLAIN_UP_TO: Readonly<Record<string, number>> = {
   SET: 3,
   SETNX: 0,
+  LPUSHX: 0,
+  RPUSHX: 0,
   HSETNX: 0,
   RENAMENX: 0,
   MSETNX: 0,

@@ -93,3 +93,11 @@ export function destinationDatabase(spec: CommandSpec, args: readonly Buffer[]):
 export function keepsExpiry(spec: CommandSpec, args: readonly Buffer[]): boolean {
   return spec.keepsExpiry?.(args) ?? false;
 }
+
+/**
+ * The effect as the window keeps it: a `set` that leaves the key's expiry as it was does not replace all that was there.
+ */
+export function recordedEffect(spec: CommandSpec, args: readonly Buffer[]): Effect {
+  const effect = effectOf(spec, args);
+  return effect === 'set' && (spec.name === 'MSETEX' || keepsExpiry(spec, args)) ? 'modify' : effect;
+}

@@ -1,5 +1,6 @@
--- KEYS: those of the commands   ARGV: per command: number of arguments, arguments
--- Runs the commands that a conflict is resolved with. What no longer fits (a field for what has become a string) has no effect.
+-- KEYS: applied   ARGV: per command: number of arguments, arguments
+-- Runs the commands that a conflict is resolved with. What no longer fits (a field for what has become a string) has no effect,
+-- and its error is no failed change: settle.lua must not count it.
 -- Result: commands that failed.
 local at, failed = 1, 0
 while at <= #ARGV do
@@ -9,5 +10,9 @@ while at <= #ARGV do
     failed = failed + 1
   end
   at = at + count + 1
+end
+if failed > 0 then
+  redis.call('SELECT', 0)
+  redis.call('HINCRBY', KEYS[1], 'errors', failed)
 end
 return failed

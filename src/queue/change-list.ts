@@ -150,6 +150,11 @@ export class ChangeList {
     while (this.appendedThrough < sequence) await this.#progress.wait(signal);
   }
 
+  /** The sequence the list begins with; that of the next change when it is empty. */
+  get firstSequence(): number {
+    return this.#entries[this.#head]?.first ?? this.#next;
+  }
+
   /** Learns what the list in Redis holds, and shows every batch in it, oldest first. */
   async load(onBatch: (batch: Buffer) => void): Promise<void> {
     const { client, keys } = this.#options;

@@ -1,5 +1,6 @@
 /** Key heads: `SET`, `DEL`, a state transfer. */
 
+import { isByPosition } from './lists.js';
 import { isAbove, type Meeting, type Piece, type Resolution } from './meeting.js';
 
 export function isKeyHead(piece: Piece): boolean {
@@ -13,7 +14,11 @@ export function isKeyHead(piece: Piece): boolean {
 export function resolveKeyHead({ incoming, own }: Meeting): Resolution {
   const at = own.findLastIndex(isKeyHead);
   const head = own[at];
-  const after = own.slice(at + 1).flatMap((piece) => piece.commands);
+  // What takes by position is not run again: it would take something nobody asked for.
+  const after = own
+    .slice(at + 1)
+    .filter((piece) => !isByPosition(piece))
+    .flatMap((piece) => piece.commands);
   if (head && isAbove(head.rank, incoming.rank))
     return { commands: [...head.commands, ...after], outcome: 'own-stays' };
   return {

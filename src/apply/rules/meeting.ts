@@ -79,7 +79,13 @@ export interface Meeting {
 export interface Resolution {
   readonly commands: readonly (readonly Argument[])[];
   /** A rule's word for what happened, for the conflict list and the counters. */
-  readonly outcome: 'own-stays' | 'theirs-stays' | 'merged' | 'clash-resolved' | 'clash-awaited';
+  readonly outcome:
+    | 'own-stays'
+    | 'theirs-stays'
+    | 'merged'
+    | 'clash-resolved'
+    | 'clash-awaited'
+    | 'state-asked';
   /** Set when the peer must be sent the state of the keys, with this rank. */
   readonly state?: Rank;
 }

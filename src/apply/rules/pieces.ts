@@ -53,7 +53,8 @@ function roleOf(spec: CommandSpec, effect: Effect, args: readonly Buffer[]): Rol
     case 'pop':
       return spec.singleKey ? 'list' : 'clash';
     case 'list-edit':
-      return 'clash';
+      // By position; by content (LREM, LINSERT) two sites may mean different elements.
+      return spec.name === 'LSET' || spec.name === 'LTRIM' ? 'list' : 'clash';
     case 'stream':
       return 'stream';
     default:

@@ -4,12 +4,17 @@ import { resolveCells } from './cells.js';
 import { clashes, resolveClash } from './clash.js';
 import { resolveExpiry } from './expiry.js';
 import { isKeyHead, resolveKeyHead } from './key-heads.js';
+import { isByPosition } from './lists.js';
 import type { Meeting, Resolution } from './meeting.js';
+import { resolveStream } from './streams.js';
 
 /** @param meeting of commands that concern one key alone, at least one own */
 export function resolve({ incoming, own }: Meeting): Resolution {
   if (isKeyHead(incoming)) return resolveKeyHead({ incoming, own });
-  const after = own.slice(own.findLastIndex(isKeyHead) + 1);
+  const head = own.findLastIndex(isKeyHead);
+  const after = own.slice(head + 1);
+  // The own head replaced what the sender meant.
+  if (own[head]?.role === 'set' && isByPosition(incoming)) return { commands: [], outcome: 'own-stays' };
   if (after.some((piece) => clashes(incoming, piece))) return resolveClash({ incoming, own: after });
   switch (incoming.role) {
     case 'hash':
@@ -19,6 +24,8 @@ export function resolve({ incoming, own }: Meeting): Resolution {
       return resolveCells({ incoming, own: after });
     case 'expiry':
       return resolveExpiry({ incoming, own: after });
+    case 'stream':
+      return resolveStream({ incoming, own: after });
     default:
       return { commands: incoming.commands, outcome: 'merged' };
   }

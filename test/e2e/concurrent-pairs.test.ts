@@ -1,0 +1,110 @@
+/**
+ * Every two commands, written on the two sites while neither knew of the other's, on every starting state; delivery begins at
+ * east or at west. Both sites must end equal. A sample by default; `TANDEM_TEST_PAIRS=all` runs the whole table.
+ */
+
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dataset, type Dataset, type Entry } from '../support/dataset.js';
+import { type Pair, startPair } from '../support/pair.js';
+import { quiet } from '../support/quiet.js';
+import { COMMANDS, STATES, type Words } from './concurrent-commands.js';
+
+interface Case {
+  readonly name: string;
+  readonly key: string;
+  readonly state: string;
+  readonly east: Words;
+  readonly west: Words;
+}
+
+/** Of the whole table one case in so many, beginning somewhere else for each order of delivery. */
+const EVERY = process.env['TANDEM_TEST_PAIRS'] === 'all' ? 1 : 17;
+const DEADLINE = { deadlineMs: 180_000 };
+
+let pair: Pair;
+
+beforeAll(async () => {
+  // The processes stand still while both sides are written: the lease must outlive that.
+  pair = await startPair({ env: { TANDEM_LEASE_MS: '60000' } });
+}, 60_000);
+
+afterAll(async () => {
+  await pair.close();
+});
+
+describe.each(['east', 'west'] as const)('delivery begins at %s', (first) => {
+  test('every two concurrent commands end the same on both sites', async () => {
+    const cases = table(first);
+    for (const one of cases) queue(pair.east.redis, [...sources(one.key), ...STATES[one.state]!.map((words) => fill(words, one.key, 'east'))]);
+    await drained(pair.east.redis);
+    await quiet(pair, DEADLINE);
+
+    await Promise.all([pair.east.pause(), pair.west.pause()]);
+    for (const one of cases) {
+      queue(pair.east.redis, [fill(one.east, one.key, 'east')]);
+      queue(pair.west.redis, [fill(one.west, one.key, 'west')]);
+    }
+    await Promise.all([drained(pair.east.redis), drained(pair.west.redis)]);
+    const [one, other] = first === 'east' ? [pair.east, pair.west] : [pair.west, pair.east];
+    await one.resume();
+    await other.resume();
+    await quiet(pair, DEADLINE);
+
+    const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
+    if (process.env['TANDEM_TEST_OUT']) for (const site of [pair.east, pair.west]) console.log(site.name, (await site.redis.get('tandem:{' + pair.name + '}:status')), site.log.filter((l) => !/starting|active|reading/.test(String(l.msg))).slice(-12).map((l) => JSON.stringify(l).slice(0, 300)).join('\n'), JSON.stringify(await site.redis.xrange('tandem:{' + pair.name + '}:rejected', '-', '+', 'COUNT', 5)).slice(0, 600));
+    const failures = cases.flatMap((each) => differences(each, east, west));
+    console.log(`${cases.length} cases, ${failures.length} ended differently`);
+    if (process.env['TANDEM_TEST_OUT']) (await import('node:fs')).appendFileSync(process.env['TANDEM_TEST_OUT'], failures.join('\n') + '\n');
+    expect(failures.length).toBe(0);
+  }, 600_000);
+});
+
+function table(first: string): Case[] {
+  const cases: Case[] = [];
+  let number = first === 'east' ? 0 : 7;
+  for (const state of Object.keys(STATES).slice(0, Number(process.env['TANDEM_TEST_STATES'] ?? 99)))
+    for (const [i, east] of COMMANDS.entries())
+      for (const [j, west] of COMMANDS.entries()) {
+        if (number++ % EVERY !== 0) continue;
+        const key = `${first}:${state.replaceAll(' ', '-')}:${i}:${j}`;
+        cases.push({ name: `${state}: ${east.join(' ')} ‖ ${west.join(' ')}`, key, state, east, west });
+      }
+  return cases;
+}
+
+/** Keys the commands of a case read, beside its own. */
+function sources(key: string): Words[] {
+  const suffix = key.split(':');
+  return suffix[1] === 'set' || suffix[1] === 'absent' ? [['SADD', `${key}:source`, 'm', 'x']] : [];
+}
+
+function fill(words: Words, key: string, site: string): string[] {
+  return words.map((word) => (word === 'K' || word.startsWith('K:') ? key + word.slice(1) : word.replaceAll('@', site)));
+}
+
+const pending = new WeakMap<Redis, Promise<unknown>[]>();
+
+function queue(redis: Redis, commands: readonly Words[]): void {
+  const waiting = pending.get(redis) ?? [];
+
+  for (const [name, ...args] of commands) waiting.push(redis.call(name!, ...args).catch(() => undefined));
+  pending.set(redis, waiting);
+}
+
+async function drained(redis: Redis): Promise<void> {
+  await Promise.all(pending.get(redis) ?? []);
+  pending.delete(redis);
+}
+
+function differences(one: Case, east: Dataset, west: Dataset): string[] {
+  return [one.key, `${one.key}:other`, `${one.key}:source`].flatMap((key) => {
+    const [mine, theirs] = [shown(east.get(`0:${key}`)), shown(west.get(`0:${key}`))];
+    return mine === theirs ? [] : [`${one.name} at ${key.slice(one.key.length) || 'K'}: east ${mine}, west ${theirs}`];
+  });
+}
+
+/** Without the key's own name, which stands in a `SMOVE`d member of no case. */
+function shown(entry: Entry | undefined): string {
+  return entry === undefined ? 'nothing' : `${entry.type} ${entry.lines.join(' ')} ${entry.expiresAt ?? ''}`;
+}
