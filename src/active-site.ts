@@ -17,6 +17,7 @@ import { Rejections } from './apply/rejections.js';
 import { Window } from './apply/window.js';
 import { loadIntoWindow } from './apply/window-loader.js';
 import { Capture, type CaptureListener } from './capture/capture.js';
+import { CutTimer } from './capture/cut-timer.js';
 import { serverCommands } from './capture/server-commands.js';
 import { ReplicationStream } from './capture/stream.js';
 import { decodeBatch } from './change/batch.js';
@@ -72,12 +73,17 @@ export class ActiveSite {
   #capture: Capture | undefined;
   #applier: Applier | undefined;
   #stream: ReplicationStream | undefined;
-  #cutting: NodeJS.Timeout | undefined;
+  readonly #cutting: CutTimer;
 
   constructor(options: ActiveSiteOptions) {
     const { config, log, keys, local, peer, token, opened } = options;
     this.#options = options;
     this.clock = new HybridClock(opened.clock);
+    this.#cutting = new CutTimer({
+      delayMs: config.batchDelayMs,
+      gathered: () => this.#gathered(),
+      cut: () => this.#capture!.cut(),
+    });
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
     this.late = new LateWrites(this.#window);
     this.list = new ChangeList({
@@ -162,7 +168,7 @@ export class ActiveSite {
     } finally {
       signal.removeEventListener('abort', abort);
       stop.abort();
-      clearTimeout(this.#cutting);
+      this.#cutting.stop();
       this.#stream?.close();
       applying?.close();
     }
@@ -292,21 +298,20 @@ export class ActiveSite {
     await stream.run(
       (reader) => {
         capture.read(reader);
-        if (capture.gathered > 0 && this.#cutting === undefined)
-          this.#cutting = setTimeout(() => this.#cut(), this.#options.config.batchDelayMs);
+        this.#cutting.set();
         if (this.list.isFull) stream.pause();
       },
       () => {},
     );
   }
 
-  #cut(): void {
-    this.#cutting = undefined;
-    this.#capture!.cut();
-  }
-
   #onAppended(): void {
     if (this.list.hasRoom) this.#stream?.resume();
+  }
+
+  #gathered(): { changes: number; first: number } {
+    const { gathered, nextSequence } = this.#capture!;
+    return { changes: gathered, first: nextSequence - gathered };
   }
 
   #isSettled(): boolean {

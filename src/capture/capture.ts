@@ -351,16 +351,7 @@ export class Capture {
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
   #special(command: Buffer): void {
-    const bytes = Buffer.from(command);
-    const made = new CommandReader();
-    made.push(bytes);
-    if (!made.next()) return;
-    // A state that is sent counts as a write of its key: so it does when the window is loaded from the change list.
-    for (const { database, key } of specialKeys(made.argument(0).toString('latin1'), made.arguments())) {
-      this.#hash.of(database, key, 0, key.length);
-      this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, 'set');
-    }
-    this.#builder.addSpecial(bytes, this.#database);
+    this.#builder.addSpecial(Buffer.from(command), this.#database);
     if (!this.#builder.inGroup) this.#counted();
   }
 

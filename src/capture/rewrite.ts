@@ -95,7 +95,7 @@ function plainSet(args: readonly Buffer[], nowMs: number): Buffer[] | undefined 
   for (let i = 3; i < args.length; i++) {
     const option = wordAt(args, i);
     if (SET_COMPARISONS.has(option)) i++;
-    else if (SET_EXPIRIES.has(option)) kept.push(args[i]!, args[++i]!);
+    else if (SET_EXPIRIES.has(option)) kept.push(...args.slice(i, ++i + 1));
     else if (!SET_CONDITIONS.has(option)) kept.push(args[i]!);
   }
   return withOption(kept, 3, nowMs) ?? (kept.length < args.length ? kept : undefined);
@@ -132,7 +132,8 @@ function wordAt(args: readonly Buffer[], index: number): string {
   return argument === undefined || argument.length > 10 ? '' : argument.toString('latin1').toUpperCase();
 }
 
-/** Exact beyond what a double holds: expiries may be as large as a signed 64-bit number. */
+/** Exact beyond what a double holds: expiries may be as large as a signed 64-bit number. What is no number is left to the peer's server to refuse. */
 function at(duration: Buffer, unitMs: number, nowMs: number): Buffer {
+  if (!/^-?\d{1,20}$/.test(duration.toString('latin1'))) return duration;
   return Buffer.from(String(BigInt(duration.toString('latin1')) * BigInt(unitMs) + BigInt(nowMs)));
 }

@@ -5,6 +5,7 @@
 
 import type { CommandNames, KnownName } from '../change/command-names.js';
 import {
+  commandSpec,
   destinationDatabase,
   readKeys,
   recordedEffect,
@@ -106,7 +107,10 @@ export class Selection {
       keys.push(...written.map((index) => ({ database: target, key: args[index]! })));
     const instead =
       spec === undefined ? undefined : rewritten(spec.name, args, this.#options.now?.() ?? Date.now());
-    return { ...NOTHING, name, effect, keys, ...(instead === undefined ? {} : { instead }) };
+    if (instead === undefined) return { ...NOTHING, name, effect, keys };
+    // What is sent counts, here as well as when the window is loaded from the change list.
+    const sent = commandSpec(instead[0]!.toString('latin1'))!;
+    return { ...NOTHING, name, effect: recordedEffect(sent, instead), keys, instead };
   }
 
   /** All keys of a command must pass the filter, or it would be half sent. */

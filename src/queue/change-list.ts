@@ -32,6 +32,8 @@ export interface ListedBatch {
   readonly first: number;
   readonly last: number;
   readonly bytes: Buffer;
+  /** Whether nothing of its epoch stands before it in the list: so nothing before it can be missing at the peer. */
+  readonly isOldest: boolean;
 }
 
 interface Entry {
@@ -224,7 +226,8 @@ export class ChangeList {
         if (found.length > 0) break;
         return this.#readFromList(at, maxBytes);
       }
-      found.push({ epoch: entry.epoch, first: entry.first, last: entry.last, bytes: entry.bytes });
+      const { epoch, first, last, bytes: own } = entry;
+      found.push({ epoch, first, last, bytes: own, isOldest: this.#isOldest(at) });
       bytes += entry.length;
       this.#forget(entry);
     }
@@ -272,15 +275,21 @@ export class ChangeList {
       bytes += this.#entries[at + count]!.length;
       if (count > 0 && bytes > maxBytes) break;
     }
-    const wanted = this.#entries.slice(at, at + count);
+    const wanted = this.#entries
+      .slice(at, at + count)
+      .map((entry, i) => ({ entry, isOldest: this.#isOldest(at + i) }));
     const start = at - this.#head;
     const elements = await answerOf(client, client.lrangeBuffer(keys.changes, start, start + count - 1));
     return elements.map((bytes, i) => {
-      const entry = wanted[i]!;
+      const { entry, isOldest } = wanted[i]!;
       if (bytes.length !== entry.length)
         throw new TandemError('STATE_LOST', 'the change list holds something else than was appended');
-      return { epoch: entry.epoch, first: entry.first, last: entry.last, bytes };
+      return { epoch: entry.epoch, first: entry.first, last: entry.last, bytes, isOldest };
     });
+  }
+
+  #isOldest(at: number): boolean {
+    return at === this.#head || this.#entries[at - 1]!.epoch !== this.#entries[at]!.epoch;
   }
 
   #forget(entry: Entry): void {

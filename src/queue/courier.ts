@@ -319,7 +319,8 @@ export class Courier {
 
   async #send(batch: ListedBatch): Promise<Answer> {
     const { client, keys } = this.#options;
-    const args = [this.#origin, batch.epoch, batch.first, batch.last, batch.bytes];
+    const isOldest = batch.isOldest ? 1 : 0;
+    const args = [this.#origin, batch.epoch, batch.first, batch.last, batch.bytes, isOldest];
     const [verdict, epoch, received] = (await runScript(
       client,
       'deliver',

@@ -119,9 +119,12 @@ export class Inbox {
     const before = this.#queue.length;
     for (const bytes of elements) this.#take(bytes);
     if (elements.length === READ_BATCHES) this.#behind = true;
-    const isStuck = this.#queue.length === before && this.#out === 0 && !this.#fault;
-    if (isStuck && (Number(received[0]) !== this.#tail.epoch || Number(received[1]) > this.#tail.sequence))
-      await this.#rewind();
+    if (this.#queue.length > before || this.#fault) return;
+    const isAhead = Number(received[0]) !== this.#tail.epoch || Number(received[1]) > this.#tail.sequence;
+    if (!isAhead) return;
+    // With batches handed out it may be that the server has just taken some of them off, and the list was read too far along.
+    if (this.#out > 0) this.#behind = true;
+    else await this.#rewind();
   }
 
   /** The list does not hold what was noted as received (somebody deleted it): the peer, who still has it all, sends it again. */

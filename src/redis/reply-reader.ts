@@ -48,7 +48,9 @@ type Expectation =
       readonly total: number;
       readonly errors: PlacedError[];
     } & Settle<readonly PlacedError[]>)
-  | ({ readonly kind: 'exec' } & Settle<ExecReply | ErrorReply>);
+  | ({ readonly kind: 'exec'; total: number; done: number; readonly errors: PlacedError[] } & Settle<
+      ExecReply | ErrorReply
+    >);
 
 const PLUS = 43;
 const MINUS = 45;
@@ -57,16 +59,23 @@ const DOLLAR = 36;
 const STAR = 42;
 const CR = 13;
 const NEWLINE = 10;
-const LETTER_Q = 81;
+const LETTER_U = 85;
 
 const NOTHING = Buffer.alloc(0);
+/** What waits for the rest of its reply gets this much memory at least. */
+const MIN_CARRY_BYTES = 4096;
 
 /** Thrown inside the parser when the bytes end early; never leaves this file. */
 const INCOMPLETE = Symbol('incomplete');
 
 export class ReplyReader {
+  /** The chunk at hand, or what {@link #carry} holds. Read up to {@link #at}. */
   #buffer: Buffer = NOTHING;
   #at = 0;
+  /** Where bytes wait for the rest of their reply; larger than what it holds, so that a long reply is not copied with each chunk. */
+  #carry: Buffer = NOTHING;
+  /** Where in {@link #buffer} the value ends that could not be read: until then there is no use in trying again. */
+  #neededEnd = 0;
   /** Where the text of the line just read begins and ends, behind its type. */
   #textStart = 0;
   #textEnd = 0;
@@ -96,7 +105,9 @@ export class ReplyReader {
 
   /** The next reply, that of an `EXEC`: of its elements only the errors are kept. */
   exec(): Promise<ExecReply | ErrorReply> {
-    return new Promise((resolve, reject) => this.#expected.push({ kind: 'exec', resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.#expected.push({ kind: 'exec', total: -1, done: 0, errors: [], resolve, reject }),
+    );
   }
 
   /** No reply will come any more. */
@@ -112,12 +123,42 @@ export class ReplyReader {
    * @throws TandemError INTERNAL on bytes that are no reply
    */
   push(chunk: Buffer): void {
-    this.#buffer =
-      this.#at < this.#buffer.length ? Buffer.concat([this.#buffer.subarray(this.#at), chunk]) : chunk;
-    this.#at = 0;
+    if (this.#buffer.length === 0) this.#buffer = chunk;
+    else this.#carryOver(chunk);
+    if (this.#buffer.length < this.#neededEnd) {
+      if (this.#buffer === chunk) this.#carryOver(NOTHING);
+      return;
+    }
+    this.#neededEnd = 0;
     this.#readAll();
+    if (this.#at === this.#buffer.length) this.#forget();
     // The chunk will be written over: what is left of it is copied.
-    this.#buffer = this.#at < this.#buffer.length ? Buffer.from(this.#buffer.subarray(this.#at)) : NOTHING;
+    else if (this.#buffer === chunk) this.#carryOver(NOTHING);
+  }
+
+  /** What is left of the buffer, and the chunk behind it, in memory of the reader's own. */
+  #carryOver(chunk: Buffer): void {
+    const { length } = this.#buffer;
+    const isCarried = this.#buffer.buffer === this.#carry.buffer;
+    if (!isCarried || this.#carry.length - length < chunk.length) {
+      const rest = this.#buffer.subarray(this.#at);
+      const wanted = Math.max(rest.length + chunk.length, this.#neededEnd - this.#at);
+      const grown = Buffer.allocUnsafeSlow(Math.max(wanted, rest.length * 2, MIN_CARRY_BYTES));
+      rest.copy(grown);
+      this.#carry = grown;
+      this.#neededEnd -= Math.min(this.#at, this.#neededEnd);
+      this.#at = 0;
+      chunk.copy(grown, rest.length);
+      this.#buffer = grown.subarray(0, rest.length + chunk.length);
+      return;
+    }
+    chunk.copy(this.#carry, length);
+    this.#buffer = this.#carry.subarray(0, length + chunk.length);
+  }
+
+  #forget(): void {
+    this.#buffer = NOTHING;
+    this.#carry = NOTHING;
     this.#at = 0;
   }
 
@@ -144,8 +185,8 @@ export class ReplyReader {
 
   /** Bytes received beyond the last reply: what is left when a connection turns into a stream. */
   takeRest(): Buffer {
-    const rest = this.#buffer;
-    this.#buffer = NOTHING;
+    const rest = Buffer.from(this.#buffer.subarray(this.#at));
+    this.#forget();
     return rest;
   }
 
@@ -157,8 +198,7 @@ export class ReplyReader {
       case 'statuses':
         return this.#statuses(expectation);
       case 'exec':
-        expectation.resolve(this.#exec());
-        return true;
+        return this.#exec(expectation);
     }
   }
 
@@ -166,11 +206,11 @@ export class ReplyReader {
     const buffer = this.#buffer;
     while (expectation.left > 0) {
       const at = this.#at;
-      // `+QUEUED\r\n` is 9 bytes; anything else takes the careful way.
+      // `+QUEUED\r\n` is 9 bytes; anything else takes the careful way. No two shorter lines have these bytes at these places.
       if (
         at + 9 <= buffer.length &&
         buffer[at] === PLUS &&
-        buffer[at + 1] === LETTER_Q &&
+        buffer[at + 4] === LETTER_U &&
         buffer[at + 7] === CR
       ) {
         this.#at = at + 9;
@@ -192,25 +232,37 @@ export class ReplyReader {
     return true;
   }
 
-  #exec(): ExecReply | ErrorReply {
-    const type = this.#line();
-    if (type === MINUS) return new ErrorReply(this.#text());
-    if (type !== STAR) throw unexpected('EXEC');
-    const length = this.#number();
-    if (length < 0) return { aborted: true, length: 0, errors: [] };
-    const errors: PlacedError[] = [];
+  #exec(expectation: Expectation & { kind: 'exec' }): boolean {
+    const { errors, resolve } = expectation;
+    if (expectation.total < 0) {
+      const type = this.#line();
+      if (type !== MINUS && type !== STAR) throw unexpected('EXEC');
+      const length = type === MINUS ? -1 : this.#number();
+      if (length < 0) {
+        resolve(type === MINUS ? new ErrorReply(this.#text()) : { aborted: true, length: 0, errors });
+        return true;
+      }
+      expectation.total = length;
+    }
     const buffer = this.#buffer;
-    for (let index = 0; index < length; index++) {
+    for (; expectation.done < expectation.total; expectation.done++) {
       const at = this.#at;
       // `+OK\r\n` is 5 bytes and by far the commonest element.
       if (at + 5 <= buffer.length && buffer[at] === PLUS && buffer[at + 3] === CR) {
         this.#at = at + 5;
         continue;
       }
-      const error = this.#skip();
-      if (error) errors.push({ index, error });
+      try {
+        const error = this.#skip();
+        if (error) errors.push({ index: expectation.done, error });
+      } catch (error) {
+        if (error !== INCOMPLETE) throw error;
+        this.#at = at;
+        return false;
+      }
     }
-    return { aborted: false, length, errors };
+    resolve({ aborted: false, length: expectation.total, errors });
+    return true;
   }
 
   /** Passes over one reply of any depth; an error at its top is handed back. */
@@ -284,7 +336,10 @@ export class ReplyReader {
   /** Passes over `length` bytes and gives the place where they start. */
   #take(length: number): number {
     const start = this.#at;
-    if (start + length > this.#buffer.length) throw INCOMPLETE;
+    if (start + length > this.#buffer.length) {
+      this.#neededEnd = start + length;
+      throw INCOMPLETE;
+    }
     this.#at = start + length;
     return start;
   }

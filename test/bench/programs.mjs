@@ -117,6 +117,7 @@ export async function startPair(servers, { build, nodeOptions }) {
   for (const site of SITES) {
     const peer = SITES.find((other) => other !== site);
     const env = {
+      ...givenSettings(),
       TANDEM_PAIR: 'bench',
       TANDEM_SITE: site,
       TANDEM_PEER: peer,
@@ -139,6 +140,12 @@ export async function startPair(servers, { build, nodeOptions }) {
     );
   }
   return pair;
+}
+
+/** Settings of Tandem may be set in the environment, to see what they do. */
+function givenSettings() {
+  const given = Object.entries(process.env).filter(([name]) => name.startsWith('TANDEM_'));
+  return Object.fromEntries(given.filter(([name]) => name !== 'TANDEM_TEST_REDIS'));
 }
 
 export async function endPair(pair) {

@@ -36,7 +36,11 @@ afterAll(async () => {
 describe.each(['east', 'west'] as const)('delivery begins at %s', (first) => {
   test('every two concurrent commands end the same on both sites', async () => {
     const cases = table(first);
-    for (const one of cases) queue(pair.east.redis, [...sources(one.key), ...STATES[one.state]!.map((words) => fill(words, one.key, 'east'))]);
+    for (const one of cases)
+      queue(pair.east.redis, [
+        ...sources(one.key),
+        ...STATES[one.state]!.map((words) => fill(words, one.key, 'east')),
+      ]);
     await drained(pair.east.redis);
     await quiet(pair, DEADLINE);
 
@@ -52,10 +56,24 @@ describe.each(['east', 'west'] as const)('delivery begins at %s', (first) => {
     await quiet(pair, DEADLINE);
 
     const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
-    if (process.env['TANDEM_TEST_OUT']) for (const site of [pair.east, pair.west]) console.log(site.name, (await site.redis.get('tandem:{' + pair.name + '}:status')), site.log.filter((l) => !/starting|active|reading/.test(String(l.msg))).slice(-12).map((l) => JSON.stringify(l).slice(0, 300)).join('\n'), JSON.stringify(await site.redis.xrange('tandem:{' + pair.name + '}:rejected', '-', '+', 'COUNT', 5)).slice(0, 600));
+    if (process.env['TANDEM_TEST_OUT'])
+      for (const site of [pair.east, pair.west])
+        console.log(
+          site.name,
+          await site.redis.get('tandem:{' + pair.name + '}:status'),
+          site.log
+            .filter((l) => !/starting|active|reading/.test(String(l.msg)))
+            .slice(-12)
+            .map((l) => JSON.stringify(l).slice(0, 300))
+            .join('\n'),
+          JSON.stringify(
+            await site.redis.xrange('tandem:{' + pair.name + '}:rejected', '-', '+', 'COUNT', 5),
+          ).slice(0, 600),
+        );
     const failures = cases.flatMap((each) => differences(each, east, west));
     console.log(`${cases.length} cases, ${failures.length} ended differently`);
-    if (process.env['TANDEM_TEST_OUT']) (await import('node:fs')).appendFileSync(process.env['TANDEM_TEST_OUT'], failures.join('\n') + '\n');
+    if (process.env['TANDEM_TEST_OUT'])
+      (await import('node:fs')).appendFileSync(process.env['TANDEM_TEST_OUT'], failures.join('\n') + '\n');
     expect(failures.length).toBe(0);
   }, 600_000);
 });
@@ -80,7 +98,9 @@ function sources(key: string): Words[] {
 }
 
 function fill(words: Words, key: string, site: string): string[] {
-  return words.map((word) => (word === 'K' || word.startsWith('K:') ? key + word.slice(1) : word.replaceAll('@', site)));
+  return words.map((word) =>
+    word === 'K' || word.startsWith('K:') ? key + word.slice(1) : word.replaceAll('@', site),
+  );
 }
 
 const pending = new WeakMap<Redis, Promise<unknown>[]>();
@@ -100,7 +120,9 @@ async function drained(redis: Redis): Promise<void> {
 function differences(one: Case, east: Dataset, west: Dataset): string[] {
   return [one.key, `${one.key}:other`, `${one.key}:source`].flatMap((key) => {
     const [mine, theirs] = [shown(east.get(`0:${key}`)), shown(west.get(`0:${key}`))];
-    return mine === theirs ? [] : [`${one.name} at ${key.slice(one.key.length) || 'K'}: east ${mine}, west ${theirs}`];
+    return mine === theirs
+      ? []
+      : [`${one.name} at ${key.slice(one.key.length) || 'K'}: east ${mine}, west ${theirs}`];
   });
 }
 

@@ -105,7 +105,6 @@ beforeAll(async () => {
     east: { localUrl: (server) => proxies.local.urlTo(server) },
     west: { peerUrl: (server) => proxies.peer.urlTo(server) },
   });
-  load = new Load(pair);
 });
 
 afterAll(async () => {
@@ -147,6 +146,7 @@ describe.each(STEPS.filter(({ hasNoReply }) => !hasNoReply))('when it is to $ste
 async function underBlow(name: string, blow: () => Promise<void>): Promise<void> {
   const began = performance.now();
   let outcome = 'FAILED';
+  load = new Load(pair, { name: `load:${outcomes.length}` });
   load.start();
   try {
     await more(ROUNDS_BEFORE);
@@ -157,6 +157,7 @@ async function underBlow(name: string, blow: () => Promise<void>): Promise<void>
     await load.expectExact();
     await expectEqual(pair.east.redis, pair.west.redis);
     await expectNothingWaits(pair);
+    await load.clear();
     outcome = 'exact';
   } finally {
     await load.stop();

@@ -15,13 +15,16 @@ interface Checked {
 }
 
 export interface LoadOptions {
+  /** Part of the names of its keys, for one load after another. */
+  name?: string;
   /** Rounds (of ten commands) in one pipeline, and the pause after it: the rate. */
   rounds?: number;
   pauseMs?: number;
 }
 
-/** What stands before the names of all keys the load writes. */
-const PREFIX = 'load:';
+/** The witnesses of one site. */
+const WITNESSES = ['count', 'first', 'second', 'scripted', 'last', 'list', 'stream'] as const;
+type Witness = (typeof WITNESSES)[number];
 
 /** Taken from one account and given to the other, in one transaction: their sum stays what it is. */
 const TRANSFER = 3;
@@ -40,9 +43,9 @@ export class Load {
   #running: Promise<void>[] = [];
   #stop = false;
 
-  constructor(pair: Pair, { rounds = 5, pauseMs = 4 }: LoadOptions = {}) {
+  constructor(pair: Pair, { name = 'load', rounds = 5, pauseMs = 4 }: LoadOptions = {}) {
     this.#pair = pair;
-    this.#options = { rounds, pauseMs };
+    this.#options = { name, rounds, pauseMs };
     for (const site of this.#sites) this.#written.set(site, { rounds: 0 });
   }
 
@@ -71,10 +74,24 @@ export class Load {
   async expectExact(): Promise<void> {
     for (const at of this.#sites) {
       for (const from of this.#sites) await this.#expectWitnesses(at, from);
-      expect(Number(await at.redis.get(`${PREFIX}shared`)), `the shared counter at ${at.name}`).toBe(
+      expect(Number(await at.redis.get(this.#sharedKey)), `the shared counter at ${at.name}`).toBe(
         this.rounds,
       );
     }
+  }
+
+  /** Deletes the witnesses at one site; that crosses as everything does. */
+  async clear(): Promise<void> {
+    const own = this.#sites.flatMap((site) => WITNESSES.map((witness) => this.#key(site, witness)));
+    await this.#pair.east.redis.unlink(this.#sharedKey, ...own);
+  }
+
+  get #sharedKey(): string {
+    return `${this.#options.name}:shared`;
+  }
+
+  #key(site: Site, witness: Witness): string {
+    return `${this.#options.name}:${site.name}:${witness}`;
   }
 
   #roundsOf(site: Site): number {
@@ -86,7 +103,7 @@ export class Load {
     const written = this.#written.get(site)!;
     while (!this.#stop) {
       const pipeline = site.redis.pipeline();
-      for (let i = 0; i < rounds; i++) addRound(pipeline, site.name, written.rounds + i);
+      for (let i = 0; i < rounds; i++) this.#addRound(pipeline, site, written.rounds + i);
       const replies = (await pipeline.exec()) ?? [];
       const failed = replies.find(([error]) => error !== null);
       if (failed) throw failed[0] as Error;
@@ -97,9 +114,24 @@ export class Load {
     }
   }
 
+  /** One round: a change of each kind, single commands, a transaction, a script. */
+  #addRound(pipeline: ReturnType<Redis['pipeline']>, site: Site, round: number): void {
+    const own = (witness: Witness): string => this.#key(site, witness);
+    pipeline
+      .incr(own('count'))
+      .incr(this.#sharedKey)
+      .rpush(own('list'), round)
+      .xadd(own('stream'), '*', 'round', round)
+      .call('MULTI')
+      .decrby(own('first'), TRANSFER)
+      .incrby(own('second'), TRANSFER)
+      .call('EXEC')
+      .eval(SCRIPT, 2, own('scripted'), own('last'), round);
+  }
+
   async #expectWitnesses(at: Site, from: Site): Promise<void> {
     const rounds = this.#roundsOf(from);
-    const of = (name: string): string => `${PREFIX}${from.name}:${name}`;
+    const of = (witness: Witness): string => this.#key(from, witness);
     const where = `of ${from.name} at ${at.name}`;
     const { redis } = at;
     const [count, first, second, scripted, last] = await redis.mget(
@@ -124,21 +156,6 @@ export class Load {
     await expectEntries(redis, of('stream'), checked, rounds, `the stream ${where}`);
     this.#checked.set(where, checked);
   }
-}
-
-/** One round: a change of each kind, single commands, a transaction, a script. */
-function addRound(pipeline: ReturnType<Redis['pipeline']>, site: string, round: number): void {
-  const own = (name: string): string => `${PREFIX}${site}:${name}`;
-  pipeline
-    .incr(own('count'))
-    .incr(`${PREFIX}shared`)
-    .rpush(own('list'), round)
-    .xadd(own('stream'), '*', 'round', round)
-    .call('MULTI')
-    .decrby(own('first'), TRANSFER)
-    .incrby(own('second'), TRANSFER)
-    .call('EXEC')
-    .eval(SCRIPT, 2, own('scripted'), own('last'), round);
 }
 
 async function expectElements(

@@ -31,7 +31,8 @@ export class Site {
   seen = 0;
   #clock = 0;
   readonly #now: () => number;
-  readonly #needs = new Set<string>();
+  /** What to ask for at the end of the step, and whether the value here lacks something. */
+  readonly #needs = new Map<string, boolean>();
   #lists = new Map<string, Places>();
   #restarted = { n: 0, seen: 0 };
 
@@ -73,7 +74,7 @@ export class Site {
         for (const key of keysOf(write)) {
           const met = late.filter((own) => writesOrReads(own, key));
           if (met.every((own) => isIndependent(write, own, this.store.get(key)))) continue;
-          for (const asked of write.kind === 'user' && write.unit.role === 'derive' ? write.unit.writes : [key]) this.#needs.add(asked);
+          for (const asked of write.kind === 'user' && write.unit.role === 'derive' ? write.unit.writes : [key]) this.#needs.set(asked, true);
         }
       }
     }
@@ -86,10 +87,10 @@ export class Site {
    * writes next, it writes knowing less than the other site thinks, and the answer will not have seen it.
    */
   #ask(): void {
-    const keys = [...this.#needs];
+    const needs = [...this.#needs];
     this.#needs.clear();
-    for (const key of keys) {
-      this.#capture((made) => [{ ...made, kind: 'need', key }]);
+    for (const [key, isLacking] of needs) {
+      this.#capture((made) => [{ ...made, kind: 'need', key, isLacking }]);
       this.#lists.set(key, { upTo: this.n, places: undefined });
     }
   }
@@ -130,7 +131,7 @@ export class Site {
       isAsking: this.#isAsking(key),
       lists: this.#listMemory(decided),
       sendState,
-      need: (asked) => void this.#needs.add(asked),
+      need: (asked) => this.#need(asked),
     });
     if (write.kind === 'state') {
       applyState(occasion(write.key), write);
@@ -139,19 +140,28 @@ export class Site {
     const { unit } = write;
     if (unit.role === 'derive') {
       const own = this.own.filter(({ n }) => n > write.seen && n <= decided);
-      applyDerive(this.store, write, own, (key) => states.has(key) || this.#needs.has(key), (asked) => void this.#needs.add(asked));
+      applyDerive(this.store, write, own, (key) => states.has(key) || this.#needs.has(key), (asked) => this.#need(asked));
     } else if (unit.role === 'key-head') applyHead(occasion(unit.key), write);
     else applyBuild(occasion(unit.key), write);
   }
 
-  /** Whether this site has asked for the key, and not yet heard: it does not trust its own value. */
+  #need(key: string): void {
+    this.#needs.set(key, this.#needs.get(key) ?? false);
+  }
+
+  /** Whether this site has asked for the key because its value lacks something, and not yet heard: its own `STATE` then ranks lowest. */
+  #isLacking(key: string): boolean {
+    return this.#needs.get(key) === true || this.own.some((own) => own.kind === 'need' && own.key === key && own.isLacking);
+  }
+
+  /** Whether this site has asked for the key, and not yet heard. */
   #isAsking(key: string): boolean {
     return this.#needs.has(key) || this.own.some((own) => own.kind === 'need' && own.key === key);
   }
 
   #pendingRank(key: string, states: ReadonlyMap<string, number>): Rank | undefined {
     const at = states.get(key);
-    return at === undefined ? undefined : { at: this.store.get(key) ? (this.#isAsking(key) ? 0 : at) : -1, site: this.name };
+    return at === undefined ? undefined : { at: this.store.get(key) ? (this.#isLacking(key) ? 0 : at) : -1, site: this.name };
   }
 
   #listMemory(decided: number): ListMemory {
@@ -172,7 +182,7 @@ export class Site {
 
   #sendState(key: string, { at, site }: Rank): void {
     this.#lists.delete(key);
-    const rank = this.#isAsking(key) ? { at: 0, site } : { at, site };
+    const rank = this.#isLacking(key) ? { at: 0, site } : { at, site };
     // Nothing ranks below everything, like a removal.
     if (!this.store.get(key)) rank.at = -1;
     const since = this.own.findLast((own) => own.kind === 'user' && writesKey(own, key))?.n ?? 0;

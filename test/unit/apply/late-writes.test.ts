@@ -1,63 +1,137 @@
 import { describe, expect, test } from 'vitest';
 import { LateWrites } from '../../../src/apply/late-writes.js';
+import { payloadCommands } from '../../../src/apply/payload.js';
 import { Window } from '../../../src/apply/window.js';
 import type { Batch } from '../../../src/change/batch.js';
+import { effectCode } from '../../../src/change/effect-code.js';
+import type { Effect } from '../../../src/change/commands.js';
 import { KeyHash } from '../../../src/change/key-hash.js';
 import { resp } from '../change/chunks.js';
 
 function batchOf(first: number, ...lines: string[]): Batch {
   const counts = { epoch: 1, timestamp: 1, seenEpoch: 1, seen: 0, special: 0 };
   const payload = resp('SELECT 0', ...lines);
-  return { pair: 'p', origin: 'o', ...counts, first, changes: lines.length, commands: lines.length + 1, groups: [], payload };
+  return {
+    pair: 'p',
+    origin: 'o',
+    ...counts,
+    first,
+    changes: lines.length,
+    commands: lines.length + 1,
+    groups: [],
+    payload,
+  };
 }
 
-function setup(): { late: LateWrites; write: (key: string, sequence: number) => void } {
-  const window = new Window({ recentMs: 1000, maxEntries: 1000 });
+interface Site {
+  readonly late: LateWrites;
+  readonly write: (key: string, sequence: number, effect?: Effect) => void;
+  /** Lets the transaction go by and gives the keys that are asked for. */
+  readonly echo: (sequence: number, decided: number, ...lines: string[]) => string[];
+  readonly clock: { now: number };
+}
+
+function setup(maxEntries = 1000): Site {
+  const clock = { now: 1_000_000 };
+  const window = new Window({ recentMs: 1000, maxEntries, now: () => clock.now });
+  const late = new LateWrites(window, () => clock.now);
   const hash = new KeyHash();
   return {
-    late: new LateWrites(window),
-    write: (key, sequence) => {
+    late,
+    clock,
+    write: (key, sequence, effect = 'set') => {
       hash.of(0, Buffer.from(key), 0, key.length);
-      window.record(hash.low, hash.high, sequence, 0);
+      window.record(hash.low, hash.high, sequence, effectCode(effect));
+    },
+    echo: (sequence, decided, ...lines) => {
+      late.applied(sequence, decided);
+      for (const command of payloadCommands(resp('SELECT 0', ...lines)))
+        if (late.isWatching) late.command(command);
+      return late.end().map(({ database, key }) => `${database} ${key}`);
     },
   };
 }
 
 describe('a local write is late', () => {
   test('when it stands behind what was decided against and before the marker, on a key of the batch', () => {
-    const { late, write } = setup();
+    const { late, write, echo } = setup();
     write('a', 1);
     late.decided(batchOf(5, 'SET a 1', 'SET b 1'));
     write('a', 2);
     write('c', 3);
-    expect([late.applied(6, 1), late.count]).toEqual([1, 1]);
+    expect([echo(6, 1, 'SET a 1', 'SET b 1'), late.count]).toEqual([['0 a'], 1]);
   });
 
-  test('but not when it had been decided against, or is on another key', () => {
-    const { late, write } = setup();
-    write('a', 1);
+  test('when the batch was decided by a process that is gone: its commands come round all the same', () => {
+    const { write, echo } = setup();
+    write('a', 2);
+    expect(echo(6, 1, 'SET a 1')).toEqual(['0 a']);
+  });
+
+  test('when the command it meets was left out: it stands in the batch still', () => {
+    const { late, write, echo } = setup();
     late.decided(batchOf(5, 'SET a 1'));
-    write('c', 2);
-    expect(late.applied(5, 1)).toBe(0);
+    write('a', 2);
+    expect(echo(5, 1)).toEqual(['0 a']);
   });
 
   test('when the key is only read by the batch', () => {
-    const { late, write } = setup();
+    const { late, write, echo } = setup();
     late.decided(batchOf(5, 'COPY source target'));
     write('source', 1);
-    expect(late.applied(5, 0)).toBe(1);
+    expect(echo(5, 0, 'COPY source target')).toEqual(['0 source']);
+  });
+
+  test('perhaps, when the window has let go of what was written since: then every key is asked for', () => {
+    const { late, write, echo } = setup(2);
+    late.decided(batchOf(5, 'SET a 1'));
+    for (let sequence = 1; sequence <= 5; sequence++) write('x', sequence);
+    expect(echo(5, 1, 'SET a 1')).toEqual(['0 a']);
   });
 });
 
-test('a marker of a batch that was not decided here says nothing', () => {
-  const { late, write } = setup();
-  write('a', 1);
-  expect(late.applied(5, 0)).toBe(0);
+describe('a local write is not late', () => {
+  test('when it had been decided against, or is on another key', () => {
+    const { late, write, echo } = setup();
+    write('a', 1);
+    late.decided(batchOf(5, 'SET a 1'));
+    write('c', 2);
+    expect(echo(5, 1, 'SET a 1')).toEqual([]);
+  });
+
+  test('when the order makes no difference', () => {
+    const { late, write, echo } = setup();
+    late.decided(batchOf(5, 'INCR a', 'PFADD b x', 'INCR c'));
+    write('a', 1, 'sum');
+    write('b', 2, 'union');
+    write('c', 3, 'set');
+    write('c', 4, 'sum');
+    expect(echo(7, 0, 'INCR a', 'PFADD b x', 'INCR c')).toEqual(['0 c']);
+  });
 });
 
-test('each batch is looked at once', () => {
+describe('a key', () => {
+  test('is asked for once, until the answer comes', () => {
+    const { late, write, echo } = setup();
+    write('a', 1);
+    expect([echo(5, 0, 'SET a 1'), echo(6, 0, 'SET a 1')]).toEqual([['0 a'], []]);
+    late.answered({ database: 0, key: Buffer.from('a') });
+    expect(echo(7, 0, 'SET a 1')).toEqual(['0 a']);
+  });
+
+  test('is asked for again when the answer does not come', () => {
+    const { clock, write, echo } = setup();
+    write('a', 1);
+    echo(5, 0, 'SET a 1');
+    clock.now += 60_000;
+    expect(echo(6, 0, 'SET a 1')).toEqual(['0 a']);
+  });
+});
+
+test('nothing is watched while nothing was written since the decision', () => {
   const { late, write } = setup();
-  late.decided(batchOf(5, 'SET a 1'));
   write('a', 1);
-  expect([late.applied(5, 0), late.applied(5, 0)]).toEqual([1, 0]);
+  late.decided(batchOf(5, 'SET a 1'));
+  late.applied(5, 1);
+  expect(late.isWatching).toBe(false);
 });

@@ -6,7 +6,16 @@ import { KeyHash } from '../../../src/change/key-hash.js';
 import { resp } from '../change/chunks.js';
 
 function batchOf(payload: Buffer): Batch {
-  const counts = { epoch: 1, first: 1, changes: 1, commands: 1, timestamp: 1, seenEpoch: 1, seen: 0, special: 0 };
+  const counts = {
+    epoch: 1,
+    first: 1,
+    changes: 1,
+    commands: 1,
+    timestamp: 1,
+    seenEpoch: 1,
+    seen: 0,
+    special: 0,
+  };
   return { pair: 'p', origin: 'o', ...counts, groups: [], payload };
 }
 
@@ -24,13 +33,9 @@ function hashesOf(keys: readonly string[]): string[] {
 describe('the commands of a payload', () => {
   test('come with their place and database, SELECT too', () => {
     const payload = resp('SELECT 2', 'SET a 1', 'xgroup create s g 0', 'select 0', 'INCR b');
-    expect([...payloadCommands(payload)].map(({ index, database, name }) => `${index} ${database} ${name}`)).toEqual([
-      '0 2 SELECT',
-      '1 2 SET',
-      '2 2 XGROUP CREATE',
-      '3 0 SELECT',
-      '4 0 INCR',
-    ]);
+    expect(
+      [...payloadCommands(payload)].map(({ index, database, name }) => `${index} ${database} ${name}`),
+    ).toEqual(['0 2 SELECT', '1 2 SET', '2 2 XGROUP CREATE', '3 0 SELECT', '4 0 INCR']);
   });
 
   test('have together the bytes of the payload', () => {
@@ -51,14 +56,17 @@ describe('the keys of a command', () => {
     ['MODULE.X a', [], []],
   ])('%s: writes %j, reads %j', (line, written, read) => {
     const [, command] = [...payloadCommands(resp('SELECT 4', line))];
-    const told = (which: 'written' | 'all'): string[] => keysOf(command!, which).map(({ database, key }) => `${database} ${key}`);
+    const told = (which: 'written' | 'all'): string[] =>
+      keysOf(command!, which).map(({ database, key }) => `${database} ${key}`);
     expect(told('written')).toEqual(written);
     expect(told('all').toSorted()).toEqual([...written, ...read].toSorted());
   });
 });
 
 test('each key of a batch is shown by its hash in its database', () => {
-  const batch = batchOf(resp('SELECT 4', 'SET a 1', 'MSET b 1 c 2', 'SELECT 0', 'xgroup create s g 0', 'MODULE.X a', 'incr a'));
+  const batch = batchOf(
+    resp('SELECT 4', 'SET a 1', 'MSET b 1 c 2', 'SELECT 0', 'xgroup create s g 0', 'MODULE.X a', 'incr a'),
+  );
   const hashes: string[] = [];
   forEachKey({ batch, names: new CommandNames(), each: ({ low, high }) => hashes.push(`${low} ${high}`) });
   expect(hashes).toEqual(hashesOf(['4 a', '4 b', '4 c', '0 s', '0 a']));

@@ -46,7 +46,10 @@ function sequencesOn(window: Window, key: number): number[] {
 }
 
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ write: fc.array(fc.nat(KEYS - 1), { minLength: 1, maxLength: 900 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ write: fc.array(fc.nat(KEYS - 1), { minLength: 1, maxLength: 900 }) }),
+  },
   { weight: 3, arbitrary: fc.record({ seenShare: fc.double({ min: 0, max: 1, noNaN: true }) }) },
   { weight: 3, arbitrary: fc.record({ passMs: fc.nat(900) }) },
 );
@@ -54,38 +57,42 @@ const step = fc.oneof(
 describe('the window', () => {
   it('knows what a plain list of the writes would know', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(1, 2 ** 32 - 500, 2 ** 40), (steps, first) => {
-        let nowMs = 10_000;
-        let sequence = first;
-        let seen = first - 1;
-        const window = new Window({ recentMs: RECENT_MS, maxEntries: MAX_ENTRIES, now: () => nowMs });
-        const model = new Model();
-        for (const one of steps) {
-          if ('passMs' in one) nowMs += one.passMs;
-          else if ('write' in one)
-            for (const key of one.write) {
-              const effect = key % 256;
-              window.record(...hashOf(key), sequence, effect);
-              model.all.push({ key, sequence, effect, madeMs: nowMs });
-              sequence++;
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.constantFrom(1, 2 ** 32 - 500, 2 ** 40),
+        (steps, first) => {
+          let nowMs = 10_000;
+          let sequence = first;
+          let seen = first - 1;
+          const window = new Window({ recentMs: RECENT_MS, maxEntries: MAX_ENTRIES, now: () => nowMs });
+          const model = new Model();
+          for (const one of steps) {
+            if ('passMs' in one) nowMs += one.passMs;
+            else if ('write' in one)
+              for (const key of one.write) {
+                const effect = key % 256;
+                window.record(...hashOf(key), sequence, effect);
+                model.all.push({ key, sequence, effect, madeMs: nowMs });
+                sequence++;
+              }
+            else {
+              seen += Math.floor((sequence - 1 - seen) * one.seenShare);
+              window.advance(seen);
             }
-          else {
-            seen += Math.floor((sequence - 1 - seen) * one.seenShare);
-            window.advance(seen);
+            // The list lets go of the oldest as the window does; what the window must not let go of is checked first.
+            const kept = model.all.filter((w) => w.sequence > seen || nowMs - w.madeMs < RECENT_MS);
+            expect(window.size).toBeGreaterThanOrEqual(Math.min(kept.length, MAX_ENTRIES));
+            expect(window.size).toBeLessThanOrEqual(MAX_ENTRIES);
+            model.all.splice(0, model.all.length - window.size);
+            expect(window.firstAbove(seen)).toBe(
+              window.head - model.all.filter((w) => w.sequence > seen).length,
+            );
           }
-          // The list lets go of the oldest as the window does; what the window must not let go of is checked first.
-          const kept = model.all.filter((w) => w.sequence > seen || nowMs - w.madeMs < RECENT_MS);
-          expect(window.size).toBeGreaterThanOrEqual(Math.min(kept.length, MAX_ENTRIES));
-          expect(window.size).toBeLessThanOrEqual(MAX_ENTRIES);
-          model.all.splice(0, model.all.length - window.size);
-          expect(window.firstAbove(seen)).toBe(
-            window.head - model.all.filter((w) => w.sequence > seen).length,
-          );
-        }
-        for (let key = 0; key < KEYS; key += 7) expect(sequencesOn(window, key)).toEqual(model.on(key));
-        const last = model.all.at(-1);
-        if (last) expect(window.effectOf(window.head - 1)).toBe(last.effect);
-      }),
+          for (let key = 0; key < KEYS; key += 7) expect(sequencesOn(window, key)).toEqual(model.on(key));
+          const last = model.all.at(-1);
+          if (last) expect(window.effectOf(window.head - 1)).toBe(last.effect);
+        },
+      ),
       { numRuns: 60 },
     );
   });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { Window } from '../../../src/apply/window.js';
 import { loadIntoWindow } from '../../../src/apply/window-loader.js';
 import { decodeBatch } from '../../../src/change/batch.js';
+import { effectOfCode } from '../../../src/change/effect-code.js';
 import { cut, cuts } from '../change/chunks.js';
 import { captured } from '../capture/captured.js';
 import { stories, tell } from '../capture/stream-story.js';
@@ -12,7 +13,7 @@ class ListingWindow extends Window {
   readonly writes: string[] = [];
 
   override record(low: number, high: number, sequence: number, effect: number): void {
-    this.writes.push(`${low} ${high} ${sequence}`);
+    this.writes.push(`${low} ${high} ${sequence} ${effectOfCode(effect)}`);
     super.record(low, high, sequence, effect);
   }
 }
@@ -29,7 +30,7 @@ test('the window loaded from the change list is the one that capture filled', ()
       const { batches, writes } = captured(cut(story.stream, shares), { batchCommands });
       expect(loaded(batches).writes).toEqual(writes);
     }),
-    { numRuns: 800 },
+    { numRuns: 300 },
   );
 });
 
@@ -37,7 +38,11 @@ test('every write of a group has the sequence of the group, and what follows the
   const command = (database: number, ...words: string[]) => ({ database, words });
   const { stream } = tell([
     { kind: 'single', command: command(0, 'SET', 'a', '1') },
-    { kind: 'group', commands: [command(0, 'SET', 'a', '2'), command(3, 'DEL', 'b', 'c')], selectsInside: true },
+    {
+      kind: 'group',
+      commands: [command(0, 'SET', 'a', '2'), command(3, 'DEL', 'b', 'c')],
+      selectsInside: true,
+    },
     { kind: 'group', commands: [command(3, 'SET', 'a', '2')], selectsInside: false },
     { kind: 'single', command: command(0, 'PUBLISH', 'news', 'x') },
     { kind: 'single', command: command(0, 'SET', 'a', '3') },

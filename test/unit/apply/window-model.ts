@@ -73,7 +73,13 @@ export class WindowModel {
 }
 
 /** Where the window differs from the model for a key, and for a sequence; nothing if nowhere. */
-export function difference(window: Window, model: WindowModel, low: number, high: number, sequence: number): string | undefined {
+export function difference(
+  window: Window,
+  model: WindowModel,
+  low: number,
+  high: number,
+  sequence: number,
+): string | undefined {
   const expected = model.chain(low, high, 4);
   let number = window.newest(low, high);
   for (const wanted of expected) {

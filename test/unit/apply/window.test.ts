@@ -61,14 +61,23 @@ function firstDifference(seed: number, run: Run): string | undefined {
 
 describe('the window knows what a plain list of all writes knows,', () => {
   test.each<[string, Run]>([
-    ['with few keys', { steps: 300_000, maxEntries: 1 << 16, keys: 40, advanceEvery: 20, behind: 500 }],
-    ['with many keys', { steps: 400_000, maxEntries: 1 << 16, keys: 50_000, advanceEvery: 50, behind: 5000 }],
-    ['while it grows', { steps: 300_000, maxEntries: 1 << 20, keys: 100_000, advanceEvery: 60_000, behind: 10 }],
-    ['when it is full', { steps: 300_000, maxEntries: 4096, keys: 3000, advanceEvery: 2000, behind: 20_000 }],
-    ['with a bound that is no power of two', { steps: 200_000, maxEntries: 5000, keys: 9000, advanceEvery: 9000, behind: 9000 }],
-    ['with a bound below its first size', { steps: 100_000, maxEntries: 10, keys: 30, advanceEvery: 30, behind: 40 }],
+    ['with few keys', { steps: 100_000, maxEntries: 1 << 16, keys: 40, advanceEvery: 20, behind: 500 }],
+    ['with many keys', { steps: 120_000, maxEntries: 1 << 16, keys: 20_000, advanceEvery: 50, behind: 5000 }],
+    [
+      'while it grows',
+      { steps: 150_000, maxEntries: 1 << 20, keys: 40_000, advanceEvery: 50_000, behind: 10 },
+    ],
+    ['when it is full', { steps: 100_000, maxEntries: 4096, keys: 3000, advanceEvery: 2000, behind: 20_000 }],
+    [
+      'with a bound that is no power of two',
+      { steps: 100_000, maxEntries: 5000, keys: 9000, advanceEvery: 9000, behind: 9000 },
+    ],
+    [
+      'with a bound below its first size',
+      { steps: 50_000, maxEntries: 10, keys: 30, advanceEvery: 30, behind: 40 },
+    ],
   ])('%s', (_, run) => {
-    for (const seed of [1, 2]) expect(firstDifference(seed, run), `seed ${seed}`).toBeUndefined();
+    expect(firstDifference(1, run)).toBeUndefined();
   });
 });
 

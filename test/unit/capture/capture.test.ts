@@ -37,7 +37,7 @@ describe('the changes of a stream', () => {
         expect(capture.position.offset).toBe(BEGINNING.offset + story.stream.length);
         expect(heard).toEqual(story.heard);
       }),
-      { numRuns: 800 },
+      { numRuns: 400 },
     );
   });
 
@@ -54,7 +54,7 @@ describe('the changes of a stream', () => {
         });
         expect([...changesOf(kept), ...changesOf(again.batches, first + changes)]).toEqual(story.changes);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -72,7 +72,7 @@ describe('the changes of a stream', () => {
           },
         });
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
@@ -98,11 +98,13 @@ describe('an echo', () => {
       single(0, 'SET', 'a', '3'),
     ]);
     const { batches } = captured([story.stream]);
-    expect(batches.map((batch) => [batch.first, decodeBatch(batch.bytes).seen, batch.position.seen])).toEqual([
-      [1, 0, 0],
-      [2, 4, 4],
-      [3, 5, 5],
-    ]);
+    expect(batches.map((batch) => [batch.first, decodeBatch(batch.bytes).seen, batch.position.seen])).toEqual(
+      [
+        [1, 0, 0],
+        [2, 4, 4],
+        [3, 5, 5],
+      ],
+    );
     expect(decodeBatch(batches[1]!.bytes).seenEpoch).toBe(2);
   });
 
@@ -169,7 +171,11 @@ describe('what stays here', () => {
     ['filtered SET', ['SET', 'secret', '1'], { filter: { keysExclude: ['secret'] } }],
     ['filtered SET', ['SET', 'a', '1'], { filter: { databases: [5] } }],
     ['filtered INCR', ['incr', 'a'], { filter: { commandsExclude: ['incr'] } }],
-    ['filtered XGROUP CREATE', ['XGROUP', 'CREATE', 'a', 'g', '0'], { filter: { commandsExclude: ['xgroup'] } }],
+    [
+      'filtered XGROUP CREATE',
+      ['XGROUP', 'CREATE', 'a', 'g', '0'],
+      { filter: { commandsExclude: ['xgroup'] } },
+    ],
     ['split-by-filter MSET', ['MSET', 'a', '1', 'secret', '2'], { filter: { keysExclude: ['secret'] } }],
     ['split-by-filter MOVE', ['MOVE', 'a', '5'], { filter: { databases: [0] } }],
     ['split-by-filter SUNIONSTORE', ['SUNIONSTORE', 'a', 'secret'], { filter: { keysExclude: ['secret'] } }],
@@ -194,7 +200,10 @@ describe('what stays here', () => {
     const commands = [told(0, 'SET', 'a', '1'), told(0, 'SET', 'secret', '1'), told(0, 'SET', 'b', '1')];
     const { stream } = tell([{ kind: 'group', commands, selectsInside: false }]);
     const { batches } = captured([stream], { filter: { keysExclude: ['secret'] } });
-    expect(changesOf(batches)[0]!.commands.map((command) => command.includes('secret'))).toEqual([false, false]);
+    expect(changesOf(batches)[0]!.commands.map((command) => command.includes('secret'))).toEqual([
+      false,
+      false,
+    ]);
     expect(batches[0]!.changes).toBe(1);
   });
 });
@@ -206,11 +215,16 @@ describe('whole databases', () => {
     [['FLUSHDB'], 3, []],
     [['SWAPDB', '0', '7'], 3, ['swap 0,7']],
     [['SWAPDB', '1', '7'], 0, []],
-  ])('%j in database %i: the listener hears %j, and the change is marked as special', (words, database, expected) => {
-    const { heard, batches } = captured([tell([single(database, ...words)]).stream], { flush: 'replicate' });
-    expect(heard).toEqual(expected);
-    expect(decodeBatch(batches[0]!.bytes)).toMatchObject({ changes: 1, special: 1 });
-  });
+  ])(
+    '%j in database %i: the listener hears %j, and the change is marked as special',
+    (words, database, expected) => {
+      const { heard, batches } = captured([tell([single(database, ...words)]).stream], {
+        flush: 'replicate',
+      });
+      expect(heard).toEqual(expected);
+      expect(decodeBatch(batches[0]!.bytes)).toMatchObject({ changes: 1, special: 1 });
+    },
+  );
 
   test('may hold own keys elsewhere even when the change is not sent', () => {
     expect(captured([tell([single(2, 'FLUSHALL')]).stream]).heard).toEqual(['flush 0']);
@@ -218,7 +232,10 @@ describe('whole databases', () => {
 });
 
 test('own keys are own in whatever database they are', () => {
-  const { stream } = tell([single(5, 'SET', `${KEYS.prefix}x`, '1'), single(5, 'SET', KEYS.prefix.slice(0, -1), '1')]);
+  const { stream } = tell([
+    single(5, 'SET', `${KEYS.prefix}x`, '1'),
+    single(5, 'SET', KEYS.prefix.slice(0, -1), '1'),
+  ]);
   const { batches, capture } = captured([stream]);
   expect([batches[0]!.changes, capture.counts.own]).toEqual([1, 1]);
 });

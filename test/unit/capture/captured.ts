@@ -1,6 +1,11 @@
 /** Runs capture over bytes and keeps what it hands out, in a form that is easy to compare. */
 
-import { Capture, type CapturedBatch, type CaptureListener, type CaptureOptions } from '../../../src/capture/capture.js';
+import {
+  Capture,
+  type CapturedBatch,
+  type CaptureListener,
+  type CaptureOptions,
+} from '../../../src/capture/capture.js';
 import { decodeBatch } from '../../../src/change/batch.js';
 import { HybridClock } from '../../../src/change/clock.js';
 import { CommandReader } from '../../../src/change/command-reader.js';
@@ -14,7 +19,7 @@ export interface Captured {
   readonly capture: Capture;
   readonly batches: readonly CapturedBatch[];
   readonly heard: readonly string[];
-  /** `low high sequence`. */
+  /** `low high sequence effect`. */
   readonly writes: readonly string[];
   readonly skipped: readonly string[];
 }
@@ -32,9 +37,11 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
   const [heard, writes, skipped]: string[][] = [[], [], []] as string[][] as [string[], string[], string[]];
   const listener: CaptureListener = {
     batch: (batch) => batches.push(batch),
-    write: (low, high, sequence) => writes!.push(`${low} ${high} ${sequence}`),
+    write: (low, high, sequence, effect) => writes!.push(`${low} ${high} ${sequence} ${effect}`),
     delivered: (bytes) => heard!.push(`delivered ${bytes}`),
     acknowledged: (fields) => heard!.push(`acknowledged ${fields.get('beat')} ${fields.get('beatSeen')}`),
+    echoed: () => {},
+    appliedEnd: () => undefined,
     applied: (sequence, decided) => heard!.push(`applied ${sequence} ${decided}`),
     barrier: (text) => heard!.push(`barrier ${text}`),
     keyspace: (what, databases) => heard!.push(`${what} ${databases.join()}`),
@@ -85,10 +92,15 @@ export function changesOf(batches: readonly CapturedBatch[], first = 1): Expecte
   const changes: ExpectedChange[] = [];
   for (const { bytes, ...header } of batches) {
     const batch = decodeBatch(bytes);
-    if (batch.first !== first + changes.length || batch.first !== header.first || batch.changes !== header.changes)
+    if (
+      batch.first !== first + changes.length ||
+      batch.first !== header.first ||
+      batch.changes !== header.changes
+    )
       throw new Error(`batch ${batch.first} does not follow on ${first + changes.length - 1}`);
     const commands = commandsOf(batch.payload);
-    if (commands.length !== batch.commands) throw new Error(`${commands.length} commands, not ${batch.commands}`);
+    if (commands.length !== batch.commands)
+      throw new Error(`${commands.length} commands, not ${batch.commands}`);
     const before = changes.length;
     for (let i = 0; i < commands.length;) {
       const group = batch.groups.findIndex((at, place) => place % 2 === 0 && at === i);
@@ -112,7 +124,9 @@ function commandsOf(payload: Buffer): (string | undefined)[] {
   while (reader.next()) {
     const selects = reader.argument(0).toString('latin1') === 'SELECT';
     if (selects) database = Number(reader.argument(1));
-    commands.push(selects ? undefined : `${database} ${reader.buffer.toString('latin1', reader.start, reader.end)}`);
+    commands.push(
+      selects ? undefined : `${database} ${reader.buffer.toString('latin1', reader.start, reader.end)}`,
+    );
   }
   return commands;
 }

@@ -30,10 +30,17 @@ describe('what follows a snapshot comes out whole, however the bytes are cut,', 
 
   test('when it ends with a mark', () => {
     const partOfMark = fc.nat({ max: MARK.length - 1 }).map((length) => Buffer.from(MARK.slice(0, length)));
-    const snapshots = fc.array(fc.oneof(bytes, partOfMark), { maxLength: 4 }).map((all) => Buffer.concat(all));
+    const snapshots = fc
+      .array(fc.oneof(bytes, partOfMark), { maxLength: 4 })
+      .map((all) => Buffer.concat(all));
     fc.assert(
       fc.property(keepAlives, snapshots, bytes, cuts, (newlines, snapshot, behind, shares) => {
-        const whole = Buffer.concat([Buffer.from(`${newlines}$EOF:${MARK}\r\n`), snapshot, Buffer.from(MARK), behind]);
+        const whole = Buffer.concat([
+          Buffer.from(`${newlines}$EOF:${MARK}\r\n`),
+          snapshot,
+          Buffer.from(MARK),
+          behind,
+        ]);
         expect(rest(cut(whole, shares))).toBe(behind.toString('latin1'));
       }),
       { numRuns: 500 },

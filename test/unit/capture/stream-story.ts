@@ -22,7 +22,12 @@ export type Event =
   /** A transaction of the application's; commands on own keys in it stay here. */
   | { readonly kind: 'group'; readonly commands: readonly Told[]; readonly selectsInside: boolean }
   /** The peer's changes coming round; what `made` says is taken out of them and sent. */
-  | { readonly kind: 'echo'; readonly advance: number; readonly commands: readonly Told[]; readonly made: readonly string[] }
+  | {
+      readonly kind: 'echo';
+      readonly advance: number;
+      readonly commands: readonly Told[];
+      readonly made: readonly string[];
+    }
   /** The marker of a change of the peer's that had no effect. */
   | { readonly kind: 'marker'; readonly advance: number }
   /** A command on own keys, and what the listener hears of it. */
@@ -51,7 +56,9 @@ const database = fc.constantFrom(0, 0, 0, 1, 9);
 
 const words: fc.Arbitrary<{ words: string[]; sent?: string[] }> = fc.oneof(
   fc.tuple(key, value).map(([k, v]) => ({ words: ['SET', k, v] })),
-  fc.tuple(key, value).map(([k, v]) => ({ words: ['set', k, v, 'EX', '10'], sent: ['set', k, v, 'PXAT', `${NOW + 10_000}`] })),
+  fc
+    .tuple(key, value)
+    .map(([k, v]) => ({ words: ['set', k, v, 'EX', '10'], sent: ['set', k, v, 'PXAT', `${NOW + 10_000}`] })),
   fc.tuple(key, value).map(([k, v]) => ({ words: ['SETNX', k, v], sent: ['SET', k, v] })),
   fc.tuple(key).map(([k]) => ({ words: ['EXPIRE', k, '5'], sent: ['PEXPIREAT', k, `${NOW + 5000}`] })),
   fc.tuple(key).map(([k]) => ({ words: ['incr', k] })),
@@ -66,7 +73,9 @@ const words: fc.Arbitrary<{ words: string[]; sent?: string[] }> = fc.oneof(
   fc.tuple(value).map(([v]) => ({ words: ['MODULE.THING', v] })),
 );
 
-const told: fc.Arbitrary<Told> = fc.tuple(database, words).map(([db, command]) => ({ database: db, ...command }));
+const told: fc.Arbitrary<Told> = fc
+  .tuple(database, words)
+  .map(([db, command]) => ({ database: db, ...command }));
 
 const own: fc.Arbitrary<Event> = fc.constantFrom<Event>(
   { kind: 'own', words: ['RPUSH', KEYS.inbox, 'one', 'two'], heard: 'delivered one,delivered two' },
@@ -102,11 +111,17 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       made: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(made, { maxLength: 2 })),
     }),
   },
-  { weight: 1, arbitrary: fc.integer({ min: 1, max: 9 }).map((advance): Event => ({ kind: 'marker', advance })) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 1, max: 9 }).map((advance): Event => ({ kind: 'marker', advance })),
+  },
   { weight: 3, arbitrary: own },
   {
     weight: 1,
-    arbitrary: fc.constantFrom<Event>({ kind: 'noise', words: ['PING'] }, { kind: 'noise', words: ['REPLCONF', 'GETACK', '*'] }),
+    arbitrary: fc.constantFrom<Event>(
+      { kind: 'noise', words: ['PING'] },
+      { kind: 'noise', words: ['REPLCONF', 'GETACK', '*'] },
+    ),
   },
 );
 
@@ -122,7 +137,8 @@ export function tell(events: readonly Event[]): Story {
   const heard: string[] = [];
   let selected = -1;
   let seen = 0;
-  const send = (...args: readonly string[]): void => void parts.push(encodeCommand(args.map((word) => Buffer.from(word, 'latin1'))));
+  const send = (...args: readonly string[]): void =>
+    void parts.push(encodeCommand(args.map((word) => Buffer.from(word, 'latin1'))));
   const select = (db: number): void => {
     if (db !== selected) send('SELECT', String(db));
     selected = db;
@@ -152,7 +168,8 @@ export function tell(events: readonly Event[]): Story {
           if (happened.selectsInside) send('INCR', KEYS.guard);
         }
         send('EXEC');
-        if (happened.commands.length > 0) changes.push({ commands: happened.commands.map(expectedCommand), seen });
+        if (happened.commands.length > 0)
+          changes.push({ commands: happened.commands.map(expectedCommand), seen });
         break;
       case 'echo':
         if (happened.advance % 2 === 0) select(0);
@@ -164,7 +181,8 @@ export function tell(events: readonly Event[]): Story {
         for (const command of happened.made) send('PUBLISH', KEYS.control, command);
         send('HINCRBY', KEYS.received, 'bytes', '-5');
         send('EXEC');
-        if (happened.made.length > 0) changes.push({ commands: happened.made.map((bytes) => `0 ${bytes}`), seen });
+        if (happened.made.length > 0)
+          changes.push({ commands: happened.made.map((bytes) => `0 ${bytes}`), seen });
         break;
       case 'marker':
         mark(happened.advance);

@@ -55,7 +55,10 @@ describe('a batch', () => {
   });
 
   test('keeps its payload a view on the bytes', () => {
-    const element = encodeBatch({ ...decodeBatch(Buffer.from(encode(FIELDS))), payload: Buffer.alloc(100_000) });
+    const element = encodeBatch({
+      ...decodeBatch(Buffer.from(encode(FIELDS))),
+      payload: Buffer.alloc(100_000),
+    });
     expect(decodeBatch(element).payload.buffer).toBe(element.buffer);
   });
 });

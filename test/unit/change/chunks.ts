@@ -2,11 +2,16 @@ import * as fc from 'fast-check';
 import { encodeCommand } from '../../../src/change/encode-command.js';
 
 /** Any bytes, among them those that the protocol itself uses. */
-export const bytes = fc.oneof(
-  { weight: 4, arbitrary: fc.uint8Array({ maxLength: 40 }) },
-  { weight: 1, arbitrary: fc.uint8Array({ minLength: 200, maxLength: 3000, size: 'max' }) },
-  { weight: 2, arbitrary: fc.constantFrom('', '\r\n', '\r', '$', '*1\r\n', '$3\r\nabc\r\n', '+OK\r\n', '\n') },
-).map((value) => Buffer.from(value as string));
+export const bytes = fc
+  .oneof(
+    { weight: 4, arbitrary: fc.uint8Array({ maxLength: 40 }) },
+    { weight: 1, arbitrary: fc.uint8Array({ minLength: 200, maxLength: 3000, size: 'max' }) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom('', '\r\n', '\r', '$', '*1\r\n', '$3\r\nabc\r\n', '+OK\r\n', '\n'),
+    },
+  )
+  .map((value) => Buffer.from(value as string));
 
 /** Any command: a name and arguments of any bytes. */
 export const command = fc.array(bytes, { minLength: 1, maxLength: 12 });

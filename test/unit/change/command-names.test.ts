@@ -26,7 +26,8 @@ describe('a name is found', () => {
   test('among more names than are kept', () => {
     const names = new CommandNames();
     for (let round = 0; round < 2; round++) {
-      for (let i = 0; i < 2000; i++) expect(find(names, `name-${i}`)).toMatchObject({ name: `NAME-${i}`, spec: undefined });
+      for (let i = 0; i < 2000; i++)
+        expect(find(names, `name-${i}`)).toMatchObject({ name: `NAME-${i}`, spec: undefined });
       expect(find(names, 'set').spec?.name).toBe('SET');
     }
   });
@@ -55,7 +56,22 @@ describe('a name is found', () => {
 
 test('a command short enough to need no look has the effect of its row, whatever its arguments are', () => {
   const names = new CommandNames();
-  const word = fc.constantFrom('NX', 'XX', 'GT', 'INCR', 'CH', 'EX', 'PX', 'FIELDS', 'FNX', 'SET', 'IFEQ', 'STORE', '1', 'k');
+  const word = fc.constantFrom(
+    'NX',
+    'XX',
+    'GT',
+    'INCR',
+    'CH',
+    'EX',
+    'PX',
+    'FIELDS',
+    'FNX',
+    'SET',
+    'IFEQ',
+    'STORE',
+    '1',
+    'k',
+  );
   const plain = fc.constantFrom(...COMMAND_TABLE.filter((spec) => find(names, spec.name).plainUpTo > 0));
   fc.assert(
     fc.property(plain, fc.array(word, { minLength: 1, maxLength: 7 }), (spec, words) => {

@@ -69,9 +69,12 @@ describe('commands are read', () => {
   });
 
   test('in pieces of every size, one byte at a time too', () => {
-    const commands = [['PING'], ['SET', 'key', 'value'], ['MSET', 'a', '1', 'b', '2'], ['X', '\0\r\n$*ÿ']].map(
-      (args) => args.map((argument) => Buffer.from(argument, 'latin1')),
-    );
+    const commands = [
+      ['PING'],
+      ['SET', 'key', 'value'],
+      ['MSET', 'a', '1', 'b', '2'],
+      ['X', '\0\r\n$*ÿ'],
+    ].map((args) => args.map((argument) => Buffer.from(argument, 'latin1')));
     const stream = streamOf(commands);
     for (let size = 1; size <= stream.length; size++)
       expect(readAll(pieces(stream, size))).toEqual(expected(commands));

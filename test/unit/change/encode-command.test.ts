@@ -12,7 +12,10 @@ test('lengths count bytes, not letters', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'grapheme' }), { minLength: 1 }), (args) => {
       const lengths = args.map((text) => Buffer.byteLength(text));
-      const total = lengths.reduce((sum, n) => sum + n + `$${n}\r\n\r\n`.length, `*${args.length}\r\n`.length);
+      const total = lengths.reduce(
+        (sum, n) => sum + n + `$${n}\r\n\r\n`.length,
+        `*${args.length}\r\n`.length,
+      );
       expect(encodeCommand(args)).toHaveLength(total);
     }),
   );

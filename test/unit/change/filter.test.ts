@@ -54,14 +54,10 @@ describe('a glob', () => {
   test('matches what the servers match', () => {
     const letters = fc.constantFrom('a', 'b', 'c', '-', '^', '[', ']', '*', '?', '\\', 'é', '\n');
     fc.assert(
-      fc.property(
-        fc.array(letters, { maxLength: 9 }),
-        fc.array(letters, { maxLength: 7 }),
-        (glob, text) => {
-          const [pattern, key] = [Buffer.from(glob.join('')), Buffer.from(text.join(''))];
-          expect(globToRegExp(glob.join('')).test(key.toString('latin1'))).toBe(matches(pattern, key));
-        },
-      ),
+      fc.property(fc.array(letters, { maxLength: 9 }), fc.array(letters, { maxLength: 7 }), (glob, text) => {
+        const [pattern, key] = [Buffer.from(glob.join('')), Buffer.from(text.join(''))];
+        expect(globToRegExp(glob.join('')).test(key.toString('latin1'))).toBe(matches(pattern, key));
+      }),
       { numRuns: 20_000 },
     );
   });
@@ -102,7 +98,12 @@ describe('a filter', () => {
   });
 
   test('passes keys that one pattern includes and none excludes, in the databases named', () => {
-    const filter = new Filter({ ...EVERYTHING, databases: [0, 2], keysInclude: ['a*', 'b'], keysExclude: ['*z'] });
+    const filter = new Filter({
+      ...EVERYTHING,
+      databases: [0, 2],
+      keysInclude: ['a*', 'b'],
+      keysExclude: ['*z'],
+    });
     const passes = (database: number, key: string): boolean => filter.key(database, Buffer.from(key));
     expect([passes(0, 'ab'), passes(2, 'b'), passes(1, 'ab'), passes(0, 'az'), passes(0, 'c')]).toEqual([
       true,
@@ -128,7 +129,10 @@ describe('a filter', () => {
   test('leaves out commands and channels by name', () => {
     const filter = new Filter({ ...EVERYTHING, commandsExclude: ['pfcount'], channelsExclude: ['secret:*'] });
     expect([filter.command('PFCOUNT'), filter.command('PFADD')]).toEqual([false, true]);
-    expect([filter.channel(Buffer.from('secret:x')), filter.channel(Buffer.from('news'))]).toEqual([false, true]);
+    expect([filter.channel(Buffer.from('secret:x')), filter.channel(Buffer.from('news'))]).toEqual([
+      false,
+      true,
+    ]);
     expect([filter.passesAllCommands, filter.passesAllKeys]).toEqual([false, true]);
   });
 });

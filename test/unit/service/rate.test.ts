@@ -6,7 +6,9 @@ const NOW = 1_790_000_000_000;
 describe('a rate', () => {
   test('is nothing at the first look, and then what was counted between two looks', () => {
     const rate = new Rate();
-    expect([rate.sample(500, NOW), rate.sample(700, NOW + 1000), rate.sample(1000, NOW + 3000)]).toEqual([0, 200, 150]);
+    expect([rate.sample(500, NOW), rate.sample(700, NOW + 1000), rate.sample(1000, NOW + 3000)]).toEqual([
+      0, 200, 150,
+    ]);
   });
 
   test('stays as it was when looked at again at once', () => {

@@ -37,34 +37,38 @@ describe('a signal', () => {
 
   test('never lets a loop sleep over what came, whenever it comes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.array(fc.nat({ max: 3 }), { maxLength: 12 }), async (scheduler, pauses) => {
-        const signal = new Signal();
-        const abort = new AbortController();
-        let made = 0;
-        let met = 0;
-        const loop = (async () => {
-          for (;;) {
-            await signal.wait(abort.signal);
-            const upTo = made;
-            await scheduler.schedule(Promise.resolve());
-            met = upTo;
-          }
-        })();
-        const raising = (async () => {
-          for (const pause of pauses) {
-            for (let i = 0; i < pause; i++) await scheduler.schedule(Promise.resolve());
-            made++;
-            signal.raise();
-          }
-        })();
-        await scheduler.waitFor(raising);
-        await sleep(0);
-        await scheduler.waitIdle();
-        await sleep(0);
-        expect(met).toBe(made);
-        abort.abort();
-        await expect(loop).rejects.toThrow();
-      }),
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(fc.nat({ max: 3 }), { maxLength: 12 }),
+        async (scheduler, pauses) => {
+          const signal = new Signal();
+          const abort = new AbortController();
+          let made = 0;
+          let met = 0;
+          const loop = (async () => {
+            for (;;) {
+              await signal.wait(abort.signal);
+              const upTo = made;
+              await scheduler.schedule(Promise.resolve());
+              met = upTo;
+            }
+          })();
+          const raising = (async () => {
+            for (const pause of pauses) {
+              for (let i = 0; i < pause; i++) await scheduler.schedule(Promise.resolve());
+              made++;
+              signal.raise();
+            }
+          })();
+          await scheduler.waitFor(raising);
+          await sleep(0);
+          await scheduler.waitIdle();
+          await sleep(0);
+          expect(met).toBe(made);
+          abort.abort();
+          await expect(loop).rejects.toThrow();
+        },
+      ),
       { numRuns: 150 },
     );
   });

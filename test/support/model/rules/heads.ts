@@ -8,14 +8,17 @@ import { type StateWrite, type UserWrite, above, beats, isUser, rankOf } from '.
 export function applyHead(occasion: Occasion, incoming: UserWrite): void {
   const { own, pending } = occasion;
   const head = lastHead(own);
-  if (pending || head?.kind !== 'state') {
+  const state = own.findLast((write) => write.kind === 'state');
+  if (pending || !state) {
     meetHead({ ...occasion, own: own.filter(isUser) }, incoming);
-  } else if (beats(incoming, head)) {
+  } else if (beats(incoming, state)) {
     meetHead({ ...occasion, own: own.filter(isUser) }, incoming);
     occasion.sendState(occasion.key, latest(occasion, incoming));
+  } else if (head?.kind === 'user') {
+    meetHead({ ...occasion, own: after(own, state) }, incoming);
   } else {
-    const built = after(own, head);
-    replaceBy(occasion, head, built);
+    const built = after(own, state);
+    replaceBy(occasion, state, built);
     // What was taken by position from it has come back here; at the other site it is gone.
     if (built.some(isByPosition)) occasion.need(occasion.key);
   }
@@ -42,6 +45,7 @@ function meetHead(occasion: Occasion, incoming: UserWrite): void {
   store.put(key, undefined);
   rerun(store, isMine ? head : incoming);
   for (const write of built) rerun(store, write);
+  if (built.some((write) => write.unit.type === 'list' && isByPosition(write))) occasion.need(key);
 }
 
 /** A `STATE` of the other site. */
@@ -63,5 +67,8 @@ export function applyState(occasion: Occasion, incoming: StateWrite): void {
 function replaceBy({ store, key, lists }: Occasion, state: StateWrite, built: readonly UserWrite[]): void {
   store.put(key, cloneSlot(state.slot));
   lists.replaced(key, (store.read(key, 'list') || undefined)?.elements.length ?? 0, built.filter((write) => !isByPosition(write)));
-  for (const write of built) rerunOnState(store, write);
+  for (const write of built) {
+    if (state.site === write.site) rerun(store, write);
+    else rerunOnState(store, write);
+  }
 }

@@ -38,6 +38,8 @@ export interface StateWrite extends Made {
 export interface NeedWrite extends Made {
   readonly kind: 'need';
   readonly key: string;
+  /** A write that slipped in may have been covered here: this site's own value lacks something. Otherwise it only doubts an order, or a removal. */
+  readonly isLacking: boolean;
 }
 
 export type Write = UserWrite | StateWrite | NeedWrite;

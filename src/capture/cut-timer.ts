@@ -1,0 +1,58 @@
+/**
+ * When a batch that is not full is cut: some time after its first change. While changes come so fast that a batch cut that
+ * early costs more than it brings, the time is longer: each batch is a script at this server, one at the peer, and a
+ * transaction there, whatever it holds.
+ */
+
+export interface CutTimerOptions {
+  /** How long a batch waits for more changes. */
+  readonly delayMs: number;
+  /** Changes gathered and not yet cut, and the sequence of the first of them. */
+  readonly gathered: () => { readonly changes: number; readonly first: number };
+  readonly cut: () => void;
+}
+
+/** Changes a millisecond from which on a batch waits longer, and how much longer. */
+const BUSY_PER_MS = 32;
+const BUSY_FACTOR = 4;
+
+export class CutTimer {
+  readonly #options: CutTimerOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #delayMs: number;
+  /** Sequence of the first change of the batch that the timer was set for. */
+  #first = 0;
+
+  constructor(options: CutTimerOptions) {
+    this.#options = options;
+    this.#delayMs = options.delayMs;
+  }
+
+  /** Sets the timer, when there is something to cut and it is not set. */
+  set(): void {
+    if (this.#timer !== undefined) return;
+    const { changes, first } = this.#options.gathered();
+    if (changes === 0) return;
+    this.#first = first;
+    this.#timer = setTimeout(() => this.#ring(), this.#delayMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #ring(): void {
+    this.#timer = undefined;
+    const { changes, first } = this.#options.gathered();
+    // The batch was cut for another reason: what is gathered now has just come.
+    if (first !== this.#first) {
+      this.set();
+      return;
+    }
+    const { delayMs, cut } = this.#options;
+    const isBusy = changes >= BUSY_PER_MS * this.#delayMs;
+    this.#delayMs = isBusy ? delayMs * BUSY_FACTOR : delayMs;
+    cut();
+  }
+}

@@ -1,0 +1,73 @@
+import type { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Lease } from '../../src/control/lease.js';
+import { type TestServer, startServer } from '../support/server.js';
+import { KEYS, SILENT } from './own-keys.js';
+
+const LEASE_MS = 300;
+
+let server: TestServer;
+let client: Redis;
+let stop: AbortController;
+
+beforeAll(async () => {
+  server = await startServer();
+  client = server.client();
+});
+
+afterAll(() => server.stop());
+
+beforeEach(async () => {
+  await client.flushall();
+  stop = new AbortController();
+});
+
+afterEach(() => stop.abort());
+
+function process(): Lease {
+  return new Lease({ client, keys: KEYS, leaseMs: LEASE_MS, log: SILENT });
+}
+
+const nobodyWaits = (): void => expect.fail('it had to wait');
+
+test('is kept for as long as its holder works, and the other waits all the time', async () => {
+  const [one, two] = [process(), process()];
+  expect(await one.acquire(stop.signal, nobodyWaits)).toBe(1);
+  const keeping = one.keep(stop.signal).catch(() => 'stopped');
+  let waits = 0;
+  const acquiring = two.acquire(stop.signal, () => waits++).catch(() => 'stopped');
+  await new Promise((resolve) => {
+    setTimeout(resolve, 4 * LEASE_MS);
+  });
+  stop.abort();
+  expect(await Promise.all([keeping, acquiring])).toEqual(['stopped', 'stopped']);
+  expect(waits).toBeGreaterThan(2);
+  expect(await client.get(KEYS.fence)).toBe('1');
+});
+
+test('goes to the other when its holder falls silent, and the holder learns of it', async () => {
+  const [one, two] = [process(), process()];
+  await one.acquire(stop.signal, nobodyWaits);
+  const before = performance.now();
+  expect(await two.acquire(stop.signal, () => {})).toBe(2);
+  expect(performance.now() - before).toBeGreaterThan(LEASE_MS / 2);
+  const other = new AbortController();
+  void two.keep(other.signal).catch(() => {});
+  await expect(one.keep(stop.signal)).rejects.toMatchObject({ code: 'FENCED' });
+  other.abort();
+});
+
+test('given back, it is free at once; only its holder can give it back', async () => {
+  const [one, two] = [process(), process()];
+  await one.acquire(stop.signal, nobodyWaits);
+  await two.release();
+  expect(await client.exists(KEYS.lease)).toBe(1);
+  await one.release();
+  expect(await two.acquire(stop.signal, nobodyWaits)).toBe(2);
+});
+
+test('taken again by its own holder, it has a higher token: a new beginning fences off what was sent before it', async () => {
+  const one = process();
+  expect(await one.acquire(stop.signal, nobodyWaits)).toBe(1);
+  expect(await one.acquire(stop.signal, nobodyWaits)).toBe(2);
+});

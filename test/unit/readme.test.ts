@@ -1,0 +1,115 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { settingsTable } from '../../src/config/markdown.js';
+import { ERROR_CODES } from '../../src/errors.js';
+import { keyNames } from '../../src/redis/keys.js';
+import { renderMetrics } from '../../src/service/metrics.js';
+import { localAclRule, peerAclRule } from '../../src/service/preflight/rights.js';
+import { exampleStatus } from './service/example-status.js';
+
+const README = readFileSync('README.md', 'utf8');
+const KEYS = keyNames({ prefix: 'tandem', pair: 'shop' });
+/** The channel is explained below the table of keys. */
+const NO_KEYS = new Set([KEYS.prefix, KEYS.peerPrefix, KEYS.control]);
+
+/** What stands between `<!-- name -->` and `<!-- /name -->`. */
+function section(name: string): string {
+  return new RegExp(`<!-- ${name} -->\n\n([^]*?)\n\n<!-- /${name} -->`).exec(README)?.[1] ?? '';
+}
+
+function table(rows: readonly (readonly (string | number)[])[]): string {
+  return rows
+    .map((cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n');
+}
+
+/** How a row of the README begins for every message logged at info or above: level, and the message's constant part. */
+function logRows(): string[] {
+  return readdirSync('src', { recursive: true })
+    .map(String)
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) =>
+      callsOf(/\blog\.(?:info|warn|error|fatal)\(/gi, readFileSync(join('src', file), 'utf8')),
+    )
+    .map((call) => {
+      const level = /\.(\w+)\(/.exec(call)?.[1];
+      const message = /(['"`])((?:(?!\1).)+)\1,?\s*\)$/s.exec(call)?.[2] ?? call;
+      return `| ${level} | \`${message.split('${')[0]}`;
+    });
+}
+
+/** Each call whose beginning matches, up to its closing bracket. */
+function callsOf(beginning: RegExp, source: string): string[] {
+  return [...source.matchAll(beginning)].map((match) => {
+    let at = match.index + match[0].length;
+    for (let open = 1; open > 0 && at < source.length; at++) {
+      if (source[at] === '(') open++;
+      if (source[at] === ')') open--;
+    }
+    return source.slice(match.index, at);
+  });
+}
+
+/** `outbound.lagMs` → `outbound.lagMs` and `….lagMs`: either may stand in the table. */
+function spellings(path: string): string[] {
+  return [path, path.replace(/^(?:outbound|inbound)\./, '….')].map((name) => `\`${name}\``);
+}
+
+describe('the README', () => {
+  it('has every setting, as the schema has it', () => {
+    expect(section('settings')).toBe(settingsTable());
+  });
+
+  it('has every error and its exit code', () => {
+    const rows = Object.entries(ERROR_CODES).map(([code, { exitCode, passes, meaning }]) => [
+      exitCode,
+      `\`${code}\``,
+      passes ? 'yes' : 'no',
+      meaning,
+    ]);
+    expect(section('exit codes')).toBe(
+      table([['exit code', 'error', 'tried again', 'meaning'], ['---', '---', '---', '---'], ...rows]),
+    );
+  });
+
+  it('has every metric', () => {
+    const announced = renderMetrics(exampleStatus()).matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm);
+    const rows = [...announced].map(([, name = '', help = '', type = '']) => [`\`${name}\``, type, help]);
+    expect(section('metrics')).toBe(table([['metric', 'type', 'meaning'], ['---', '---', '---'], ...rows]));
+  });
+
+  it('has every key, and no other', () => {
+    const named = [...README.matchAll(/^\| `(tandem:\{shop\}:[^`]+)` \|/gm)].map(([, name]) => name);
+    expect(new Set(named)).toEqual(new Set(Object.values(KEYS).filter((name) => !NO_KEYS.has(name))));
+    expect(README).toContain(`\`${KEYS.control}\` is a channel`);
+  });
+
+  it('has the rules of both accounts', () => {
+    expect(README).toContain(`ACL SETUSER tandem on '>password' ${localAclRule()}\n`);
+    expect(README).toContain(`ACL SETUSER tandem-peer on '>password' ${peerAclRule(KEYS)}\n`);
+  });
+
+  it('has every message of the log, with its level', () => {
+    const rows = logRows();
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.filter((row) => !README.includes(row))).toEqual([]);
+  });
+
+  it('has every field of the status', () => {
+    const paths = Object.entries(exampleStatus()).flatMap(([name, value]) =>
+      name === 'capture' || name === 'outbound' || name === 'inbound'
+        ? Object.keys(value as object).map((field) => `${name}.${field}`)
+        : [name],
+    );
+    expect(paths.filter((path) => !spellings(path).some((name) => README.includes(name)))).toEqual([]);
+  });
+
+  it.each(['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'])(
+    'and the other documents name files that exist: %s',
+    (document) => {
+      const named = readFileSync(document, 'utf8').matchAll(/`((?:src|test|scripts)\/[\w./-]+)`/g);
+      expect([...named].map(([, path = '']) => path).filter((path) => !existsSync(path))).toEqual([]);
+    },
+  );
+});
