@@ -160,7 +160,7 @@ export class ActiveSite {
         this.#readStream(),
         this.list.run(stop.signal, { clock: () => this.clock.last, onAppended: () => this.#onAppended() }),
         this.courier.run(stop.signal),
-        this.#applier.run(stop.signal),
+        this.#apply(stop.signal),
         applying.closed.then((reason) => Promise.reject(reason)),
         this.#acknowledgements.run(stop.signal),
         this.#savePositions(stop.signal),
@@ -264,7 +264,7 @@ export class ActiveSite {
       write: (low, high, sequence, effect) => this.#window.record(low, high, sequence, effectCode(effect)),
       delivered: (bytes) => this.inbox.delivered(bytes),
       acknowledged: (fields) => {
-        this.clock.observe(Number(fields.get('beatClock')));
+        this.#observe(Number(fields.get('beatClock')));
         this.#acknowledgements.heartbeat({
           sequence: Number(fields.get('beat')),
           seen: Number(fields.get('beatSeen')),
@@ -360,11 +360,31 @@ export class ActiveSite {
       rejections: this.rejections,
       barrier: (text, signal) => this.#barriers.wait(text, signal),
       clock: this.clock,
+      observe: (timestamp) => this.#observe(timestamp),
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
       onApplied: (batch) => this.#acknowledgements.applied(batch),
     });
+  }
+
+  /** Applies only when capture knows all that was written here while nobody worked: it is what decisions rest on. */
+  async #apply(signal: AbortSignal): Promise<void> {
+    const { local, keys } = this.#options;
+    const text = `start ${this.clock.tick()}`;
+    const passed = this.#barriers.wait(text, signal);
+    passed.catch(() => {});
+    await answerOf(local, local.set(keys.barrier, text));
+    await passed;
+    await this.#applier!.run(signal);
+  }
+
+  #observe(timestamp: number): void {
+    if (!this.clock.observe(timestamp))
+      this.#options.log.error(
+        { timestamp },
+        'the clock of the peer is more than a day ahead: it is not followed',
+      );
   }
 
   /** A run failed in part, and the process died before it said what: the batch still lies in the inbox. */

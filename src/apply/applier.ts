@@ -50,6 +50,8 @@ export interface ApplierOptions {
   /** Resolves when capture has met the barrier with this text. */
   readonly barrier: (text: string, signal: AbortSignal) => Promise<void>;
   readonly clock: HybridClock;
+  /** Moves the clock past a timestamp of the peer's. */
+  readonly observe: (timestamp: number) => void;
   readonly log: Logger;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -224,7 +226,7 @@ export class Applier {
   ): Promise<Run | undefined> {
     const { connection, keys, token, decider, clock } = this.#options;
     // First of all: a local write captured from here on is later in time than this change.
-    clock.observe(batch.timestamp);
+    this.#options.observe(batch.timestamp);
     const look: Look = (lists) =>
       tries < MAX_LOOKS ? this.#look(lists, signal) : Promise.resolve(undefined);
     const decision = await decider.decide(batch, signal, isAlone ? look : undefined);

@@ -195,15 +195,13 @@ export class Decider {
     const epilogue = [
       ...states.map((request) => this.#snapshot(request)),
       ...conflicts.map((conflict) => conflictEntry(conflict, entry)),
-      ...(asked.length > 0 ? [this.#askFor(batch, asked)] : []),
+      ...(asked.length > 0 ? this.#askFor(batch, asked) : []),
       // The window has lost what was written here while the peer was away: nothing can be decided.
       ...(isBlind
-        ? [
-            this.#askFor(
-              batch,
-              [...payloadCommands(batch.payload)].flatMap((command) => keysOf(command, 'written')),
-            ),
-          ]
+        ? this.#askFor(
+            batch,
+            [...payloadCommands(batch.payload)].flatMap((command) => keysOf(command, 'written')),
+          )
         : []),
     ];
     return {
@@ -233,16 +231,17 @@ export class Decider {
     return encodeCommand([
       'EVAL',
       scriptSource('snapshot'),
-      0,
-      this.#options.keys.control,
+      1,
+      this.#options.keys.out,
       rank.timestamp,
       rank.site,
       ...places,
     ]);
   }
 
-  #askFor(batch: DeliveredBatch, keys: readonly PlacedKey[]): Buffer {
-    return encodeCommand(['PUBLISH', this.#options.keys.control, encodeNeed(batch.timestamp, keys)]);
+  #askFor(batch: DeliveredBatch, asked: readonly PlacedKey[]): Buffer[] {
+    const { out } = this.#options.keys;
+    return [encodeCommand(['SET', out, encodeNeed(batch.timestamp, asked)]), encodeCommand(['DEL', out])];
   }
 }
 

@@ -15,7 +15,7 @@
 import { encodeBatch } from '../change/batch.js';
 import type { HybridClock } from '../change/clock.js';
 import { CommandNames, type KnownName } from '../change/command-names.js';
-import { CommandReader } from '../change/command-reader.js';
+import type { CommandReader } from '../change/command-reader.js';
 import { writtenKeys, type CommandSpec, type Effect } from '../change/commands.js';
 import { encodeCommand } from '../change/encode-command.js';
 import type { Filter } from '../change/filter.js';
@@ -24,6 +24,7 @@ import type { Position } from '../change/position.js';
 import { specialKeys } from '../change/special.js';
 import type { KeyNames } from '../redis/keys.js';
 import { BatchBuilder } from './batch-builder.js';
+import { fieldsOf, readSpecial } from './own-commands.js';
 import { Selection, type SkipReason } from './selection.js';
 
 /** A batch ready for the change list, with the position that is reached once it is there. */
@@ -305,8 +306,8 @@ export class Capture {
       if (fields.has('beat')) listener.acknowledged(fields);
     } else if (key === keys.barrier && name === 'SET') {
       listener.barrier(reader.argument(2).toString('latin1'));
-    } else if (key === keys.control && name === 'PUBLISH') {
-      this.#published(reader.argument(2));
+    } else if (key === keys.out && name === 'SET') {
+      this.#out(reader.argument(2));
     }
   }
 
@@ -329,8 +330,8 @@ export class Capture {
       this.#endEcho();
       this.#endGroup();
     } else if (known.name === 'SELECT') this.#database = Number(reader.argument(1).toString('latin1'));
-    else if (known.name === 'PUBLISH' && reader.argument(1).toString('latin1') === keys.control)
-      this.#published(reader.argument(2));
+    else if (known.name === 'SET' && reader.argument(1).toString('latin1') === keys.out)
+      this.#out(reader.argument(2));
     else listener.echoed(reader, this.#database);
   }
 
@@ -339,9 +340,13 @@ export class Capture {
     if (command) this.#special(command);
   }
 
-  /** What Tandem itself published to be sent at this place: a state of a key, which is a local write of it, or a request for one. */
-  #published(command: Buffer): void {
-    const args = readCommand(command);
+  /** What Tandem itself wants sent at this place: the state of a key, which is a local write of it, or a request for one. */
+  #out(command: Buffer): void {
+    const args = readSpecial(command);
+    if (!args) {
+      this.#options.listener.skipped('not-ours', 'SET');
+      return;
+    }
     for (const { database, key } of specialKeys(args[0]!.toString('latin1'), args)) {
       this.#hash.of(database, key, 0, key.length);
       this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, 'set');
@@ -378,19 +383,4 @@ export class Capture {
       this.#add(bytes, 0, bytes.length);
     } else this.#add(buffer, start, end);
   }
-}
-
-/** The arguments of the one command in these bytes. */
-function readCommand(bytes: Buffer): Buffer[] {
-  const reader = new CommandReader();
-  reader.push(bytes);
-  return reader.next() ? reader.arguments() : [Buffer.alloc(0)];
-}
-
-/** The fields of an `HSET key field value …`. */
-function fieldsOf(reader: CommandReader): Map<string, string> {
-  const fields = new Map<string, string>();
-  for (let i = 2; i + 1 < reader.argc; i += 2)
-    fields.set(reader.argument(i).toString('latin1'), reader.argument(i + 1).toString('latin1'));
-  return fields;
 }

@@ -23,7 +23,9 @@ export type SkipReason =
   | 'flush-ignored'
   | 'publish-off'
   | 'functions-off'
-  | 'own-key-in-command';
+  | 'own-key-in-command'
+  | 'not-ours'
+  | 'server-message';
 
 export interface SelectionOptions {
   readonly keys: KeyNames;
@@ -56,6 +58,8 @@ export interface Verdict {
   readonly keyspace: readonly KeyspaceEvent[];
 }
 
+const SENTINEL_CHANNELS = Buffer.from('__sentinel__:');
+
 const NOTHING = { keys: [], isWhole: false, keyspace: [] } as const;
 
 export class Selection {
@@ -75,6 +79,8 @@ export class Selection {
     if (effect === 'flush') return this.#flush(name, database);
     if (effect === 'swap') return this.#swap(name, args);
     if (!filter.command(name) || !filter.command(known.name)) return left('filtered');
+    // How Sentinels of one primary find one another: at the other site they would be taken for its own.
+    if (effect === 'publish' && isServerMessage(args[1]!)) return left('server-message');
     if (effect === 'publish' && (!publish || !filter.channel(args[1]!))) return left('publish-off');
     if (effect === 'function' && !functions) return left('functions-off');
     if (effect === 'none' || effect === 'publish' || effect === 'function')
@@ -162,4 +168,8 @@ export class Selection {
     if (passing.length === databases.length) return verdict;
     return { ...verdict, skip: passing.length === 0 ? 'filtered' : 'split-by-filter' };
   }
+}
+
+function isServerMessage(channel: Buffer): boolean {
+  return channel.subarray(0, SENTINEL_CHANNELS.length).equals(SENTINEL_CHANNELS);
 }

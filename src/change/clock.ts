@@ -5,6 +5,8 @@
  */
 
 const TICKS_PER_MS = 1024;
+/** How far ahead of this machine's clock another one is followed. */
+const MAX_AHEAD_MS = 86_400_000;
 
 export class HybridClock {
   #last: number;
@@ -12,8 +14,8 @@ export class HybridClock {
 
   /** @param last the highest timestamp this site is known to have used or received */
   constructor(last = 0, now: () => number = Date.now) {
-    this.#last = last;
     this.#now = now;
+    this.#last = Number.isSafeInteger(last) ? Math.min(last, this.#farthest()) : 0;
   }
 
   /** A timestamp later than all that were given out or observed. */
@@ -22,9 +24,18 @@ export class HybridClock {
     return this.#last;
   }
 
-  /** Moves past a timestamp made elsewhere. */
-  observe(timestamp: number): void {
+  /**
+   * Moves past a timestamp made elsewhere. False, and nothing moves, when it is no timestamp or lies more than a day ahead of
+   * this machine's clock: following it would leave this site's clock there for ever.
+   */
+  observe(timestamp: number): boolean {
+    if (!Number.isSafeInteger(timestamp) || timestamp > this.#farthest()) return false;
     if (timestamp > this.#last) this.#last = timestamp;
+    return true;
+  }
+
+  #farthest(): number {
+    return (this.#now() + MAX_AHEAD_MS) * TICKS_PER_MS;
   }
 
   get last(): number {

@@ -12,6 +12,15 @@ import { encodeCommand } from './encode-command.js';
 export const STATE = 'TANDEM.STATE';
 export const NEED = 'TANDEM.NEED';
 
+/** Whether these are the arguments of a well-formed special command. */
+export function isSpecial(args: readonly Buffer[]): boolean {
+  const name = args[0]?.toString('latin1');
+  const isNumber = (at: number): boolean => /^\d{1,16}$/.test(args[at]?.toString('latin1') ?? '');
+  if (name === STATE) return args.length === 7 && isNumber(1) && isNumber(3) && isNumber(4);
+  if (name !== NEED || args.length < 4 || args.length % 2 !== 0 || !isNumber(1)) return false;
+  return args.every((_, at) => at < 2 || at % 2 === 1 || isNumber(at));
+}
+
 /** A key and the database it is in. */
 export interface PlacedKey {
   readonly database: number;

@@ -27,8 +27,8 @@ export interface KeyNames {
   readonly lease: string;
   /** String: written to be seen coming round in the stream. */
   readonly barrier: string;
-  /** Channel, not a key: what capture is to take out of the stream at its place in the order. */
-  readonly control: string;
+  /** String, written and removed at once: what capture is to take out of the stream at its place in the order. */
+  readonly out: string;
   /** Stream, capped: the conflicts. */
   readonly conflicts: string;
   /** Stream, capped: the changes that could not be applied. */
@@ -53,7 +53,7 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     fence: `${own}fence`,
     lease: `${own}lease`,
     barrier: `${own}barrier`,
-    control: `${own}control`,
+    out: `${own}out`,
     conflicts: `${own}conflicts`,
     rejected: `${own}rejected`,
     status: `${own}status`,

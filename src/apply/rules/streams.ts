@@ -71,7 +71,7 @@ function wordsOf(piece: Piece): StreamWords {
     else if (/^(NOMKSTREAM|KEEPREF|DELREF|ACKED)$/.test(word)) at++;
     else break;
   }
-  const rest = { ...(trim ? { trim } : {}) };
+  const rest = trim ? { trim } : {};
   return name === 'XTRIM'
     ? { fields: [], ...rest }
     : { id: String(args[at]), fields: args.slice(at + 1), ...rest };

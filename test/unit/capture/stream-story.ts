@@ -178,7 +178,7 @@ export function tell(events: readonly Event[]): Story {
         send('HSET', KEYS.applied, 'errors', '0');
         for (const command of happened.commands) say(command);
         select(0);
-        for (const command of happened.made) send('PUBLISH', KEYS.control, command);
+        for (const command of happened.made) send('SET', KEYS.out, command);
         send('HINCRBY', KEYS.received, 'bytes', '-5');
         send('EXEC');
         if (happened.made.length > 0)
