@@ -79,11 +79,7 @@ export class ActiveSite {
     const { config, log, keys, local, peer, token, opened } = options;
     this.#options = options;
     this.clock = new HybridClock(opened.clock);
-    this.#cutting = new CutTimer({
-      delayMs: config.batchDelayMs,
-      gathered: () => this.#gathered(),
-      cut: () => this.#capture!.cut(),
-    });
+    this.#cutting = new CutTimer({ delayMs: config.batchDelayMs, capture: () => this.#capture! });
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
     this.late = new LateWrites(this.#window);
     this.list = new ChangeList({
@@ -307,11 +303,6 @@ export class ActiveSite {
 
   #onAppended(): void {
     if (this.list.hasRoom) this.#stream?.resume();
-  }
-
-  #gathered(): { changes: number; first: number } {
-    const { gathered, nextSequence } = this.#capture!;
-    return { changes: gathered, first: nextSequence - gathered };
   }
 
   #isSettled(): boolean {

@@ -355,6 +355,7 @@ export class Applier {
         return batches;
       case 'unqueueable':
         // The server does not even take these commands into a transaction: they are left out and listed.
+        await this.#options.rejections.list(oldest.batch, oldest.decision, outcome.errors);
         decider.leaveOut(oldest.batch, oldest.decision, outcome.errors);
         return batches;
       case 'failed':

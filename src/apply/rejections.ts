@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
+import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
 import type { Decision } from './decider.js';
@@ -18,6 +19,9 @@ const MAX_ENTRIES = 10_000;
 const MAX_LISTED = 1000;
 /** Longest command stored with its entry, in bytes; a longer one is listed without its arguments. */
 const MAX_COMMAND_BYTES = 64 * 1024;
+
+/** What the list says of each, as reject.lua writes it. */
+const FIELDS = ['sequence', 'command', 'key', 'error'] as const;
 
 export interface RejectionsOptions {
   readonly client: Redis;
@@ -41,6 +45,26 @@ export class Rejections {
 
   /** Ends a run some of whose commands failed: lists them and takes the batch out of the inbox. */
   async settle(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): Promise<void> {
+    await this.#write(batch, this.#failures(batch, decision, errors));
+  }
+
+  /**
+   * Lists commands that this server does not even take into a transaction; the batch is to be applied without them. It is done
+   * before that, so that none is left out unsaid: a process that dies in between makes them stand in the list twice.
+   */
+  async list(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): Promise<void> {
+    const { client, keys } = this.#options;
+    const failures = this.#failures(batch, decision, errors);
+    const transaction = client.multi();
+    for (let at = 0; at < failures.length; at += FIELDS.length) {
+      const fields = FIELDS.flatMap((name, i) => [name, failures[at + i]!]);
+      transaction.xadd(keys.rejected, 'MAXLEN', '~', MAX_ENTRIES, '*', ...fields);
+    }
+    await answerOf(client, transaction.exec());
+  }
+
+  /** Logs and counts failures; gives what the list keeps of each, in the order of {@link FIELDS}. */
+  #failures(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): (string | Buffer)[] {
     const { log } = this.#options;
     const commands = [...payloadCommands(Buffer.concat(decision.payload))];
     const failures: (string | Buffer)[] = [];
@@ -70,7 +94,7 @@ export class Rejections {
         'more changes were rejected than are listed',
       );
     this.#count += errors.length;
-    await this.#write(batch, failures);
+    return failures;
   }
 
   /** A process died between the failure of a run and its listing: what failed is not known, so the whole batch is listed. */

@@ -7,9 +7,13 @@
 export interface CutTimerOptions {
   /** How long a batch waits for more changes. */
   readonly delayMs: number;
-  /** Changes gathered and not yet cut, and the sequence of the first of them. */
-  readonly gathered: () => { readonly changes: number; readonly first: number };
-  readonly cut: () => void;
+  readonly capture: () => {
+    /** Changes gathered and not yet cut. */
+    readonly gathered: number;
+    /** Sequence of the change after them. */
+    readonly nextSequence: number;
+    cut(): void;
+  };
 }
 
 /** Changes a millisecond from which on a batch waits longer, and how much longer. */
@@ -31,9 +35,9 @@ export class CutTimer {
   /** Sets the timer, when there is something to cut and it is not set. */
   set(): void {
     if (this.#timer !== undefined) return;
-    const { changes, first } = this.#options.gathered();
-    if (changes === 0) return;
-    this.#first = first;
+    const { gathered, nextSequence } = this.#options.capture();
+    if (gathered === 0) return;
+    this.#first = nextSequence - gathered;
     this.#timer = setTimeout(() => this.#ring(), this.#delayMs);
   }
 
@@ -44,15 +48,15 @@ export class CutTimer {
 
   #ring(): void {
     this.#timer = undefined;
-    const { changes, first } = this.#options.gathered();
+    const { delayMs } = this.#options;
+    const capture = this.#options.capture();
+    const { gathered, nextSequence } = capture;
     // The batch was cut for another reason: what is gathered now has just come.
-    if (first !== this.#first) {
+    if (nextSequence - gathered !== this.#first) {
       this.set();
       return;
     }
-    const { delayMs, cut } = this.#options;
-    const isBusy = changes >= BUSY_PER_MS * this.#delayMs;
-    this.#delayMs = isBusy ? delayMs * BUSY_FACTOR : delayMs;
-    cut();
+    this.#delayMs = gathered < BUSY_PER_MS * this.#delayMs ? delayMs : delayMs * BUSY_FACTOR;
+    capture.cut();
   }
 }

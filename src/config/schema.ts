@@ -193,7 +193,7 @@ export const SCHEMA: convict.Schema<Config> = {
     doc: 'Bound of the changes kept for a peer that is away. Beyond it they are dropped and the peer must be compared with.',
   },
   windowSeconds: {
-    default: 2,
+    default: 1,
     format: 'whole number',
     min: 1,
     max: 3600,

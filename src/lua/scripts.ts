@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { TandemError } from '../errors.js';
 import { hostAndPort, refusalOf } from '../redis/connect.js';
+import { sendCommand } from '../redis/send-command.js';
 
 type Argument = string | number | Buffer;
 
@@ -61,7 +62,7 @@ export async function runScript(
   args: readonly Argument[],
 ): Promise<unknown> {
   try {
-    return await client.call('EVAL', SOURCES[name], keys.length, ...keys, ...args);
+    return await sendCommand(client, ['EVAL', SOURCES[name], keys.length, ...keys, ...args]);
   } catch (error) {
     throw (
       scriptRefusal(name, error) ??

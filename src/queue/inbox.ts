@@ -104,18 +104,15 @@ export class Inbox {
     const { client, keys } = this.#options;
     // From here on deliveries are taken from the stream again; one that does not follow on sets `behind` once more.
     this.#behind = false;
-    const replies = await answerOf(
+    // Not in one transaction: a server without memory refuses those, reads and all. In this order what is noted as received is in
+    // the list that is read after it.
+    const [received, elements] = await answerOf(
       client,
-      client
-        .multi()
-        .lrangeBuffer(keys.inbox, this.#out, this.#out + READ_BATCHES - 1)
-        .hmget(keys.received, 'epoch', 'n')
-        .exec(),
+      Promise.all([
+        client.hmget(keys.received, 'epoch', 'n'),
+        client.lrangeBuffer(keys.inbox, this.#out, this.#out + READ_BATCHES - 1),
+      ]),
     );
-    const [[, elements], [, received]] = replies as [
-      [null, Buffer[]],
-      [null, [string | null, string | null]],
-    ];
     const before = this.#queue.length;
     for (const bytes of elements) this.#take(bytes);
     if (elements.length === READ_BATCHES) this.#behind = true;

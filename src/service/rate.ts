@@ -10,7 +10,9 @@ export class Rate {
     // A clock that was put back begins the count anew.
     if (elapsedMs >= 0 && elapsedMs < 500) return this.#perSecond;
     this.#perSecond =
-      this.#at === 0 || elapsedMs < 0 ? 0 : Math.max(0, Math.round(((count - this.#count) * 1000) / elapsedMs));
+      this.#at === 0 || elapsedMs < 0
+        ? 0
+        : Math.max(0, Math.round(((count - this.#count) * 1000) / elapsedMs));
     this.#count = count;
     this.#at = now;
     return this.#perSecond;

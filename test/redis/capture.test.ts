@@ -14,6 +14,8 @@ import { type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 import { EPOCH, KEYS, PAIR } from './own-keys.js';
 
+/** Positions at which a restart is tried, spread over the stream. */
+const RESTARTS = 25;
 const DELIVERED = Buffer.from('a batch of the peer');
 
 let server: TestServer;
@@ -130,7 +132,9 @@ describe('the numbers of changes', () => {
   test('are the same again after a restart at any saved position', () => {
     const whole = capture(start, 1, { chunk: 333, cutEvery: 1 });
     expect(whole.batches.length).toBeGreaterThan(100);
+    const step = Math.ceil(whole.batches.length / RESTARTS);
     for (const [index, { position, first, changes }] of whole.batches.entries()) {
+      if (index % step !== 0) continue;
       const before = whole.batches.slice(0, index + 1).flatMap(numbered);
       const resumed = capture(position, first + changes, { chunk: 5000, cutEvery: 2 });
       expect([...before, ...resumed.changes], `resumed at ${position.offset}`).toEqual(whole.changes);

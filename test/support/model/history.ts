@@ -56,6 +56,7 @@ export function history(seed: number, mix: Mix, trouble: Trouble, trace?: (line:
     if (canWrite && trouble.lateWrites && random.chance(0.3) && write(to)) ledger.noteLate(to);
     const [before, n] = [trace && to.store.show(), to.n];
     to.apply(decision);
+    ledger.see(to);
     trace?.(`${to.name} applies ${describe(decision)}: ${before} → ${to.store.show()}${to.n > n ? ' and sends state' : ''}`);
   };
   const step = (canWrite: boolean): void => {

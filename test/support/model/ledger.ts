@@ -34,23 +34,28 @@ export class Ledger {
     for (const item of now) {
       if (before.has(item)) continue;
       this.#put.add(item);
-      this.#putBy(site).add(item);
     }
+    this.see(site);
     for (const item of before) if (!now.has(item)) this.#taken.add(item);
     // Put and taken within one transaction.
     for (const argv of effective) {
-      // A site's deletion means all the site has ever put in, whether a repair had hidden it meanwhile or not.
-      if (argv[0] === 'DEL' || argv[0] === 'XTRIM') for (const item of this.#putBy(site)) if (!now.has(item)) this.#taken.add(item);
+      // A site's deletion means all that was ever there, whether a late write had hidden it meanwhile or not.
+      if (argv[0] === 'DEL' || argv[0] === 'XTRIM') for (const item of this.#knownTo(site)) if (!now.has(item)) this.#taken.add(item);
       if (['SREM', 'HDEL', 'ZREM', 'XDEL'].includes(argv[0]!)) for (const item of argv.slice(2)) this.#taken.add(item);
       if (!['RPUSH', 'LPUSH'].includes(argv[0]!)) continue;
       for (const item of argv.slice(2)) if (!now.has(item)) this.#taken.add(item);
     }
   }
 
-  #putBy({ name }: Site): Set<string> {
-    let put = this.#sites.get(name);
-    if (!put) this.#sites.set(name, (put = new Set()));
-    return put;
+  /** After anything has changed at a site: what is there. */
+  see(site: Site): void {
+    for (const item of contents(site.store.get('k'))) this.#knownTo(site).add(item);
+  }
+
+  #knownTo({ name }: Site): Set<string> {
+    let known = this.#sites.get(name);
+    if (!known) this.#sites.set(name, (known = new Set()));
+    return known;
   }
 
   /** A write has slipped in between decision and application. */

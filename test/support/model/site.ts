@@ -116,7 +116,8 @@ export class Site {
   }
 
   #applyWrite(write: Write, decided: number, states: Map<string, number>): void {
-    const sendState = (key: string, atLeast: number): void => void states.set(key, Math.max(atLeast, states.get(key) ?? 0));
+    // A value that lacks something ranks below every other.
+    const sendState = (key: string, at: number): void => void states.set(key, Math.max(this.#isLacking(key) ? 0 : at, states.get(key) ?? 0));
     if (write.kind === 'need') {
       sendState(write.key, write.at);
       return;
@@ -161,7 +162,7 @@ export class Site {
 
   #pendingRank(key: string, states: ReadonlyMap<string, number>): Rank | undefined {
     const at = states.get(key);
-    return at === undefined ? undefined : { at: this.store.get(key) ? (this.#isLacking(key) ? 0 : at) : -1, site: this.name };
+    return at === undefined ? undefined : { at: this.store.get(key) ? at : -1, site: this.name };
   }
 
   #listMemory(decided: number): ListMemory {
@@ -182,9 +183,8 @@ export class Site {
 
   #sendState(key: string, { at, site }: Rank): void {
     this.#lists.delete(key);
-    const rank = this.#isLacking(key) ? { at: 0, site } : { at, site };
     // Nothing ranks below everything, like a removal.
-    if (!this.store.get(key)) rank.at = -1;
+    const rank = { at: this.store.get(key) ? at : -1, site };
     const since = this.own.findLast((own) => own.kind === 'user' && writesKey(own, key))?.n ?? 0;
     this.#capture((made) => [{ ...made, kind: 'state', key, slot: this.store.copy(key), rank, since }]);
   }

@@ -28,6 +28,7 @@ function decider(options: Partial<DeciderOptions> = {}): Decider {
     translate: () => undefined,
     onDecided: () => {},
     onConflict: () => {},
+    onState: () => {},
     ...options,
   });
 }

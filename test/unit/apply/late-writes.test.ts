@@ -47,7 +47,7 @@ function setup(maxEntries = 1000): Site {
       late.applied(sequence, decided);
       for (const command of payloadCommands(resp('SELECT 0', ...lines)))
         if (late.isWatching) late.command(command);
-      return late.end().map(({ database, key }) => `${database} ${key}`);
+      return late.end().map(({ database, key }) => `${database} ${key.toString()}`);
     },
   };
 }

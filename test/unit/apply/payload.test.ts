@@ -57,7 +57,7 @@ describe('the keys of a command', () => {
   ])('%s: writes %j, reads %j', (line, written, read) => {
     const [, command] = [...payloadCommands(resp('SELECT 4', line))];
     const told = (which: 'written' | 'all'): string[] =>
-      keysOf(command!, which).map(({ database, key }) => `${database} ${key}`);
+      keysOf(command!, which).map(({ database, key }) => `${database} ${key.toString()}`);
     expect(told('written')).toEqual(written);
     expect(told('all').toSorted()).toEqual([...written, ...read].toSorted());
   });

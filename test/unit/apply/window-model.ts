@@ -1,6 +1,6 @@
 /** The window told plainly: every entry that was ever made, and where the oldest that still counts stands. */
 
-import { Window } from '../../../src/apply/window.js';
+import type { Window } from '../../../src/apply/window.js';
 
 interface Entry {
   readonly low: number;

@@ -34,21 +34,21 @@ export interface RunOptions extends Partial<Omit<CaptureOptions, 'filter'>> {
 export function captured(chunks: readonly Buffer[], options: RunOptions = {}): Captured {
   const { filter, afterChunk, ...others } = options;
   const batches: CapturedBatch[] = [];
-  const [heard, writes, skipped]: string[][] = [[], [], []] as string[][] as [string[], string[], string[]];
+  const heard: string[] = [];
+  const writes: string[] = [];
+  const skipped: string[] = [];
   const listener: CaptureListener = {
     batch: (batch) => batches.push(batch),
-    write: (low, high, sequence, effect) => writes!.push(`${low} ${high} ${sequence} ${effect}`),
-    delivered: (bytes) => heard!.push(`delivered ${bytes}`),
-    acknowledged: (fields) => heard!.push(`acknowledged ${fields.get('beat')} ${fields.get('beatSeen')}`),
+    write: (low, high, sequence, effect) => writes.push(`${low} ${high} ${sequence} ${effect}`),
+    delivered: (bytes) => heard.push(`delivered ${bytes.toString()}`),
+    acknowledged: (fields) => heard.push(`acknowledged ${fields.get('beat')} ${fields.get('beatSeen')}`),
+    applied: (sequence, decided) => heard.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
     appliedEnd: () => undefined,
-    applied: (sequence, decided) => heard!.push(`applied ${sequence} ${decided}`),
-    echoed: () => {},
-    appliedEnd: () => undefined,
-    barrier: (text) => heard!.push(`barrier ${text}`),
-    keyspace: (what, databases) => heard!.push(`${what} ${databases.join()}`),
+    barrier: (text) => heard.push(`barrier ${text}`),
+    keyspace: (what, databases) => heard.push(`${what} ${databases.join()}`),
     askedForAcknowledgement: () => {},
-    skipped: (reason, command) => skipped!.push(`${reason} ${command}`),
+    skipped: (reason, command) => skipped.push(`${reason} ${command}`),
   };
   const capture = new Capture({
     pair: 'test',
@@ -86,7 +86,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     afterChunk?.(index, capture);
   }
   capture.cut();
-  return { capture, batches, heard: heard!, writes: writes!, skipped: skipped! };
+  return { capture, batches, heard, writes, skipped };
 }
 
 /** Every change of the batches: its commands with their databases, and the `seen` of its batch. Numbers must have no gap. */

@@ -127,7 +127,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 
 /** Any story of up to `maxLength` events. */
 export function stories(maxLength = 25): fc.Arbitrary<Story> {
-  return fc.array(event, { maxLength }).map(tell);
+  return fc.array(event, { maxLength, size: 'max' }).map(tell);
 }
 
 /** The bytes of a story, and what should become of them. */

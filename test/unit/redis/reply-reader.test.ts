@@ -84,8 +84,8 @@ const asked: fc.Arbitrary<Asked> = fc.oneof(
 function told(answer: unknown): string {
   return JSON.stringify(answer, (_, value: unknown) => {
     if (value instanceof ErrorReply) return { error: value.message };
-    const bytes = value as { type?: string; data?: number[] } | null;
-    return bytes?.type === 'Buffer' ? Buffer.from(bytes.data!).toString('latin1') : value;
+    const buffer = value as { type?: string; data?: number[] } | null;
+    return buffer?.type === 'Buffer' ? Buffer.from(buffer.data!).toString('latin1') : value;
   });
 }
 

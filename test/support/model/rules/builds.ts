@@ -61,7 +61,7 @@ function perform(occasion: Occasion, incoming: UserWrite, built: readonly UserWr
       if (pending === undefined && !occasion.isAsking && own.every((write) => write.kind === 'user' && write.unit.role === 'expiry')) store.run(argv);
       return;
     case 'trim':
-      if (pending === undefined && !occasion.isAsking && own.every(({ kind }) => kind === 'user')) applyTrim(occasion, incoming, built);
+      if (pending === undefined && !occasion.isAsking && lastHead(own)?.kind !== 'state') applyTrim(occasion, incoming, built);
       return;
     case 'tail':
     case 'modify':

@@ -16,7 +16,6 @@ export function placesOf(
   seen: number,
   memory: ListMemory,
 ): Place[] | undefined {
-  if (memory.isUnknown(key, seen)) return undefined;
   const remembered = memory.get(key);
   let places: Place[] | undefined;
   if (remembered && own.some(({ n }) => n <= remembered.upTo)) {

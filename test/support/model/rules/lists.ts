@@ -25,13 +25,14 @@ export function applyToList(occasion: Occasion, incoming: UserWrite, meeting: Li
   const list = store.read(key, 'list');
   if (list === false) return;
   if (meeting.isReplaced && isByPosition(incoming)) return;
-  if (meeting.own.length === 0 && !lists.isUnknown(key, incoming.seen)) {
+  const isUnknown = occasion.isAsking || lists.isUnknown(key, incoming.seen);
+  if (meeting.own.length === 0 && !isUnknown) {
     lists.forget(key);
     if (isByPosition(incoming)) store.run(incoming.unit.argv);
     else rerun(store, incoming);
     return;
   }
-  const before = placesOf(key, meeting.own, list?.elements.length ?? 0, incoming.seen, lists);
+  const before = isUnknown ? undefined : placesOf(key, meeting.own, list?.elements.length ?? 0, incoming.seen, lists);
   const places = before && perform(store, key, before, incoming);
   lists.set(key, places);
   if (places) return;
@@ -42,7 +43,8 @@ export function applyToList(occasion: Occasion, incoming: UserWrite, meeting: Li
 /** A `DEL` of the other site: it takes what its sender had, and leaves what was pushed here meanwhile. */
 export function deleteList(occasion: Occasion, incoming: UserWrite, own: readonly UserWrite[]): void {
   const { store, key, lists } = occasion;
-  const places = placesOf(
+  const isUnknown = occasion.isAsking || lists.isUnknown(key, incoming.seen);
+  const places = isUnknown ? undefined : placesOf(
     key,
     own.filter(({ unit }) => unit.role !== 'expiry'),
     (store.read(key, 'list') || undefined)?.elements.length ?? 0,

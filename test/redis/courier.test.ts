@@ -1,0 +1,187 @@
+import type { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Courier, type CourierOptions } from '../../src/queue/courier.js';
+import { ChangeList } from '../../src/queue/change-list.js';
+import { openClient } from '../../src/redis/connect.js';
+import { Proxy } from '../support/proxy.js';
+import { type TestServer, startServer } from '../support/server.js';
+import { until } from '../support/wait.js';
+import { EPOCH, KEYS, PAIR, SILENT, TOKEN, batchOf, openFresh } from './own-keys.js';
+
+/** The peer's server; west works there. The list of east's changes stands on another. */
+let peer: TestServer;
+let own: TestServer;
+let peerClient: Redis;
+let ownClient: Redis;
+let proxy: Proxy;
+let stop: AbortController;
+let list: ChangeList;
+let client: Redis;
+let courier: Courier;
+let running: Promise<unknown>;
+
+beforeAll(async () => {
+  [peer, own] = [await startServer(), await startServer()];
+  [peerClient, ownClient] = [peer.client(), own.client()];
+  proxy = await Proxy.start({ port: peer.port });
+});
+
+afterAll(async () => {
+  await proxy.close();
+  await Promise.all([peer.stop(), own.stop()]);
+});
+
+beforeEach(async () => {
+  await openFresh(peerClient, 'west');
+  await openFresh(ownClient, 'east');
+  await peerClient.hset(KEYS.received, 'limit', 10_000_000);
+  stop = new AbortController();
+  running = Promise.resolve();
+});
+
+afterEach(async () => {
+  stop.abort();
+  proxy.resume();
+  await running.catch(() => {});
+  client.disconnect();
+});
+
+async function start(options: Partial<CourierOptions> = {}): Promise<void> {
+  list = new ChangeList({
+    client: ownClient,
+    keys: KEYS,
+    token: TOKEN,
+    epoch: EPOCH,
+    next: 1,
+    bytes: 0,
+    maxBytes: 1e9,
+    log: SILENT,
+  });
+  list.run(stop.signal, { clock: () => 1, onAppended: () => {} }).catch(() => {});
+  client = openClient({
+    url: `redis://127.0.0.1:${proxy.port}`,
+    tls: { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true },
+    name: 'test',
+    log: SILENT,
+    connectTimeoutMs: 1000,
+    commandTimeoutMs: 1000,
+    backoffMinMs: 5,
+    backoffMaxMs: 20,
+  });
+  courier = new Courier({
+    client,
+    keys: KEYS,
+    pair: PAIR,
+    site: 'east',
+    peer: 'west',
+    epoch: EPOCH,
+    list,
+    log: SILENT,
+    heartbeatMs: 10,
+    backoffMinMs: 5,
+    backoffMaxMs: 20,
+    seen: () => ({ epoch: 1, sequence: 9 }),
+    isSettled: () => true,
+    clock: () => 1,
+    clockSkewWarnMs: 1000,
+    ...options,
+  });
+  running = courier.run(stop.signal);
+  running.catch(() => {});
+}
+
+function write(from: number, to: number): void {
+  for (let n = from; n <= to; n++) {
+    const position = { replid: 'r', offset: n, database: 0, seen: 0, seenEpoch: 1 };
+    const bytes = batchOf(n, 1, { origin: 'east' });
+    list.enqueue({ bytes, first: n, changes: 1, timestamp: n, position });
+  }
+}
+
+async function expectDelivered(count: number): Promise<void> {
+  await until(
+    `${count} batches to be delivered`,
+    async () => (await peerClient.hget(KEYS.received, 'n')) === String(count),
+  );
+  const batches = await peerClient.lrangeBuffer(KEYS.inbox, 0, -1);
+  expect(batches).toEqual(await ownClient.lrangeBuffer(KEYS.changes, 0, -1));
+}
+
+async function is(state: string, detail?: RegExp): Promise<void> {
+  await until(
+    `it to be ${state}`,
+    () => courier.state === state && (detail === undefined || detail.test(courier.detail ?? '')),
+  );
+}
+
+test('carries every batch once and in order, and is caught up then', async () => {
+  await start();
+  write(1, 300);
+  await expectDelivered(300);
+  await is('caught-up');
+  expect(courier.delivered).toBe(300);
+  expect(courier.sent.changes).toBe(300);
+});
+
+test('carries every batch once and in order over a connection that breaks again and again', async () => {
+  await start();
+  for (let from = 1; from <= 1000; from += 100) {
+    write(from, from + 99);
+    await until('some of it to be on its way', () => list.appendedThrough >= from + 50);
+    proxy.reset();
+  }
+  await expectDelivered(1000);
+});
+
+test('goes back when the peer has less than it was known to have', async () => {
+  await start();
+  write(1, 10);
+  await expectDelivered(10);
+  await peerClient.del(KEYS.inbox);
+  await peerClient.hset(KEYS.received, 'n', 0, 'bytes', 0);
+  write(11, 12);
+  await expectDelivered(12);
+});
+
+test('waits while the inbox is full, and goes on when there is room', async () => {
+  await peerClient.hset(KEYS.received, 'limit', 1000);
+  await start();
+  write(1, 50);
+  await is('backing-off', /inbox is full/);
+  expect(courier.fullCount).toBeGreaterThan(0);
+  expect(await peerClient.llen(KEYS.inbox)).toBeLessThan(50);
+  await peerClient.hset(KEYS.received, 'limit', 10_000_000);
+  await expectDelivered(50);
+});
+
+test('says why it cannot deliver, and does when it can', async () => {
+  await peerClient.del(KEYS.received);
+  await start();
+  write(1, 3);
+  await is('backing-off', /no Tandem process has worked/);
+  await openFresh(peerClient, 'west');
+  await peerClient.hset(KEYS.received, 'origin', `${PAIR}/north`);
+  await is('backing-off', /pairs with test\/north/);
+  await peerClient.hset(KEYS.received, 'origin', `${PAIR}/east`);
+  proxy.cut();
+  await is('backing-off', /127\.0\.0\.1/);
+  proxy.resume();
+  await peerClient.hset(KEYS.received, 'limit', 10_000_000);
+  await expectDelivered(3);
+});
+
+test('ends when the peer has received more of this site than it knows of itself', async () => {
+  await peerClient.hset(KEYS.received, 'epoch', EPOCH, 'n', 77);
+  await start();
+  await expect(running).rejects.toMatchObject({ code: 'EPOCH', details: { received: 77 } });
+});
+
+test('tells what was applied once there is nothing to send, and then is silent', async () => {
+  await start();
+  await until('the heartbeat', async () => (await peerClient.hget(KEYS.received, 'beatSeen')) === '9');
+  await peerClient.hdel(KEYS.received, 'beatSeen');
+  await new Promise((resolve) => {
+    setTimeout(resolve, 100);
+  });
+  expect(await peerClient.hexists(KEYS.received, 'beatSeen')).toBe(0);
+});
