@@ -17,7 +17,7 @@ import {
   startPair,
   startServers,
 } from '../test/bench/programs.mjs';
-import { printReport, summary } from '../test/bench/report.mjs';
+import { asText, summary } from '../test/bench/report.mjs';
 import { measureThroughput } from '../test/bench/throughput.mjs';
 import { memory } from '../test/bench/usage.mjs';
 
@@ -99,8 +99,7 @@ const machine = {
   server: execFileSync(programs.server, ['--version'], { encoding: 'utf8' }).split(/\s+sha/)[0],
 };
 const report = summary({ machine, settings, samples });
-if (values.json) console.log(JSON.stringify(report, null, 2));
-else printReport(report);
+console.log(values.json ? JSON.stringify(report, null, 2) : asText(report));
 
 async function throughputs(pipeline, round) {
   for (const [name, scenario] of Object.entries(SCENARIOS)) {

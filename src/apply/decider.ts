@@ -170,6 +170,15 @@ export class Decider {
 
   #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, lengths }: Terms): Promise<Resolved> {
     const { site, keys, translate, onState } = this.#options;
+    const range = { seen: batch.seen, decided };
+    // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
+    const found = new Map<string, Promise<OwnCommand[]>>();
+    const ownOn = (key: PlacedKey): Promise<OwnCommand[]> => {
+      const name = nameOf(key);
+      const known = found.get(name) ?? this.#ownOn(key, range);
+      found.set(name, known);
+      return known;
+    };
     const resolver = new Resolver(batch, {
       site,
       applied: keys.applied,
@@ -178,7 +187,7 @@ export class Decider {
       decided,
       memory: this.#memory,
       lengthOf: (key) => lengths.get(nameOf(key)),
-      ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, { seen: batch.seen, decided })),
+      ownOn: (key) => (isBlind ? Promise.resolve([]) : ownOn(key)),
     });
     return resolver.resolve(leftOut);
   }

@@ -81,6 +81,7 @@ export class Resolver {
   readonly #asked = new Map<string, PlacedKey>();
   readonly #lists = new Map<string, PlacedKey>();
   readonly #listPlaces = new Map<string, KnownPlaces>();
+  readonly #ownPieces = new Map<OwnCommand, { readonly name: string; readonly piece: Piece }>();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
     this.#batch = batch;
@@ -218,8 +219,14 @@ export class Resolver {
     return pieceOf({ command, timestamp: this.#batch.timestamp, site: this.#batch.origin }, key);
   }
 
+  /** The same own commands are met by every command of the batch on their key: each is taken apart once. */
   #ownPiece(command: OwnCommand, key: Buffer): Piece {
-    return pieceOf({ command, timestamp: command.timestamp, site: this.#options.site }, key);
+    const name = key.toString('latin1');
+    const known = this.#ownPieces.get(command);
+    if (known?.name === name) return known.piece;
+    const piece = pieceOf({ command, timestamp: command.timestamp, site: this.#options.site }, key);
+    this.#ownPieces.set(command, { name, piece });
+    return piece;
   }
 
   #send(command: PayloadCommand, bytes: Buffer): void {

@@ -64,10 +64,10 @@ export interface ChangeListOptions {
 const APPEND_BATCHES = 16;
 const APPEND_BYTES = 1024 * 1024;
 /** Unappended bytes at which capture is asked to stop reading, and to go on. */
-const HIGH_WATER_BYTES = 16 * 1024 * 1024;
-const LOW_WATER_BYTES = 4 * 1024 * 1024;
+const HIGH_WATER_BYTES = 4 * 1024 * 1024;
+const LOW_WATER_BYTES = 1024 * 1024;
 /** Bytes of listed batches kept in memory for the courier. */
-const CACHE_BYTES = 8 * 1024 * 1024;
+const CACHE_BYTES = 4 * 1024 * 1024;
 /** Batches one read from the list brings. */
 const READ_BATCHES = 16;
 /** Shares of the bound at which the log warns. */

@@ -41,7 +41,7 @@ export interface CourierOptions {
 
 /** Batches and bytes on the way without an answer. */
 const IN_FLIGHT_BATCHES = 64;
-const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
+const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 /** How often an idle connection is tried: packets may be swallowed without anybody being told. */
 const LOOK_MS = 5000;
 /** Longest pause after `full`. */

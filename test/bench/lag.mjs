@@ -47,7 +47,9 @@ async function measure({ from, to, name }) {
     if (elapsed - canaryAt >= CANARY_EVERY_MS) {
       canaryAt = elapsed;
       const text = `@${performance.now().toFixed(3)}@`;
-      writer.write(`*3\r\n$7\r\nPUBLISH\r\n$${CHANNEL.length}\r\n${CHANNEL}\r\n$${text.length}\r\n${text}\r\n`);
+      writer.write(
+        `*3\r\n$7\r\nPUBLISH\r\n$${CHANNEL.length}\r\n${CHANNEL}\r\n$${text.length}\r\n${text}\r\n`,
+      );
     }
     await delay(1);
   }
@@ -95,5 +97,4 @@ function open(port) {
   });
 }
 
-console.log(JSON.stringify(await Promise.all(links.map((link) => measure(link)))));
-process.exit(0);
+process.stdout.write(JSON.stringify(await Promise.all(links.map((link) => measure(link)))));

@@ -86,7 +86,13 @@ export async function startServers(program) {
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, ...words(name, value)]);
     const child = start(`${site}-server`, program, args);
-    const redis = new Redis({ host: HOST, port, protocol: 2, retryStrategy: () => 50, maxRetriesPerRequest: null });
+    const redis = new Redis({
+      host: HOST,
+      port,
+      protocol: 2,
+      retryStrategy: () => 50,
+      maxRetriesPerRequest: null,
+    });
     redis.on('error', () => undefined);
     servers[site] = { port, child, redis, url: `redis://${HOST}:${port}` };
   }
@@ -124,7 +130,12 @@ export async function startPair(servers, { build, nodeOptions }) {
       TANDEM_LOCAL_URL: servers[site].url,
       TANDEM_PEER_URL: servers[peer].url,
     };
-    pair[site] = start(`${site}-tandem`, process.execPath, [...nodeOptions, join(build, 'cli.js'), 'run'], env);
+    pair[site] = start(
+      `${site}-tandem`,
+      process.execPath,
+      [...nodeOptions, join(build, 'cli.js'), 'run'],
+      env,
+    );
   }
   for (const site of SITES) {
     const peer = SITES.find((other) => other !== site);

@@ -33,34 +33,50 @@ export function summary({ machine, settings, samples }) {
   return { machine, settings, throughput, lag };
 }
 
-export function printReport({ machine, settings, throughput, lag }) {
+/** The report as tables. */
+export function asText({ machine, settings, throughput, lag }) {
   const several = settings.builds.length > 1;
-  console.log(`\n${machine.server}, Node ${machine.node}, ${machine.cores} × ${machine.cpu}`);
-  console.log(`${settings.requests} writes per loaded site, medians of ${settings.rounds}`);
+  const lines = [
+    '',
+    `${machine.server}, Node ${machine.node}, ${machine.cores} × ${machine.cpu}`,
+    `${settings.requests} writes per loaded site, medians of ${settings.rounds}`,
+  ];
   if (throughput.length > 0) {
-    table(
-      ['', 'pipeline', 'changes/s', 'of native', 'MB east, west', 'µs/change: benchmark, east server, east Tandem, west Tandem, west server'],
-      throughput.map((row) => [
-        titled(row, several),
-        row.pipeline,
-        Math.round(row.changesPerSecond).toLocaleString('en'),
-        row.ofNative?.toFixed(2) ?? '',
-        megabytes(row),
-        PROGRAMS.map((name) => row.cpuMicroseconds[name]?.toFixed(2) ?? '–').join('  '),
-      ]),
+    lines.push(
+      ...table(
+        [
+          '',
+          'pipeline',
+          'changes/s',
+          'of native',
+          'MB east, west',
+          'µs/change: benchmark, east server, east Tandem, west Tandem, west server',
+        ],
+        throughput.map((row) => [
+          titled(row, several),
+          row.pipeline,
+          Math.round(row.changesPerSecond).toLocaleString('en'),
+          row.ofNative?.toFixed(2) ?? '',
+          megabytes(row),
+          PROGRAMS.map((name) => row.cpuMicroseconds[name]?.toFixed(2) ?? '–').join('  '),
+        ]),
+      ),
     );
   }
   if (lag.length > 0) {
-    table(
-      ['lag', 'changes/s each way', 'p50 ms', 'p99 ms', 'max ms', 'MB east, west'],
-      lag.map((row) => [
-        titled(row, several),
-        Math.round(row.reachedRate).toLocaleString('en'),
-        ...[row.lagMs.p50, row.lagMs.p99, row.lagMs.max].map((ms) => ms.toFixed(1)),
-        megabytes(row),
-      ]),
+    lines.push(
+      ...table(
+        ['lag', 'changes/s each way', 'p50 ms', 'p99 ms', 'max ms', 'MB east, west'],
+        lag.map((row) => [
+          titled(row, several),
+          Math.round(row.reachedRate).toLocaleString('en'),
+          ...[row.lagMs.p50, row.lagMs.p99, row.lagMs.max].map((ms) => ms.toFixed(1)),
+          megabytes(row),
+        ]),
+      ),
     );
   }
+  return lines.join('\n');
 }
 
 /** Samples of a kind, those that belong together in one list, in the order of their first. */
@@ -108,5 +124,5 @@ function table(head, rows) {
       .map((cell, i) => String(cell).padEnd(widths[i]))
       .join('  ')
       .trimEnd();
-  console.log(['', line(head), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n'));
+  return ['', line(head), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)];
 }

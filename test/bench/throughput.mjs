@@ -18,7 +18,16 @@ const MIN_RATE = 2_000;
  * One measurement. `directions`: which sites are loaded. `sameKeys`: whether both write the same keys.
  * Gives changes per second, processor microseconds per change by program, and memory.
  */
-export async function measureThroughput({ servers, pair, benchmark, requests, keys, pipeline, directions, sameKeys }) {
+export async function measureThroughput({
+  servers,
+  pair,
+  benchmark,
+  requests,
+  keys,
+  pipeline,
+  directions,
+  sameKeys,
+}) {
   const deadlineMs = 10_000 + (requests / MIN_RATE) * 1000;
   const followed = [
     ['east server', servers.east.child],
@@ -35,7 +44,11 @@ export async function measureThroughput({ servers, pair, benchmark, requests, ke
   for (const [from] of directions) {
     const args = ['-h', '127.0.0.1', '-p', servers[from].port, '-n', requests, '-r', keys, '-c', CLIENTS];
     const key = `${sameKeys ? 'key' : from}:__rand_int__`;
-    const load = start(`${from}-load`, benchmark, [...args, '-P', pipeline, '-q', 'SET', key, VALUE].map(String));
+    const load = start(
+      `${from}-load`,
+      benchmark,
+      [...args, '-P', pipeline, '-q', 'SET', key, VALUE].map(String),
+    );
     loads.push(load);
     followed.push(['benchmark', load]);
   }

@@ -43,6 +43,7 @@ export const MIXES: Readonly<Record<string, Mix>> = {
   'lists with expiry': { commands: [...LISTS, 'expire', 'persist'], keys: ONE },
   entries: { commands: ['xadd', 'xadd', 'xdel', 'xtrim', 'xtrimId', 'del'], keys: ONE, promise: 'cells' },
   streams: { commands: STREAMS, keys: ONE },
+  'consumer groups': { commands: ['xaddFew', 'xaddFew', 'xclaimFew', 'xclaimFew', 'xackFew', 'xackFew', 'xgroupFew'], keys: ONE },
   'streams with expiry': { commands: [...STREAMS, 'expire', 'persist'], keys: ONE },
   observations: { commands: ['pfadd', 'del'], keys: ONE },
   'observations alone': { commands: ['pfadd'], keys: ONE, promise: 'union' },

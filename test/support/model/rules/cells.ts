@@ -13,18 +13,20 @@ export function applyCellHead({ store, key }: Occasion, incoming: UserWrite, own
   const cell = covered.filter(({ unit }) => sameCell(unit, incoming.unit) || covers(incoming.unit, unit));
   const at = cell.findLastIndex(({ unit }) => unit.role === 'cell-head' && sameCell(unit, incoming.unit));
   const mine = cell[at];
-  if (mine && isFinal(mine, incoming)) return;
-  const isMine = mine !== undefined && above(rankOf(mine), rankOf(incoming));
+  const isMine = mine !== undefined && (isFinal(mine, incoming) || (!isFinal(incoming, mine) && above(rankOf(mine), rankOf(incoming))));
   const expiresAt = store.get(key)?.expiresAt;
+  // A group is not created over another: the lower-ranked one goes first. One that came with a `STATE` stays.
+  const [, action, stream, group] = incoming.unit.argv;
+  if (incoming.unit.argv[0] === 'XGROUP' && action === 'CREATE' && mine) store.run(['XGROUP', 'DESTROY', stream!, group!]);
   for (const write of [isMine ? mine : incoming, ...cell.slice(at + 1)]) runCell(store, write);
   // Taking the last cell away to build it anew must not take the expiry.
   const slot = store.get(key);
   if (slot) slot.expiresAt = expiresAt;
 }
 
-/** An acknowledged entry is not delivered again by a delivery that had not seen it. */
-function isFinal(mine: UserWrite, incoming: UserWrite): boolean {
-  return mine.unit.argv[0] === 'XACK' && incoming.unit.argv[0] === 'XCLAIM';
+/** An acknowledged entry is not pending again by a delivery that had not seen it: the one removal that beats a write. */
+function isFinal(one: UserWrite, other: UserWrite): boolean {
+  return one.unit.argv[0] === 'XACK' && other.unit.argv[0] === 'XCLAIM';
 }
 
 function runCell(store: Store, { unit: { argv } }: UserWrite): void {
@@ -32,7 +34,6 @@ function runCell(store: Store, { unit: { argv } }: UserWrite): void {
     insertEntry(store, argv);
     return;
   }
-  if (argv[0] === 'XGROUP' && argv[1] === 'CREATE') store.run(['XGROUP', 'DESTROY', argv[2]!, argv[3]!]);
   store.run(argv);
 }
 
