@@ -6,16 +6,17 @@
 import type { DeliveredBatch } from '../change/batch.js';
 import { effectOf } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
-import { NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
+import { encodeNeed, NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { OwnCommand } from './own-changes.js';
 import { keysOf, payloadCommands, type PayloadCommand } from './payload.js';
 import type { ListMemory } from './list-memory.js';
 import { clashes, resolveClash } from './rules/clash.js';
+import { expiryDoubt } from './rules/expiry.js';
 import { isKeyHead } from './rules/key-heads.js';
 import { isPresent, type KnownPlaces, type OwnListPiece } from './rules/list-places.js';
-import { resolveList } from './rules/lists.js';
-import type { Piece, Rank, Resolution } from './rules/meeting.js';
+import { NO_LIST, resolveList } from './rules/lists.js';
+import type { Meeting, Piece, Rank, Resolution } from './rules/meeting.js';
 import { pieceOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
 
@@ -53,8 +54,9 @@ export interface Resolved {
 
 export interface ResolverOptions {
   readonly site: string;
-  /** Name of the key that says what is applied. */
+  /** Names of the keys that say what is applied, and what is to be sent. */
   readonly applied: string;
+  readonly out: string;
   /** The own commands on a key that the sender of the batch had not seen, oldest first. */
   readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
   /** Length of a list when the batch will be applied; undefined when nobody looked. */
@@ -80,6 +82,8 @@ export class Resolver {
   readonly #states: StateRequest[] = [];
   readonly #asked = new Map<string, PlacedKey>();
   readonly #lists = new Map<string, PlacedKey>();
+  /** Keys that a command of this batch has given another value. */
+  readonly #replaced = new Set<string>();
   readonly #listPlaces = new Map<string, KnownPlaces>();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
@@ -143,7 +147,7 @@ export class Resolver {
     const incoming = this.#piece(command, key.key);
     const pieces = own.map((one) => this.#ownPiece(one, key.key));
     const listed = listPieces(own, pieces);
-    if (isListMeeting(incoming, pieces, listed)) {
+    if (isListMeeting(incoming, pieces, listed) && this.#isList(key)) {
       this.#meetList(command, { key, incoming, own, listed });
       return;
     }
@@ -153,10 +157,28 @@ export class Resolver {
       isKeyHead(incoming) && entangled.length > 0
         ? resolveClash({ incoming, own: pieces })
         : resolve({ incoming, own: pieces });
+    if (isKeyHead(incoming)) this.#replaced.add(nameOf(key));
     this.#attempt(command, resolution.commands);
     if (resolution.state)
       this.#states.push({ rank: resolution.state, keys: allKeysOf([command, ...entangled], key) });
+    else this.#askForExpiry(command, key, { incoming, own: pieces });
     this.#note(command, key, own, resolution.outcome);
+  }
+
+  /** Where the expiry may have gone with the last of a key at one site only, its state is asked for, if it turns out so. */
+  #askForExpiry(command: PayloadCommand, key: PlacedKey, meeting: Meeting): void {
+    const doubt = expiryDoubt(meeting);
+    if (!doubt) return;
+    const { out } = this.#options;
+    const need = encodeNeed(this.#batch.timestamp, [key]);
+    const args = [key.key, doubt.added, doubt.onlyWithExpiry ? 1 : 0, need];
+    this.#send(command, encodeCommand(['EVAL', scriptSource('doubt'), 1, out, ...args]));
+  }
+
+  /** Whether the key holds a list when the command runs, as far as is known: it was looked at, and nothing before has replaced it. */
+  #isList(key: PlacedKey): boolean {
+    const name = nameOf(key);
+    return !this.#replaced.has(name) && (this.#options.lengthOf(key) ?? 0) !== NO_LIST;
   }
 
   #meetList(
@@ -204,9 +226,11 @@ export class Resolver {
     const [[key, newest]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
     const met = [...own.values()].flat();
     const incoming = this.#piece(command, key.key);
-    const pieces = [...own].flatMap(([{ key: at }, commands]) =>
-      commands.map((one) => this.#ownPiece(one, at)),
-    );
+    // Of each key from its last own head on: what was before is covered.
+    const pieces = [...own].flatMap(([{ key: at }, commands]) => {
+      const all = commands.map((one) => this.#ownPiece(one, at));
+      return all.slice(Math.max(0, all.findLastIndex(isKeyHead)));
+    });
     const resolution = resolveClash({ incoming, own: pieces });
     this.#attempt(command, resolution.commands);
     if (resolution.state)
