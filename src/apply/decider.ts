@@ -184,7 +184,8 @@ export class Decider {
       decided,
       memory: this.#memory,
       lengthOf: (key) => lengths.get(nameOf(key)),
-      ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, { seen: batch.seen, decided })),
+      ownOn: (key, which) =>
+        isBlind ? Promise.resolve([]) : this.#ownOn(key, { seen: batch.seen, decided, which }),
     });
     return resolver.resolve(leftOut);
   }
@@ -220,12 +221,18 @@ export class Decider {
     };
   }
 
-  async #ownOn(key: PlacedKey, range: { seen: number; decided: number }): Promise<OwnCommand[]> {
+  /** @param range `which`: whether own commands that only read the key count */
+  async #ownOn(
+    key: PlacedKey,
+    range: { seen: number; decided: number; which: 'written' | 'all' },
+  ): Promise<OwnCommand[]> {
     this.#hash.of(key.database, key.key, 0, key.key.length);
     const found: OwnCommand[] = [];
     for (const sequence of this.#unseenOn(this.#hash, range).toReversed()) {
       for (const command of await this.#ownChanges.commandsOf(sequence)) {
-        if (keysOf(command, 'all').some((one) => one.database === key.database && one.key.equals(key.key)))
+        if (
+          keysOf(command, range.which).some((one) => one.database === key.database && one.key.equals(key.key))
+        )
           found.push(command);
       }
     }

@@ -58,7 +58,7 @@ export interface ResolverOptions {
   readonly applied: string;
   readonly out: string;
   /** The own commands on a key that the sender of the batch had not seen, oldest first. */
-  readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
+  readonly ownOn: (key: PlacedKey, which: 'written' | 'all') => Promise<readonly OwnCommand[]>;
   /** Length of a list when the batch will be applied; undefined when nobody looked. */
   readonly lengthOf: (key: PlacedKey) => number | undefined;
   readonly memory: ListMemory;
@@ -113,12 +113,14 @@ export class Resolver {
     else if (command.name === NEED) this.#need(command);
     else {
       const own = new Map<PlacedKey, readonly OwnCommand[]>();
+      const derives = isDerived(command);
       for (const key of keysOf(command, 'all')) {
-        const met = await this.#options.ownOn(key);
+        const met = await this.#options.ownOn(key, derives ? 'all' : 'written');
         if (met.length > 0) own.set(key, met);
       }
       if (command.name === STATE) this.#state(command, own);
       else if (own.size === 0) this.#send(command, command.bytes);
+      else if (derives) this.#derive(command, own);
       else if (isOnOneKey(command)) this.#meet(command, [...own][0]!);
       else if (isPerKey(command)) this.#perKey(command, own);
       else this.#clash(command, own);
@@ -151,16 +153,10 @@ export class Resolver {
       this.#meetList(command, { key, incoming, own, listed });
       return;
     }
-    const entangled = own.filter((one) => one.spec !== undefined && !isOnOneKey(one) && !isPerKey(one));
-    // A key head would undo an own command that reads or writes other keys as well: that is for the authority to say.
-    const resolution =
-      isKeyHead(incoming) && entangled.length > 0
-        ? resolveClash({ incoming, own: pieces })
-        : resolve({ incoming, own: pieces });
+    const resolution = resolve({ incoming, own: pieces });
     if (isKeyHead(incoming)) this.#replaced.add(nameOf(key));
     this.#attempt(command, resolution.commands);
-    if (resolution.state)
-      this.#states.push({ rank: resolution.state, keys: allKeysOf([command, ...entangled], key) });
+    if (resolution.state) this.#states.push({ rank: resolution.state, keys: [key] });
     else this.#askForExpiry(command, key, { incoming, own: pieces });
     this.#note(command, key, own, resolution.outcome);
   }
@@ -221,7 +217,14 @@ export class Resolver {
     }
   }
 
-  /** A command on several keys that cannot be taken apart. */
+  /** What is made of keys that were written here meanwhile is left out, and its origin is asked for what it has made. */
+  #derive(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
+    for (const key of keysOf(command, 'written')) this.#asked.set(nameOf(key), key);
+    const [[key, met]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
+    this.#note(command, key, met, 'state-asked');
+  }
+
+  /** Any other command on several keys, such as one the table does not know. */
   #clash(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
     const [[key, newest]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
     const met = [...own.values()].flat();
@@ -282,7 +285,7 @@ export class Resolver {
 
 /** The own list writes and `DEL`s after the last own head of another kind. */
 function listPieces(own: readonly OwnCommand[], pieces: readonly Piece[]): OwnListPiece[] {
-  const from = pieces.findLastIndex(({ role }) => role === 'set') + 1;
+  const from = pieces.findLastIndex(({ role }) => role === 'set' || role === 'derive') + 1;
   return pieces
     .map((piece, at) => ({ piece, sequence: own[at]!.sequence }))
     .slice(from)
@@ -293,7 +296,7 @@ function listPieces(own: readonly OwnCommand[], pieces: readonly Piece[]): OwnLi
 function isListMeeting(incoming: Piece, pieces: readonly Piece[], listed: readonly OwnListPiece[]): boolean {
   if (incoming.role !== 'list' && incoming.role !== 'removal') return false;
   if (!listed.some(({ piece }) => piece.role === 'list')) return false;
-  const from = pieces.findLastIndex(({ role }) => role === 'set') + 1;
+  const from = pieces.findLastIndex(({ role }) => role === 'set' || role === 'derive') + 1;
   // A list command that needs its place stands on what is there; behind a head of another kind there is nothing it knew.
   if (from > 0 && incoming.role === 'list') return false;
   const list = listed.find(({ piece }) => piece.role === 'list')!.piece;
@@ -302,6 +305,13 @@ function isListMeeting(incoming: Piece, pieces: readonly Piece[], listed: readon
 
 function nameOf({ database, key }: PlacedKey): string {
   return `${database}:${key.toString('latin1')}`;
+}
+
+/** Whether a command makes keys of other keys. */
+function isDerived({ spec, args }: PayloadCommand): boolean {
+  if (spec === undefined) return false;
+  const effect = effectOf(spec, args);
+  return effect === 'derive' || effect === 'move' || (effect === 'union' && spec.reads.length > 0);
 }
 
 function isOnOneKey(command: PayloadCommand): boolean {

@@ -4,7 +4,7 @@ import { isByPosition } from './lists.js';
 import { isAbove, type Meeting, type Piece, type Resolution } from './meeting.js';
 
 export function isKeyHead(piece: Piece): boolean {
-  return piece.role === 'set' || piece.role === 'removal';
+  return piece.role === 'set' || piece.role === 'removal' || piece.role === 'derive';
 }
 
 /**

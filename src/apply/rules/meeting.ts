@@ -42,6 +42,8 @@ export type Role =
   /** Replaces the whole key: `set` with a value, `removal` with nothing. */
   | 'set'
   | 'removal'
+  /** Replaces the whole key with what was made of other keys: a head without a value of its own to run again. */
+  | 'derive'
   | 'expiry'
   /** Cells of one type: they clash with anything else but cells of the same type. */
   | 'hash'

@@ -48,7 +48,10 @@ function roleOf(spec: CommandSpec, effect: Effect, args: readonly Buffer[]): Rol
     case 'sum':
       return spec.type === 'string' ? 'sum' : cellRole(spec);
     case 'union':
-      return spec.reads.length === 0 ? 'union' : 'clash';
+      return spec.reads.length === 0 ? 'union' : 'derive';
+    case 'derive':
+    case 'move':
+      return 'derive';
     case 'push':
     case 'pop':
       return spec.singleKey ? 'list' : 'clash';
