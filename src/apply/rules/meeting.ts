@@ -23,6 +23,8 @@ export interface Piece {
   readonly site: string;
   /** What a head weighs against a concurrent one. */
   readonly rank: Rank;
+  /** Whether it is a state transfer: no write of an application, but what came of several. */
+  readonly isState?: boolean;
   /** The cells it names, as Latin-1 text; empty when it names none. */
   readonly cells: readonly Cell[];
 }
