@@ -334,6 +334,7 @@ export class ActiveSite {
       conflictValueBytes: config.conflictValueBytes,
       window: this.#window,
       capturedThrough: () => this.#capture!.nextSequence - 1,
+      appendedThrough: () => this.list.appendedThrough,
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
       translate: (command) => translateWhole(command, own, opened.databases),

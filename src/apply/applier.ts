@@ -27,6 +27,7 @@ import { scriptRefusal, scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import { ErrorReply, type ExecReply, type PlacedError, type Reply } from '../redis/reply-reader.js';
+import { NO_LIST } from './rules/lists.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacedKey } from '../change/special.js';
@@ -311,8 +312,7 @@ export class Applier {
     const home = replies.statuses(1);
     connection.write([SELECT_0]);
     const all = await Promise.all([statuses, Promise.all(lengths), home, passed]);
-    // What is no list has no length: the commands then have no effect.
-    return all[1].map(([, length]) => (typeof length === 'number' ? length : 0));
+    return all[1].map(([, length]) => (typeof length === 'number' ? length : NO_LIST));
   }
 
   #finish(run: Run): void {

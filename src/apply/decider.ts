@@ -47,6 +47,8 @@ export interface DeciderOptions {
   readonly conflictValueBytes: number;
   /** Sequence of the last local change capture has met. */
   readonly capturedThrough: () => number;
+  /** Sequence of the last local change that is in the change list. */
+  readonly appendedThrough: () => number;
   /** Waits until the local changes up to a sequence are in the change list: then their timestamps are final. */
   readonly appended: (sequence: number, signal: AbortSignal) => Promise<void>;
   /** The batch of the change list that holds a change. */
@@ -64,7 +66,8 @@ export interface DeciderOptions {
 /** Batches whose refused commands are remembered: more than are ever on the way at a time. */
 const MAX_LEFT_OUT = 64;
 
-const KEY_HEADS = new Set([effectCode('set'), effectCode('remove')]);
+/** What replaces all that was there. (A removal does, too, but of a list it must be known what it took.) */
+const REPLACING = effectCode('set');
 
 /** Watches lists and gives their lengths; undefined when it is no use: they are written too fast. */
 export type Look = (keys: readonly PlacedKey[]) => Promise<number[] | undefined>;
@@ -97,18 +100,20 @@ export class Decider {
    * @param look watches keys, waits until capture knows all that was written to them, and gives the lengths of the lists
    */
   async decide(batch: DeliveredBatch, signal: AbortSignal, look?: Look): Promise<Decision | undefined> {
-    const { window, capturedThrough, appended, onDecided } = this.#options;
+    const { window, capturedThrough, appendedThrough, appended, onDecided } = this.#options;
     window.advance(batch.seen);
     this.#memory.advance(batch.seen);
     const leftOut = this.#leftOut.get(lastSequence(batch));
     const isBlind = window.isBlindAbove(batch.seen);
-    let decided = capturedThrough();
-    const unseen = isBlind ? 0 : this.#newestUnseen(batch, decided);
+    const unseen = isBlind ? 0 : this.#newestUnseen(batch, capturedThrough());
+    // What is not in the change list yet may get another number after a restart; the marker must name one that stays.
+    let decided = appendedThrough();
     if (unseen === 0 && leftOut === undefined && batch.special === 0 && !isBlind) {
       onDecided(batch);
       return { payload: [batch.payload], commands: batch.commands, epilogue: [], decided };
     }
     await appended(unseen, signal);
+    decided = appendedThrough();
     const terms = {
       leftOut: leftOut ?? new Set<number>(),
       decided,
@@ -120,8 +125,8 @@ export class Decider {
       if (!look) return undefined;
       const lengths = await look(resolved.lists);
       if (lengths) {
-        decided = capturedThrough();
-        await appended(decided, signal);
+        await appended(capturedThrough(), signal);
+        decided = appendedThrough();
         resolved.lists.forEach((key, at) => terms.lengths.set(nameOf(key), lengths[at]!));
         resolved = await this.#resolve(batch, { ...terms, decided });
       }
@@ -163,7 +168,7 @@ export class Decider {
       if (sequence > decided) continue;
       if (sequence !== sequences.at(-1)) sequences.push(sequence);
       // Whatever was before the last own key head is covered by it.
-      if (KEY_HEADS.has(window.effectOf(entry))) break;
+      if (window.effectOf(entry) === REPLACING) break;
     }
     return sequences;
   }
@@ -173,21 +178,22 @@ export class Decider {
     const range = { seen: batch.seen, decided };
     // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
     const found = new Map<string, Promise<OwnCommand[]>>();
-    const ownOn = (key: PlacedKey): Promise<OwnCommand[]> => {
-      const name = nameOf(key);
-      const known = found.get(name) ?? this.#ownOn(key, range);
+    const ownOn = (key: PlacedKey, which: 'written' | 'all'): Promise<OwnCommand[]> => {
+      const name = `${which} ${nameOf(key)}`;
+      const known = found.get(name) ?? this.#ownOn(key, { ...range, which });
       found.set(name, known);
       return known;
     };
     const resolver = new Resolver(batch, {
       site,
       applied: keys.applied,
+      out: keys.out,
       translate,
       onState,
       decided,
       memory: this.#memory,
       lengthOf: (key) => lengths.get(nameOf(key)),
-      ownOn: (key) => (isBlind ? Promise.resolve([]) : ownOn(key)),
+      ownOn: (key, which) => (isBlind ? Promise.resolve([]) : ownOn(key, which)),
     });
     return resolver.resolve(leftOut);
   }
@@ -223,12 +229,18 @@ export class Decider {
     };
   }
 
-  async #ownOn(key: PlacedKey, range: { seen: number; decided: number }): Promise<OwnCommand[]> {
+  /** @param range `which`: whether own commands that only read the key count */
+  async #ownOn(
+    key: PlacedKey,
+    range: { seen: number; decided: number; which: 'written' | 'all' },
+  ): Promise<OwnCommand[]> {
     this.#hash.of(key.database, key.key, 0, key.key.length);
     const found: OwnCommand[] = [];
     for (const sequence of this.#unseenOn(this.#hash, range).toReversed()) {
       for (const command of await this.#ownChanges.commandsOf(sequence)) {
-        if (keysOf(command, 'all').some((one) => one.database === key.database && one.key.equals(key.key)))
+        if (
+          keysOf(command, range.which).some((one) => one.database === key.database && one.key.equals(key.key))
+        )
           found.push(command);
       }
     }

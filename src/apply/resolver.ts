@@ -6,16 +6,17 @@
 import type { DeliveredBatch } from '../change/batch.js';
 import { effectOf } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
-import { NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
+import { encodeNeed, NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { OwnCommand } from './own-changes.js';
 import { keysOf, payloadCommands, type PayloadCommand } from './payload.js';
 import type { ListMemory } from './list-memory.js';
 import { clashes, resolveClash } from './rules/clash.js';
+import { expiryDoubt } from './rules/expiry.js';
 import { isKeyHead } from './rules/key-heads.js';
 import { isPresent, type KnownPlaces, type OwnListPiece } from './rules/list-places.js';
-import { resolveList } from './rules/lists.js';
-import type { Piece, Rank, Resolution } from './rules/meeting.js';
+import { NO_LIST, resolveList } from './rules/lists.js';
+import type { Meeting, Piece, Rank, Resolution } from './rules/meeting.js';
 import { pieceOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
 
@@ -53,10 +54,11 @@ export interface Resolved {
 
 export interface ResolverOptions {
   readonly site: string;
-  /** Name of the key that says what is applied. */
+  /** Names of the keys that say what is applied, and what is to be sent. */
   readonly applied: string;
+  readonly out: string;
   /** The own commands on a key that the sender of the batch had not seen, oldest first. */
-  readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
+  readonly ownOn: (key: PlacedKey, which: 'written' | 'all') => Promise<readonly OwnCommand[]>;
   /** Length of a list when the batch will be applied; undefined when nobody looked. */
   readonly lengthOf: (key: PlacedKey) => number | undefined;
   readonly memory: ListMemory;
@@ -80,6 +82,8 @@ export class Resolver {
   readonly #states: StateRequest[] = [];
   readonly #asked = new Map<string, PlacedKey>();
   readonly #lists = new Map<string, PlacedKey>();
+  /** Keys that a command of this batch has given another value. */
+  readonly #replaced = new Set<string>();
   readonly #listPlaces = new Map<string, KnownPlaces>();
   readonly #ownPieces = new Map<OwnCommand, { readonly name: string; readonly piece: Piece }>();
 
@@ -110,12 +114,14 @@ export class Resolver {
     else if (command.name === NEED) this.#need(command);
     else {
       const own = new Map<PlacedKey, readonly OwnCommand[]>();
+      const derives = isDerived(command);
       for (const key of keysOf(command, 'all')) {
-        const met = await this.#options.ownOn(key);
+        const met = await this.#options.ownOn(key, derives ? 'all' : 'written');
         if (met.length > 0) own.set(key, met);
       }
       if (command.name === STATE) this.#state(command, own);
       else if (own.size === 0) this.#send(command, command.bytes);
+      else if (derives) this.#derive(command, own);
       else if (isOnOneKey(command)) this.#meet(command, [...own][0]!);
       else if (isPerKey(command)) this.#perKey(command, own);
       else this.#clash(command, own);
@@ -144,20 +150,32 @@ export class Resolver {
     const incoming = this.#piece(command, key.key);
     const pieces = own.map((one) => this.#ownPiece(one, key.key));
     const listed = listPieces(own, pieces);
-    if (isListMeeting(incoming, pieces, listed)) {
+    if (isListMeeting(incoming, pieces, listed) && this.#isList(key)) {
       this.#meetList(command, { key, incoming, own, listed });
       return;
     }
-    const entangled = own.filter((one) => one.spec !== undefined && !isOnOneKey(one) && !isPerKey(one));
-    // A key head would undo an own command that reads or writes other keys as well: that is for the authority to say.
-    const resolution =
-      isKeyHead(incoming) && entangled.length > 0
-        ? resolveClash({ incoming, own: pieces })
-        : resolve({ incoming, own: pieces });
+    const resolution = resolve({ incoming, own: pieces });
+    if (isKeyHead(incoming)) this.#replaced.add(nameOf(key));
     this.#attempt(command, resolution.commands);
-    if (resolution.state)
-      this.#states.push({ rank: resolution.state, keys: allKeysOf([command, ...entangled], key) });
+    if (resolution.state) this.#states.push({ rank: resolution.state, keys: [key] });
+    else this.#askForExpiry(command, key, { incoming, own: pieces });
     this.#note(command, key, own, resolution.outcome);
+  }
+
+  /** Where the expiry may have gone with the last of a key at one site only, its state is asked for, if it turns out so. */
+  #askForExpiry(command: PayloadCommand, key: PlacedKey, meeting: Meeting): void {
+    const doubt = expiryDoubt(meeting);
+    if (!doubt) return;
+    const { out } = this.#options;
+    const need = encodeNeed(this.#batch.timestamp, [key]);
+    const args = [key.key, doubt.added, doubt.onlyWithExpiry ? 1 : 0, need];
+    this.#send(command, encodeCommand(['EVAL', scriptSource('doubt'), 1, out, ...args]));
+  }
+
+  /** Whether the key holds a list when the command runs, as far as is known: it was looked at, and nothing before has replaced it. */
+  #isList(key: PlacedKey): boolean {
+    const name = nameOf(key);
+    return !this.#replaced.has(name) && (this.#options.lengthOf(key) ?? 0) !== NO_LIST;
   }
 
   #meetList(
@@ -200,14 +218,23 @@ export class Resolver {
     }
   }
 
-  /** A command on several keys that cannot be taken apart. */
+  /** What is made of keys that were written here meanwhile is left out, and its origin is asked for what it has made. */
+  #derive(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
+    for (const key of keysOf(command, 'written')) this.#asked.set(nameOf(key), key);
+    const [[key, met]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
+    this.#note(command, key, met, 'state-asked');
+  }
+
+  /** Any other command on several keys, such as one the table does not know. */
   #clash(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
     const [[key, newest]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
     const met = [...own.values()].flat();
     const incoming = this.#piece(command, key.key);
-    const pieces = [...own].flatMap(([{ key: at }, commands]) =>
-      commands.map((one) => this.#ownPiece(one, at)),
-    );
+    // Of each key from its last own head on: what was before is covered.
+    const pieces = [...own].flatMap(([{ key: at }, commands]) => {
+      const all = commands.map((one) => this.#ownPiece(one, at));
+      return all.slice(Math.max(0, all.findLastIndex(isKeyHead)));
+    });
     const resolution = resolveClash({ incoming, own: pieces });
     this.#attempt(command, resolution.commands);
     if (resolution.state)
@@ -265,7 +292,7 @@ export class Resolver {
 
 /** The own list writes and `DEL`s after the last own head of another kind. */
 function listPieces(own: readonly OwnCommand[], pieces: readonly Piece[]): OwnListPiece[] {
-  const from = pieces.findLastIndex(({ role }) => role === 'set') + 1;
+  const from = pieces.findLastIndex(({ role }) => role === 'set' || role === 'derive') + 1;
   return pieces
     .map((piece, at) => ({ piece, sequence: own[at]!.sequence }))
     .slice(from)
@@ -276,7 +303,7 @@ function listPieces(own: readonly OwnCommand[], pieces: readonly Piece[]): OwnLi
 function isListMeeting(incoming: Piece, pieces: readonly Piece[], listed: readonly OwnListPiece[]): boolean {
   if (incoming.role !== 'list' && incoming.role !== 'removal') return false;
   if (!listed.some(({ piece }) => piece.role === 'list')) return false;
-  const from = pieces.findLastIndex(({ role }) => role === 'set') + 1;
+  const from = pieces.findLastIndex(({ role }) => role === 'set' || role === 'derive') + 1;
   // A list command that needs its place stands on what is there; behind a head of another kind there is nothing it knew.
   if (from > 0 && incoming.role === 'list') return false;
   const list = listed.find(({ piece }) => piece.role === 'list')!.piece;
@@ -285,6 +312,13 @@ function isListMeeting(incoming: Piece, pieces: readonly Piece[], listed: readon
 
 function nameOf({ database, key }: PlacedKey): string {
   return `${database}:${key.toString('latin1')}`;
+}
+
+/** Whether a command makes keys of other keys. */
+function isDerived({ spec, args }: PayloadCommand): boolean {
+  if (spec === undefined) return false;
+  const effect = effectOf(spec, args);
+  return effect === 'derive' || effect === 'move' || (effect === 'union' && spec.reads.length > 0);
 }
 
 function isOnOneKey(command: PayloadCommand): boolean {

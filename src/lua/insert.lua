@@ -4,6 +4,10 @@
 -- keep what they had delivered. Redis 7.0 and later let the last ID back only behind the highest ID ever deleted, which therefore
 -- is set to the lowest meanwhile.
 -- Result: entries added.
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'stream' and kind ~= 'none' then
+  return 0
+end
 local key = KEYS[1]
 local function below(a, b)
   local am, as = string.match(a, '(%d+)-(%d+)')

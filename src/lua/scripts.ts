@@ -20,6 +20,7 @@ const NAMES = [
   'begin',
   'cut',
   'deliver',
+  'doubt',
   'epoch',
   'flush',
   'guard',

@@ -1,6 +1,10 @@
 -- KEYS: list   ARGV: in order: insert, index, number of values, values; or remove, index
 -- Puts elements into a list and takes elements off it, by index.
--- Result: the list's length.
+-- Result: the list's length; 0 when the key holds something else.
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'list' and kind ~= 'none' then
+  return 0
+end
 local key, at = KEYS[1], 1
 local mark = 'tandem:' .. redis.sha1hex(key)
 local function push(command, values)

@@ -5,6 +5,7 @@
  */
 
 import { isAbove, type Meeting, type Piece, type Role, type Resolution } from './meeting.js';
+import { nameOf } from './list-places.js';
 import { clashesInStream } from './streams.js';
 
 const COMMUTE_WITH_THEIR_KIND: ReadonlySet<Role> = new Set([
@@ -27,18 +28,32 @@ export function clashes(first: Piece, second: Piece): boolean {
 }
 
 export function resolveClash({ incoming, own }: Meeting): Resolution {
-  const latest = own
-    .filter((piece) => !isRemoval(piece))
-    .reduce<Piece | undefined>((best, piece) => (!best || isAbove(piece, best) ? piece : best), undefined);
-  if (!latest || !(isRemoval(incoming) || isAbove(latest, incoming)))
-    return { commands: [], outcome: 'clash-awaited' };
-  // A key head that lost is not run: it would replace what won.
-  const commands = incoming.role === 'set' || incoming.role === 'removal' ? [] : incoming.commands;
-  return { commands, outcome: 'clash-resolved', state: { timestamp: latest.timestamp, site: latest.site } };
+  const decides = own.some((piece) => weighsMore(piece, incoming));
+  if (!decides) return { commands: [], outcome: 'clash-awaited' };
+  const { timestamp, site } = own.reduce<Piece>(
+    (best, piece) => (isAbove(piece, best) ? piece : best),
+    incoming,
+  );
+  // A key head that lost is not run: it would replace what won. Neither is a pop: it would take what nobody asked for.
+  const isLeftOut = incoming.role === 'set' || incoming.role === 'removal' || POPS.has(nameOf(incoming));
+  const commands = isLeftOut ? [] : incoming.commands;
+  return { commands, outcome: 'clash-resolved', state: { timestamp, site } };
 }
 
+/** A site cannot know what the other popped from a sorted set: the one that popped is the one to say. A removal never decides. */
+function weighsMore(first: Piece, second: Piece): boolean {
+  return weight(first) === weight(second) ? isAbove(first, second) : weight(first) > weight(second);
+}
+
+function weight(piece: Piece): number {
+  if (POPS.has(nameOf(piece))) return 2;
+  return isRemoval(piece) ? 0 : 1;
+}
+
+const POPS: ReadonlySet<string> = new Set(['ZPOPMIN', 'ZPOPMAX']);
+
 /** Whether a piece only takes away: it never decides a clash. */
-function isRemoval(piece: Piece): boolean {
+export function isRemoval(piece: Piece): boolean {
   return (
     piece.role === 'removal' || (piece.cells.length > 0 && piece.cells.every(({ kind }) => kind === 'remove'))
   );

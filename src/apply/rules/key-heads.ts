@@ -4,7 +4,7 @@ import { isByPosition } from './lists.js';
 import { isAbove, type Meeting, type Piece, type Resolution } from './meeting.js';
 
 export function isKeyHead(piece: Piece): boolean {
-  return piece.role === 'set' || piece.role === 'removal';
+  return piece.role === 'set' || piece.role === 'removal' || piece.role === 'derive';
 }
 
 /**
@@ -19,10 +19,17 @@ export function resolveKeyHead({ incoming, own }: Meeting): Resolution {
     .slice(at + 1)
     .filter((piece) => !isByPosition(piece))
     .flatMap((piece) => piece.commands);
-  if (head && isAbove(head.rank, incoming.rank))
-    return { commands: [...head.commands, ...after], outcome: 'own-stays' };
-  return {
-    commands: [...incoming.commands, ...after],
-    outcome: after.length > 0 ? 'merged' : 'theirs-stays',
-  };
+  const isOwn = head !== undefined && isAbove(head.rank, incoming.rank);
+  // What was made of other keys cannot be made again; the peer has left it out and asks for it.
+  if (head?.role === 'derive' && (isOwn || incoming.role === 'removal'))
+    return { commands: [], outcome: 'own-stays' };
+  // A state stands for writes, it is none: one that lost changes nothing.
+  if (isOwn && incoming.isState === true) return { commands: [], outcome: 'own-stays' };
+  if (isOwn) return { commands: [...head.commands, ...after], outcome: 'own-stays' };
+  const outcome = after.length > 0 ? 'merged' : 'theirs-stays';
+  const commands = [...incoming.commands, ...after];
+  if (incoming.isState !== true || head?.isState !== true) return { commands, outcome };
+  // An own state that was beaten stands in the way of what the peer writes next: what has become of it is said again.
+  const timestamp = Math.max(incoming.rank.timestamp, ...own.map(({ rank }) => rank.timestamp));
+  return { commands, outcome, state: { timestamp, site: head.site } };
 }

@@ -42,6 +42,9 @@ export interface ListResolution {
   readonly places: readonly Place[] | undefined;
 }
 
+/** The length of what is no list. */
+export const NO_LIST = -1;
+
 /** What a command does to today's list, in order. */
 type Splice =
   | { readonly kind: 'insert'; readonly at: number; readonly values: readonly Argument[] }

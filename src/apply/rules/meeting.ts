@@ -23,6 +23,8 @@ export interface Piece {
   readonly site: string;
   /** What a head weighs against a concurrent one. */
   readonly rank: Rank;
+  /** Whether it is a state transfer: no write of an application, but what came of several. */
+  readonly isState?: boolean;
   /** The cells it names, as Latin-1 text; empty when it names none. */
   readonly cells: readonly Cell[];
 }
@@ -42,6 +44,8 @@ export type Role =
   /** Replaces the whole key: `set` with a value, `removal` with nothing. */
   | 'set'
   | 'removal'
+  /** Replaces the whole key with what was made of other keys: a head without a value of its own to run again. */
+  | 'derive'
   | 'expiry'
   /** Cells of one type: they clash with anything else but cells of the same type. */
   | 'hash'

@@ -12,8 +12,14 @@ export function pieceOf({ command, timestamp, site }: Source, key: Buffer): Piec
   if (name === STATE) {
     const { dump, expiry, rankTimestamp, rankSite } = parseState(args);
     const rank = { timestamp: rankTimestamp, site: rankSite };
-    if (dump.length === 0) return { ...base, role: 'set', commands: [['DEL', key]], rank };
-    return { ...base, role: 'set', commands: [['RESTORE', key, expiry, dump, 'REPLACE', 'ABSTTL']], rank };
+    if (dump.length === 0) return { ...base, role: 'set', isState: true, commands: [['DEL', key]], rank };
+    return {
+      ...base,
+      role: 'set',
+      isState: true,
+      commands: [['RESTORE', key, expiry, dump, 'REPLACE', 'ABSTTL']],
+      rank,
+    };
   }
   if (spec === undefined) return { ...base, role: 'clash', commands: [args] };
   const effect = effectOf(spec, args);
@@ -48,7 +54,10 @@ function roleOf(spec: CommandSpec, effect: Effect, args: readonly Buffer[]): Rol
     case 'sum':
       return spec.type === 'string' ? 'sum' : cellRole(spec);
     case 'union':
-      return spec.reads.length === 0 ? 'union' : 'clash';
+      return spec.reads.length === 0 ? 'union' : 'derive';
+    case 'derive':
+    case 'move':
+      return 'derive';
     case 'push':
     case 'pop':
       return spec.singleKey ? 'list' : 'clash';

@@ -14,8 +14,10 @@ export function resolve({ incoming, own }: Meeting): Resolution {
   const head = own.findLastIndex(isKeyHead);
   const after = own.slice(head + 1);
   // The own head replaced what the sender meant.
-  if (own[head]?.role === 'set' && isByPosition(incoming)) return { commands: [], outcome: 'own-stays' };
-  if (after.some((piece) => clashes(incoming, piece))) return resolveClash({ incoming, own: after });
+  if ((own[head]?.role === 'set' || own[head]?.role === 'derive') && isByPosition(incoming))
+    return { commands: [], outcome: 'own-stays' };
+  const met = after.filter((piece) => clashes(incoming, piece));
+  if (met.length > 0) return resolveClash({ incoming, own: met });
   switch (incoming.role) {
     case 'hash':
     case 'set-members':
