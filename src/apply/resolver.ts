@@ -17,6 +17,7 @@ import { isKeyHead } from './rules/key-heads.js';
 import { isPresent, type KnownPlaces, type OwnListPiece } from './rules/list-places.js';
 import { NO_LIST, resolveList } from './rules/lists.js';
 import type { Meeting, Piece, Rank, Resolution } from './rules/meeting.js';
+import { OwnPieces } from './rules/own-pieces.js';
 import { pieceOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
 
@@ -70,6 +71,12 @@ export interface ResolverOptions {
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
 }
 
+/** The own changes on one key that the sender of the batch had not seen. */
+interface Met {
+  readonly pieces: OwnPieces;
+  readonly listed: readonly OwnListPiece[];
+}
+
 /** Commands that no type is wrong for, and scripts, which see to that themselves: they are sent as they are. */
 const CANNOT_FAIL: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
 
@@ -85,7 +92,7 @@ export class Resolver {
   /** Keys that a command of this batch has given another value. */
   readonly #replaced = new Set<string>();
   readonly #listPlaces = new Map<string, KnownPlaces>();
-  readonly #ownPieces = new Map<OwnCommand, { readonly name: string; readonly piece: Piece }>();
+  readonly #met = new Map<string, Met>();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
     this.#batch = batch;
@@ -148,17 +155,16 @@ export class Resolver {
 
   #meet(command: PayloadCommand, [key, own]: [PlacedKey, readonly OwnCommand[]]): void {
     const incoming = this.#piece(command, key.key);
-    const pieces = own.map((one) => this.#ownPiece(one, key.key));
-    const listed = listPieces(own, pieces);
-    if (isListMeeting(incoming, pieces, listed) && this.#isList(key)) {
+    const { pieces, listed } = this.#metOn(key, own);
+    if (isListMeeting(incoming, pieces.all, listed) && this.#isList(key)) {
       this.#meetList(command, { key, incoming, own, listed });
       return;
     }
-    const resolution = resolve({ incoming, own: pieces });
+    const resolution = resolve({ incoming, own: pieces.relevantTo(incoming) });
     if (isKeyHead(incoming)) this.#replaced.add(nameOf(key));
     this.#attempt(command, resolution.commands);
     if (resolution.state) this.#states.push({ rank: resolution.state, keys: [key] });
-    else this.#askForExpiry(command, key, { incoming, own: pieces });
+    else this.#askForExpiry(command, key, { incoming, own: pieces.all });
     this.#note(command, key, own, resolution.outcome);
   }
 
@@ -246,14 +252,19 @@ export class Resolver {
     return pieceOf({ command, timestamp: this.#batch.timestamp, site: this.#batch.origin }, key);
   }
 
-  /** The same own commands are met by every command of the batch on their key: each is taken apart once. */
   #ownPiece(command: OwnCommand, key: Buffer): Piece {
-    const name = key.toString('latin1');
-    const known = this.#ownPieces.get(command);
-    if (known?.name === name) return known.piece;
-    const piece = pieceOf({ command, timestamp: command.timestamp, site: this.#options.site }, key);
-    this.#ownPieces.set(command, { name, piece });
-    return piece;
+    return pieceOf({ command, timestamp: command.timestamp, site: this.#options.site }, key);
+  }
+
+  /** What every command of the batch on this key meets, taken apart once. */
+  #metOn(key: PlacedKey, own: readonly OwnCommand[]): Met {
+    const name = nameOf(key);
+    const known = this.#met.get(name);
+    if (known) return known;
+    const pieces = new OwnPieces(own.map((one) => this.#ownPiece(one, key.key)));
+    const met = { pieces, listed: listPieces(own, pieces.all) };
+    this.#met.set(name, met);
+    return met;
   }
 
   #send(command: PayloadCommand, bytes: Buffer): void {

@@ -63,6 +63,7 @@ async function work(token = TOKEN): Promise<Working> {
     conflictsKept: 10,
     conflictValueBytes: 10,
     capturedThrough: () => 0,
+    appendedThrough: () => 0,
     appended: () => Promise.resolve(),
     fetch: () => Promise.resolve(undefined),
     translate: () => undefined,

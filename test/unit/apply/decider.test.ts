@@ -23,6 +23,7 @@ function decider(options: Partial<DeciderOptions> = {}): Decider {
     conflictsKept: 10,
     conflictValueBytes: 10,
     capturedThrough: () => 7,
+    appendedThrough: () => 7,
     appended: () => Promise.resolve(),
     fetch: () => Promise.resolve(undefined),
     translate: () => undefined,

@@ -7,16 +7,14 @@ import { type StateWrite, type UserWrite, above, beats, isUser, rankOf } from '.
 /** `SET` or `DEL` of the other site. */
 export function applyHead(occasion: Occasion, incoming: UserWrite): void {
   const { own, pending } = occasion;
-  const head = lastHead(own);
   const state = own.findLast((write) => write.kind === 'state');
-  if (pending || !state) {
+  if (!state || beats(incoming, state)) {
     meetHead({ ...occasion, own: own.filter(isUser) }, incoming);
-  } else if (beats(incoming, state)) {
-    meetHead({ ...occasion, own: own.filter(isUser) }, incoming);
-    occasion.sendState(occasion.key, latest(occasion, incoming));
-  } else if (head?.kind === 'user') {
+    // The other site ignores the state, and has yet to hear what became of the writes in it.
+    if (state) occasion.sendState(occasion.key, latest(occasion, incoming));
+  } else if (lastHead(own) !== state) {
     meetHead({ ...occasion, own: after(own, state) }, incoming);
-  } else {
+  } else if (!pending) {
     const built = after(own, state);
     replaceBy(occasion, state, built);
     // What was taken by position from it has come back here; at the other site it is gone.

@@ -63,6 +63,8 @@ export function deleteList(occasion: Occasion, incoming: UserWrite, own: readonl
   const alone = new Store();
   for (const write of own) rerun(alone, write);
   slot.expiresAt = alone.get(key)?.expiresAt;
+  // A pop may have emptied what the expiry was set on.
+  if (slot.expiresAt !== undefined && own.some(({ unit }) => unit.removal)) occasion.need(key);
 }
 
 /** The places afterwards; undefined when it is not certain what is meant: then nothing has been done. */
