@@ -5,7 +5,8 @@
 
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
-import { effectCode } from '../change/effect-code.js';
+import type { Effect } from '../change/commands.js';
+import { commutingWith, effectCode } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
 import { KeyHash } from '../change/key-hash.js';
 import { encodeNeed, type PlacedKey } from '../change/special.js';
@@ -151,11 +152,34 @@ export class Decider {
     if (window.firstAbove(batch.seen) === window.head) return 0;
     let newest = 0;
     const each = (hash: KeyHash): void => {
-      const [last] = this.#unseenOn(hash, { seen: batch.seen, decided });
-      if (last !== undefined && last > newest) newest = last;
+      newest = Math.max(newest, this.#newestOn(hash, { seen: batch.seen, decided }));
     };
     forEachKey({ batch, names: this.#names, each });
     return newest;
+  }
+
+  /** The newest own sequence on a key above `seen` and up to `decided`; 0 when there is none. */
+  #newestOn(hash: KeyHash, { seen, decided }: { seen: number; decided: number }): number {
+    const { window } = this.#options;
+    let entry = window.newest(hash.low, hash.high);
+    while (entry >= 0 && window.sequenceOf(entry) > decided) entry = window.older(entry);
+    const sequence = entry < 0 ? 0 : window.sequenceOf(entry);
+    return sequence > seen ? sequence : 0;
+  }
+
+  /** Whether all unseen own changes of a key come out the same before or after one with this effect. */
+  #commutes(key: PlacedKey, effect: Effect, { seen, decided }: { seen: number; decided: number }): boolean {
+    const { window } = this.#options;
+    const together = commutingWith(effectCode(effect));
+    if (!together) return false;
+    this.#hash.of(key.database, key.key, 0, key.key.length);
+    let entry = window.newest(this.#hash.low, this.#hash.high);
+    for (; entry >= 0; entry = window.older(entry)) {
+      const sequence = window.sequenceOf(entry);
+      if (sequence <= seen) return true;
+      if (sequence <= decided && !together.has(window.effectOf(entry))) return false;
+    }
+    return true;
   }
 
   /** The own sequences on a key above `seen` and up to `decided`, the newest first, back to the last own key head. */
@@ -184,8 +208,15 @@ export class Decider {
       found.set(name, known);
       return known;
     };
+    const commuting = new Map<string, boolean>();
     const resolver = new Resolver(batch, {
       site,
+      commutes: (key, effect) => {
+        const name = `${effect} ${nameOf(key)}`;
+        const known = commuting.get(name) ?? (!isBlind && this.#commutes(key, effect, range));
+        commuting.set(name, known);
+        return known;
+      },
       applied: keys.applied,
       out: keys.out,
       translate,

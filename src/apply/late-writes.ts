@@ -8,7 +8,7 @@
 import { lastSequence, type Batch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
 import { recordedEffect } from '../change/commands.js';
-import { effectCode } from '../change/effect-code.js';
+import { commutingWith, effectCode } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
 import type { PlacedKey } from '../change/special.js';
 import { forEachKey, keysOf, payloadCommands, type PayloadCommand } from './payload.js';
@@ -18,12 +18,6 @@ import type { Window } from './window.js';
 const ANSWER_MS = 30_000;
 /** Keys remembered as asked for. */
 const MAX_ASKED = 100_000;
-
-/** Effects that come out the same in either order. */
-const COMMUTING: readonly ReadonlySet<number>[] = [
-  new Set([effectCode('sum'), effectCode('expire')]),
-  new Set([effectCode('union')]),
-];
 
 /** What is under way between a marker and the end of its transaction. */
 interface Echo {
@@ -129,7 +123,7 @@ export class LateWrites {
 
   /** Whether the key whose hash was taken last was written from `from` on by something that does not commute with `effect`. */
   #isLate(from: number, effect: number): boolean {
-    const together = COMMUTING.find((codes) => codes.has(effect));
+    const together = commutingWith(effect);
     let entry = this.#window.newest(this.#hash.low, this.#hash.high);
     for (; entry >= from; entry = this.#window.older(entry)) {
       if (!together?.has(this.#window.effectOf(entry))) return true;

@@ -25,12 +25,16 @@ interface Scanned {
 
 /** Batches kept at hand, 64 KiB each as a rule. */
 const CACHED_BATCHES = 128;
+/** Changes kept taken apart: one batch after another meets the same ones, until the peer has seen them. */
+const KNOWN_CHANGES = 16_384;
 
 export class OwnChanges {
   readonly #fetch: (sequence: number) => Promise<Buffer | undefined>;
   /** By first sequence, the least lately used first. */
   readonly #batches = new Map<number, Scanned>();
   #latest: Scanned | undefined;
+  /** By sequence, the one asked for first first. */
+  readonly #known = new Map<number, readonly OwnCommand[]>();
 
   /** @param fetch reads the batch of the change list that holds a sequence */
   constructor(fetch: (sequence: number) => Promise<Buffer | undefined>) {
@@ -38,7 +42,16 @@ export class OwnChanges {
   }
 
   /** The commands of an own change. @throws TandemError STATE_LOST when it is in the change list no more */
-  async commandsOf(sequence: number): Promise<OwnCommand[]> {
+  async commandsOf(sequence: number): Promise<readonly OwnCommand[]> {
+    const known = this.#known.get(sequence);
+    if (known) return known;
+    const commands = await this.#takeApart(sequence);
+    this.#known.set(sequence, commands);
+    if (this.#known.size > KNOWN_CHANGES) this.#known.delete(this.#known.keys().next().value!);
+    return commands;
+  }
+
+  async #takeApart(sequence: number): Promise<readonly OwnCommand[]> {
     const { batch, starts, databases } = this.#cached(sequence) ?? (await this.#scan(sequence));
     const at = sequence - batch.first;
     const payload = batch.payload.subarray(starts[at], starts[at + 1]);

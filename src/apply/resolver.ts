@@ -4,7 +4,7 @@
  */
 
 import type { DeliveredBatch } from '../change/batch.js';
-import { effectOf } from '../change/commands.js';
+import { effectOf, type Effect } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
 import { encodeNeed, NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
@@ -67,9 +67,14 @@ export interface ResolverOptions {
   readonly decided: number;
   /** The state of a key has come from the peer. */
   readonly onState: (key: PlacedKey) => void;
+  /** Whether all own changes of a key, which the sender had not seen, come out the same before or after one with this effect. */
+  readonly commutes: (key: PlacedKey, effect: Effect) => boolean;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
 }
+
+/** Own commands as pieces, as long as they are remembered (`own-changes.ts`): batch after batch meets the same ones. */
+const piecesOnOneKey = new WeakMap<OwnCommand, Piece>();
 
 /** The own changes on one key that the sender of the batch had not seen. */
 interface Met {
@@ -120,6 +125,10 @@ export class Resolver {
     if (whole) this.#send(command, whole);
     else if (command.name === NEED) this.#need(command);
     else {
+      if (command.spec?.singleKey === true && this.#commutes(command)) {
+        this.#send(command, command.bytes);
+        return;
+      }
       const own = new Map<PlacedKey, readonly OwnCommand[]>();
       const derives = isDerived(command);
       for (const key of keysOf(command, 'all')) {
@@ -133,6 +142,13 @@ export class Resolver {
       else if (isPerKey(command)) this.#perKey(command, own);
       else this.#clash(command, own);
     }
+  }
+
+  /** What commutes with all that was written here is no conflict: sums of a hot counter are not looked at one by one. */
+  #commutes({ spec, args, database }: PayloadCommand): boolean {
+    const effect = effectOf(spec!, args);
+    // A sum of one field commutes with that of another, but not with a field's being overwritten: only whole keys are told here.
+    return this.#options.commutes({ database, key: args[1]! }, effect);
   }
 
   #need(command: PayloadCommand): void {
@@ -253,7 +269,11 @@ export class Resolver {
   }
 
   #ownPiece(command: OwnCommand, key: Buffer): Piece {
-    return pieceOf({ command, timestamp: command.timestamp, site: this.#options.site }, key);
+    const source = { command, timestamp: command.timestamp, site: this.#options.site };
+    if (command.spec?.singleKey !== true) return pieceOf(source, key);
+    const known = piecesOnOneKey.get(command) ?? pieceOf(source, key);
+    piecesOnOneKey.set(command, known);
+    return known;
   }
 
   /** What every command of the batch on this key meets, taken apart once. */

@@ -34,3 +34,15 @@ export function effectCode(effect: Effect): number {
 export function effectOfCode(code: number): Effect {
   return EFFECTS[code] ?? 'unknown';
 }
+
+/** Effects that come out the same in either order. */
+const COMMUTING: readonly ReadonlySet<number>[] = [
+  new Set([effectCode('sum'), effectCode('expire')]),
+  new Set([effectCode('union')]),
+];
+
+/** The codes of the effects that commute with this one, itself among them; nothing when it does not commute with its own kind. */
+export function commutingWith(code: number): ReadonlySet<number> | undefined {
+  // Two expiries do not: the longer life stays.
+  return code === effectCode('expire') ? undefined : COMMUTING.find((codes) => codes.has(code));
+}

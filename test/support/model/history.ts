@@ -1,5 +1,5 @@
 import type { Mix } from './mixes.js';
-import { Ledger } from './ledger.js';
+import { Ledger, contents } from './ledger.js';
 import { Random } from './random.js';
 import { type Decision, type Restart, Site } from './site.js';
 import { TEMPLATES } from './templates.js';
@@ -25,7 +25,12 @@ const ENOUGH = 3000;
  * One random history of two sites until both are quiet.
  * @returns what went wrong, or undefined
  */
-export function history(seed: number, mix: Mix, trouble: Trouble, trace?: (line: string) => void): string | undefined {
+export function history(
+  seed: number,
+  mix: Mix,
+  trouble: Trouble,
+  trace?: (line: string) => void,
+): string | undefined {
   const random = new Random(seed);
   let wall = 1000;
   const skew = random.below(60) - 30;
@@ -39,15 +44,25 @@ export function history(seed: number, mix: Mix, trouble: Trouble, trace?: (line:
 
   const write = (site: Site): boolean => {
     const count = trouble.transactions && random.chance(0.25) ? 2 + random.below(2) : 1;
+    const present = [...contents(site.store.get('k'))];
     const commands = Array.from({ length: count }, () => {
       serial++;
-      return TEMPLATES[random.pick(mix.commands)]({ random, key: random.pick(mix.keys), unique: `${site.name[0]}${serial}`, serial });
+      return TEMPLATES[random.pick(mix.commands)]({
+        random,
+        key: random.pick(mix.keys),
+        unique: `${site.name[0]}${serial}`,
+        serial,
+        present,
+      });
     });
     const before = trace && site.store.show();
     ledger.before(site);
     const effective = site.write(...commands);
     ledger.note(site, effective);
-    if (effective.length > 0) trace?.(`${site.name} writes ${effective.map((argv) => argv.join(' ')).join('; ')} as ${site.n}, seen ${site.seen}: ${before} → ${site.store.show()}`);
+    if (effective.length > 0)
+      trace?.(
+        `${site.name} writes ${effective.map((argv) => argv.join(' ')).join('; ')} as ${site.n}, seen ${site.seen}: ${before} → ${site.store.show()}`,
+      );
     return effective.length > 0;
   };
   const deliver = (to: Site, from: Site, canWrite: boolean): void => {
@@ -57,7 +72,9 @@ export function history(seed: number, mix: Mix, trouble: Trouble, trace?: (line:
     const [before, n] = [trace && to.store.show(), to.n];
     to.apply(decision);
     ledger.see(to);
-    trace?.(`${to.name} applies ${describe(decision)}: ${before} → ${to.store.show()}${to.n > n ? ' and sends state' : ''}`);
+    trace?.(
+      `${to.name} applies ${describe(decision)}: ${before} → ${to.store.show()}${to.n > n ? ' and sends state' : ''}`,
+    );
   };
   const step = (canWrite: boolean): void => {
     wall += random.below(4);
@@ -74,13 +91,18 @@ export function history(seed: number, mix: Mix, trouble: Trouble, trace?: (line:
     if (count > ENOUGH) return 'never quiet';
     step(false);
   }
-  if (east.store.show() !== west.store.show()) return `diverged: east ${east.store.show()} ‖ west ${west.store.show()}`;
+  if (east.store.show() !== west.store.show())
+    return `diverged: east ${east.store.show()} ‖ west ${west.store.show()}`;
   return mix.promise && ledger.broken(mix.promise, east.store.get('k'));
 }
 
 function describe({ run, decided }: Decision): string {
   const changes = run.map(({ n, seen, writes }) => {
-    const commands = writes.map((each) => (each.kind === 'user' ? each.unit.argv.join(' ') : `${each.kind} ${each.key}${each.kind === 'state' ? ` rank ${each.rank.at} ${each.rank.site} since ${each.since}` : ''}`));
+    const commands = writes.map((each) =>
+      each.kind === 'user'
+        ? each.unit.argv.join(' ')
+        : `${each.kind} ${each.key}${each.kind === 'state' ? ` rank ${each.rank.at} ${each.rank.site} since ${each.since}` : ''}`,
+    );
     return `${n} (seen ${seen}, at ${run[0]!.at}) ${commands.join('; ')}`;
   });
   return `${changes.join(', ')}, decided at ${decided}`;

@@ -40,8 +40,10 @@ export class Ledger {
     // Put and taken within one transaction.
     for (const argv of effective) {
       // A site's deletion means all that was ever there, whether a late write had hidden it meanwhile or not.
-      if (argv[0] === 'DEL' || argv[0] === 'XTRIM') for (const item of this.#knownTo(site)) if (!now.has(item)) this.#taken.add(item);
-      if (['SREM', 'HDEL', 'ZREM', 'XDEL'].includes(argv[0]!)) for (const item of argv.slice(2)) this.#taken.add(item);
+      if (argv[0] === 'DEL' || argv[0] === 'XTRIM')
+        for (const item of this.#knownTo(site)) if (!now.has(item)) this.#taken.add(item);
+      if (['SREM', 'HDEL', 'ZREM', 'XDEL'].includes(argv[0]!))
+        for (const item of argv.slice(2)) this.#taken.add(item);
       if (!['RPUSH', 'LPUSH'].includes(argv[0]!)) continue;
       for (const item of argv.slice(2)) if (!now.has(item)) this.#taken.add(item);
     }
@@ -87,7 +89,9 @@ export class Ledger {
         const doubled = elements.filter((item, index) => item.length > 1 && elements.indexOf(item) !== index);
         if (doubled.length > 0) return `doubled: ${doubled.join(' ')}`;
         const back = [...this.#taken].filter((item) => item.length > 1 && now.has(item));
-        return promise === 'exact elements' && this.#isCalm && back.length > 0 ? `came back: ${back.join(' ')}` : undefined;
+        return promise === 'exact elements' && this.#isCalm && back.length > 0
+          ? `came back: ${back.join(' ')}`
+          : undefined;
       }
       default:
         return undefined;
@@ -95,7 +99,8 @@ export class Ledger {
   }
 }
 
-function contents(slot: Slot | undefined): Set<string> {
+/** Elements, members, fields, entry IDs or the text of a key. */
+export function contents(slot: Slot | undefined): Set<string> {
   const value = slot?.value;
   switch (value?.type) {
     case undefined:

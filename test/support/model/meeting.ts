@@ -21,7 +21,10 @@ const ENOUGH = 100;
  * Lets both sites write, then delivers until they are quiet: the outcome of any concurrent writes according to the rules.
  * @returns each site's data as a text; the rules are broken where they differ
  */
-export function meet({ start = [], east: atEast, west: atWest, later = 'west', first = 'east' }: Meeting): { east: string; west: string } {
+export function meet({ start = [], east: atEast, west: atWest, later = 'west', first = 'east' }: Meeting): {
+  east: string;
+  west: string;
+} {
   let clocks = { east: 0, west: 0 };
   const east = new Site('east', () => clocks.east);
   const west = new Site('west', () => clocks.west);

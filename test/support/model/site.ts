@@ -6,7 +6,14 @@ import { applyHead, applyState } from './rules/heads.js';
 import { isIndependent } from './rules/late.js';
 import type { Occasion } from './rules/occasion.js';
 import { unitsOf } from './rules/unit.js';
-import { type Change, type Rank, type StateWrite, type UserWrite, type Write, writesKey } from './rules/write.js';
+import {
+  type Change,
+  type Rank,
+  type StateWrite,
+  type UserWrite,
+  type Write,
+  writesKey,
+} from './rules/write.js';
 import { type Argv, Store } from './redis/store.js';
 
 /** How a site forgets what it remembers of lists when its process starts again. */
@@ -46,7 +53,9 @@ export class Site {
   write(...commands: readonly Argv[]): Argv[] {
     const effective = commands.filter((argv) => this.store.run(argv));
     if (effective.length > 0) {
-      this.#capture((made) => effective.flatMap(unitsOf).map((unit) => ({ ...made, kind: 'user' as const, unit })));
+      this.#capture((made) =>
+        effective.flatMap(unitsOf).map((unit) => ({ ...made, kind: 'user' as const, unit })),
+      );
     }
     return effective;
   }
@@ -74,7 +83,10 @@ export class Site {
         for (const key of keysOf(write)) {
           const met = late.filter((own) => writesOrReads(own, key));
           if (met.every((own) => isIndependent(write, own, this.store.get(key)))) continue;
-          for (const asked of write.kind === 'user' && write.unit.role === 'derive' ? write.unit.writes : [key]) this.#needs.set(asked, true);
+          for (const asked of write.kind === 'user' && write.unit.role === 'derive'
+            ? write.unit.writes
+            : [key])
+            this.#needs.set(asked, true);
         }
       }
     }
@@ -109,7 +121,8 @@ export class Site {
         keysOf(write).some(
           (key) =>
             this.own.some((own) => own.n > decided && touches(own, key)) &&
-            (write.kind !== 'user' || this.own.some((own) => own.n > seen && own.n <= decided && touches(own, key))),
+            (write.kind !== 'user' ||
+              this.own.some((own) => own.n > seen && own.n <= decided && touches(own, key))),
         ),
       ),
     );
@@ -117,7 +130,8 @@ export class Site {
 
   #applyWrite(write: Write, decided: number, states: Map<string, number>): void {
     // A value that lacks something ranks below every other.
-    const sendState = (key: string, at: number): void => void states.set(key, Math.max(this.#isLacking(key) ? 0 : at, states.get(key) ?? 0));
+    const sendState = (key: string, at: number): void =>
+      void states.set(key, Math.max(this.#isLacking(key) ? 0 : at, states.get(key) ?? 0));
     if (write.kind === 'need') {
       sendState(write.key, write.at);
       return;
@@ -126,7 +140,8 @@ export class Site {
       store: this.store,
       key,
       own: this.own.filter(
-        (own): own is UserWrite | StateWrite => own.kind !== 'need' && own.n > write.seen && own.n <= decided && writesKey(own, key),
+        (own): own is UserWrite | StateWrite =>
+          own.kind !== 'need' && own.n > write.seen && own.n <= decided && writesKey(own, key),
       ),
       pending: this.#pendingRank(key, states),
       isAsking: this.#isAsking(key),
@@ -141,7 +156,13 @@ export class Site {
     const { unit } = write;
     if (unit.role === 'derive') {
       const own = this.own.filter(({ n }) => n > write.seen && n <= decided);
-      applyDerive(this.store, write, own, (key) => states.has(key) || this.#needs.has(key), (asked) => this.#need(asked));
+      applyDerive(
+        this.store,
+        write,
+        own,
+        (key) => states.has(key) || this.#needs.has(key),
+        (asked) => this.#need(asked),
+      );
     } else if (unit.role === 'key-head') applyHead(occasion(unit.key), write);
     else applyBuild(occasion(unit.key), write);
   }
@@ -152,7 +173,10 @@ export class Site {
 
   /** Whether this site has asked for the key because its value lacks something, and not yet heard: its own `STATE` then ranks lowest. */
   #isLacking(key: string): boolean {
-    return this.#needs.get(key) === true || this.own.some((own) => own.kind === 'need' && own.key === key && own.isLacking);
+    return (
+      this.#needs.get(key) === true ||
+      this.own.some((own) => own.kind === 'need' && own.key === key && own.isLacking)
+    );
   }
 
   /** Whether this site has asked for the key, and not yet heard. */
@@ -176,7 +200,8 @@ export class Site {
       },
       set: (key, places) => void lists.set(key, { upTo: decided, places }),
       forget: (key) => void lists.delete(key),
-      replaced: (key, length, built) => void lists.set(key, { upTo: decided, places: replacedPlaces(length, built) }),
+      replaced: (key, length, built) =>
+        void lists.set(key, { upTo: decided, places: replacedPlaces(length, built) }),
       isDoubtful: ({ n, seen }) => n <= restarted.n && seen < restarted.seen,
     };
   }

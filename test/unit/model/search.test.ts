@@ -21,12 +21,18 @@ function search(mix: Mix, trouble: Trouble): string | undefined {
     const failure = history(seed, mix, trouble);
     if (failure !== undefined) failures.push(`seed ${seed}: ${failure}`);
   }
-  return failures.length === 0 ? undefined : `${failures.length} of ${HISTORIES}, the first with ${failures[0]}`;
+  return failures.length === 0
+    ? undefined
+    : `${failures.length} of ${HISTORIES}, the first with ${failures[0]}`;
 }
 
 describe.each(TROUBLES)('%s', (_, trouble) => {
   const mixes = Object.entries(MIXES).filter(([name]) => ONLY === undefined || name === ONLY);
-  test.each(mixes)('both sites end equal and keep what they promise: %s', { timeout: 3_600_000 }, (_name, mix) => {
-    expect(search(mix, trouble)).toBeUndefined();
-  });
+  test.each(mixes)(
+    'both sites end equal and keep what they promise: %s',
+    { timeout: 3_600_000 },
+    (_name, mix) => {
+      expect(search(mix, trouble)).toBeUndefined();
+    },
+  );
 });

@@ -3,7 +3,13 @@ import type { Run, Store } from './store.js';
 type CellType = 'hash' | 'set' | 'zset' | 'hyperloglog';
 
 /** Sets cells. False for another type, or when nothing changed and `always` is not set. */
-function put(store: Store, key: string, type: CellType, cells: readonly [string, string][], always = false): boolean {
+function put(
+  store: Store,
+  key: string,
+  type: CellType,
+  cells: readonly [string, string][],
+  always = false,
+): boolean {
   const value = store.read(key, type);
   if (value === false) return false;
   const map = value?.cells ?? new Map<string, string>();
@@ -38,7 +44,12 @@ function pop(store: Store, key: string, count: number, sign: 1 | -1): boolean {
   const ordered = [...value.cells].toSorted(
     ([memberA, a], [memberB, b]) => sign * (Number(a) - Number(b) || (memberA < memberB ? -1 : 1)),
   );
-  return take(store, key, 'zset', ordered.slice(0, count).map(([member]) => member));
+  return take(
+    store,
+    key,
+    'zset',
+    ordered.slice(0, count).map(([member]) => member),
+  );
 }
 
 function pairsOf(list: readonly string[]): [string, string][] {
@@ -47,7 +58,10 @@ function pairsOf(list: readonly string[]): [string, string][] {
 
 /** `ZADD key [NX|XX] [GT|LT] score member …`. */
 const zadd: Run = (store, [, key, ...rest]) => {
-  const flags = rest.slice(0, rest.findIndex((word) => !Number.isNaN(Number(word))));
+  const flags = rest.slice(
+    0,
+    rest.findIndex((word) => !Number.isNaN(Number(word))),
+  );
   const value = store.read(key!, 'zset');
   if (value === false) return false;
   const wanted = pairsOf(rest.slice(flags.length)).filter(([score, member]) => {
@@ -57,7 +71,15 @@ const zadd: Run = (store, [, key, ...rest]) => {
     if (flags.includes('GT')) return Number(score) > Number(present);
     return flags.includes('LT') ? Number(score) < Number(present) : true;
   });
-  return wanted.length > 0 && put(store, key!, 'zset', wanted.map(([score, member]) => [member, score]));
+  return (
+    wanted.length > 0 &&
+    put(
+      store,
+      key!,
+      'zset',
+      wanted.map(([score, member]) => [member, score]),
+    )
+  );
 };
 
 /** Hashes, sets, sorted sets and HyperLogLogs: maps of cells, all four. */
@@ -65,12 +87,24 @@ export const CELL_COMMANDS: Readonly<Record<string, Run>> = {
   HSET: (store, [, key, ...rest]) => put(store, key!, 'hash', pairsOf(rest), true),
   HDEL: (store, [, key, ...fields]) => take(store, key!, 'hash', fields),
   HINCRBY: (store, [, key, field, by]) => add(store, key!, 'hash', field!, by!),
-  SADD: (store, [, key, ...members]) => put(store, key!, 'set', members.map((member) => [member, ''])),
+  SADD: (store, [, key, ...members]) =>
+    put(
+      store,
+      key!,
+      'set',
+      members.map((member) => [member, '']),
+    ),
   SREM: (store, [, key, ...members]) => take(store, key!, 'set', members),
   ZADD: zadd,
   ZREM: (store, [, key, ...members]) => take(store, key!, 'zset', members),
   ZINCRBY: (store, [, key, by, member]) => add(store, key!, 'zset', member!, by!),
   ZPOPMIN: (store, [, key, count]) => pop(store, key!, Number(count ?? 1), 1),
   ZPOPMAX: (store, [, key, count]) => pop(store, key!, Number(count ?? 1), -1),
-  PFADD: (store, [, key, ...observed]) => put(store, key!, 'hyperloglog', observed.map((item) => [item, ''])),
+  PFADD: (store, [, key, ...observed]) =>
+    put(
+      store,
+      key!,
+      'hyperloglog',
+      observed.map((item) => [item, '']),
+    ),
 };

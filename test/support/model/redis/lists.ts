@@ -46,12 +46,18 @@ const pop =
     if (!list || count === '0') return false;
     const { elements } = list;
     const kept = Math.max(0, elements.length - Number(count));
-    return keep(store, key!, elements, side === 'left' ? elements.slice(elements.length - kept) : elements.slice(0, kept));
+    return keep(
+      store,
+      key!,
+      elements,
+      side === 'left' ? elements.slice(elements.length - kept) : elements.slice(0, kept),
+    );
   };
 
 /** Commands on lists. */
 export const LIST_COMMANDS: Readonly<Record<string, Run>> = {
-  RPUSH: (store, [, key, ...elements]) => insertAt(store, key!, (store.read(key!, 'list') || undefined)?.elements.length ?? 0, elements),
+  RPUSH: (store, [, key, ...elements]) =>
+    insertAt(store, key!, (store.read(key!, 'list') || undefined)?.elements.length ?? 0, elements),
   LPUSH: (store, [, key, ...elements]) => insertAt(store, key!, 0, elements.toReversed()),
   LPOP: pop('left'),
   RPOP: pop('right'),
@@ -73,7 +79,12 @@ export const LIST_COMMANDS: Readonly<Record<string, Run>> = {
     const list = store.read(key!, 'list');
     if (!list) return false;
     const gone = new Set(removedIndexes(list.elements, Number(count), element!));
-    return keep(store, key!, list.elements, list.elements.filter((_, index) => !gone.has(index)));
+    return keep(
+      store,
+      key!,
+      list.elements,
+      list.elements.filter((_, index) => !gone.has(index)),
+    );
   },
   LINSERT(store, [, key, where, pivot, element]) {
     const list = store.read(key!, 'list');

@@ -57,7 +57,8 @@ export class Store {
   /** An emptied hash, set, sorted set or list vanishes together with its expiry, without a `DEL` in the stream. */
   vanishIfEmpty(key: string): void {
     const value = this.#slots.get(key)?.value;
-    if (value && value.type !== 'stream' && value.type !== 'hyperloglog' && sizeOf(value) === 0) this.#slots.delete(key);
+    if (value && value.type !== 'stream' && value.type !== 'hyperloglog' && sizeOf(value) === 0)
+      this.#slots.delete(key);
   }
 
   copy(key: string): Slot | undefined {

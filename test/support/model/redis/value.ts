@@ -44,7 +44,10 @@ function cloneValue(value: Value): Value {
         entries: [...value.entries],
         lastId: value.lastId,
         groups: new Map(
-          [...value.groups].map(([name, { lastId, pending }]) => [name, { lastId, pending: new Map(pending) }]),
+          [...value.groups].map(([name, { lastId, pending }]) => [
+            name,
+            { lastId, pending: new Map(pending) },
+          ]),
         ),
       };
     default:

@@ -12,7 +12,8 @@ export function applyBuild(occasion: Occasion, incoming: UserWrite): void {
   const { own } = occasion;
   const head = lastHead(own);
   const built = after(own, head);
-  const met = occasion.pending || occasion.isAsking ? [] : built.filter(({ unit }) => clashes(unit, incoming.unit));
+  const met =
+    occasion.pending || occasion.isAsking ? [] : built.filter(({ unit }) => clashes(unit, incoming.unit));
   if (met.length > 0) clash(occasion, incoming, met, built);
   else perform(occasion, incoming, built, false);
   askForExpiry(occasion, incoming, built);
@@ -22,7 +23,12 @@ export function applyBuild(occasion: Occasion, incoming: UserWrite): void {
  * Both sites run what they can of it; the one with the latest write in the clash says what came of it. A site cannot know
  * what the other popped from a sorted set, so the one that popped is the one to say.
  */
-function clash(occasion: Occasion, incoming: UserWrite, met: readonly UserWrite[], built: readonly UserWrite[]): void {
+function clash(
+  occasion: Occasion,
+  incoming: UserWrite,
+  met: readonly UserWrite[],
+  built: readonly UserWrite[],
+): void {
   const isMine = met.some((write) => weighsMore(write, incoming));
   perform(occasion, incoming, built, true);
   if (isMine) occasion.sendState(occasion.key, latest(occasion, incoming));
@@ -37,7 +43,12 @@ function weight({ unit }: UserWrite): number {
   return unit.removal ? 0 : 1;
 }
 
-function perform(occasion: Occasion, incoming: UserWrite, built: readonly UserWrite[], isClash: boolean): void {
+function perform(
+  occasion: Occasion,
+  incoming: UserWrite,
+  built: readonly UserWrite[],
+  isClash: boolean,
+): void {
   const { store, own, key, pending } = occasion;
   const { role, type, argv } = incoming.unit;
   const held = store.get(key)?.value.type;
@@ -52,16 +63,31 @@ function perform(occasion: Occasion, incoming: UserWrite, built: readonly UserWr
       return;
     case 'ends':
     case 'edit': {
-      const other = own.findLastIndex((write) => isHead(write) && !(write.kind === 'user' && write.unit.argv[0] === 'DEL'));
-      const listed = own.slice(other + 1).filter(isUser).filter(({ unit }) => unit.type === 'list' || unit.argv[0] === 'DEL');
-      applyToList(occasion, incoming, { own: listed, isReplaced: other >= 0 || pending !== undefined, isSettled: isClash || pending !== undefined || occasion.isAsking });
+      const other = own.findLastIndex(
+        (write) => isHead(write) && !(write.kind === 'user' && write.unit.argv[0] === 'DEL'),
+      );
+      const listed = own
+        .slice(other + 1)
+        .filter(isUser)
+        .filter(({ unit }) => unit.type === 'list' || unit.argv[0] === 'DEL');
+      applyToList(occasion, incoming, {
+        own: listed,
+        isReplaced: other >= 0 || pending !== undefined,
+        isSettled: isClash || pending !== undefined || occasion.isAsking,
+      });
       return;
     }
     case 'pop':
-      if (pending === undefined && !occasion.isAsking && own.every((write) => write.kind === 'user' && write.unit.role === 'expiry')) store.run(argv);
+      if (
+        pending === undefined &&
+        !occasion.isAsking &&
+        own.every((write) => write.kind === 'user' && write.unit.role === 'expiry')
+      )
+        store.run(argv);
       return;
     case 'trim':
-      if (pending === undefined && !occasion.isAsking && lastHead(own)?.kind !== 'state') applyTrim(occasion, incoming, built);
+      if (pending === undefined && !occasion.isAsking && lastHead(own)?.kind !== 'state')
+        applyTrim(occasion, incoming, built);
       return;
     case 'tail':
     case 'modify':
@@ -76,13 +102,21 @@ function perform(occasion: Occasion, incoming: UserWrite, built: readonly UserWr
  * its expiry alive here. The other way round, an expiry (or a group) may have been set on what own removals have taken
  * away, while own additions have brought the key back. Only the origin knows.
  */
-function askForExpiry({ store, key, own, need }: Occasion, incoming: UserWrite, built: readonly UserWrite[]): void {
+function askForExpiry(
+  { store, key, own, need }: Occasion,
+  incoming: UserWrite,
+  built: readonly UserWrite[],
+): void {
   const slot = store.get(key);
   if (!slot) return;
   const isGroup = incoming.unit.argv[0] === 'XGROUP' || incoming.unit.argv[0] === 'XCLAIM';
-  if (incoming.unit.removal ? slot.expiresAt === undefined : incoming.unit.role !== 'expiry' && !isGroup) return;
+  if (incoming.unit.removal ? slot.expiresAt === undefined : incoming.unit.role !== 'expiry' && !isGroup)
+    return;
   const isGone = own.some((write) => (write.kind === 'user' ? write.unit.removal : write.slot === undefined));
   if (!incoming.unit.removal && !isGone) return;
-  const added = built.reduce((sum, { unit }) => sum + (unit.removal ? 0 : unit.type === 'list' ? unit.argv.length - 2 : 1), 0);
+  const added = built.reduce(
+    (sum, { unit }) => sum + (unit.removal ? 0 : unit.type === 'list' ? unit.argv.length - 2 : 1),
+    0,
+  );
   if (added > 0 && (!incoming.unit.removal || sizeOf(slot.value) <= added)) need(key);
 }

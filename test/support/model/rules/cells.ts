@@ -8,16 +8,23 @@ import { type UserWrite, above, rankOf } from './write.js';
  * A head of a cell: the higher-ranked of it and the last own head of that cell is the base, and the own tails of the cell
  * after that own head are run on it again.
  */
-export function applyCellHead({ store, key }: Occasion, incoming: UserWrite, own: readonly UserWrite[]): void {
+export function applyCellHead(
+  { store, key }: Occasion,
+  incoming: UserWrite,
+  own: readonly UserWrite[],
+): void {
   const covered = own.slice(own.findLastIndex(({ unit }) => covers(unit, incoming.unit)) + 1);
   const cell = covered.filter(({ unit }) => sameCell(unit, incoming.unit) || covers(incoming.unit, unit));
   const at = cell.findLastIndex(({ unit }) => unit.role === 'cell-head' && sameCell(unit, incoming.unit));
   const mine = cell[at];
-  const isMine = mine !== undefined && (isFinal(mine, incoming) || (!isFinal(incoming, mine) && above(rankOf(mine), rankOf(incoming))));
+  const isMine =
+    mine !== undefined &&
+    (isFinal(mine, incoming) || (!isFinal(incoming, mine) && above(rankOf(mine), rankOf(incoming))));
   const expiresAt = store.get(key)?.expiresAt;
   // A group is not created over another: the lower-ranked one goes first. One that came with a `STATE` stays.
   const [, action, stream, group] = incoming.unit.argv;
-  if (incoming.unit.argv[0] === 'XGROUP' && action === 'CREATE' && mine) store.run(['XGROUP', 'DESTROY', stream!, group!]);
+  if (incoming.unit.argv[0] === 'XGROUP' && action === 'CREATE' && mine)
+    store.run(['XGROUP', 'DESTROY', stream!, group!]);
   for (const write of [isMine ? mine : incoming, ...cell.slice(at + 1)]) runCell(store, write);
   // Taking the last cell away to build it anew must not take the expiry.
   const slot = store.get(key);

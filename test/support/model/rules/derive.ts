@@ -7,10 +7,19 @@ import { type UserWrite, type Write, isUser, writesKey } from './write.js';
  *
  * @param own all own writes, states and questions the sender had not seen
  */
-export function applyDerive(store: Store, incoming: UserWrite, own: readonly Write[], isStatePending: (key: string) => boolean, need: (key: string) => void): void {
+export function applyDerive(
+  store: Store,
+  incoming: UserWrite,
+  own: readonly Write[],
+  isStatePending: (key: string) => boolean,
+  need: (key: string) => void,
+): void {
   const { argv, writes, reads } = incoming.unit;
-  const touches = (write: Write, key: string): boolean => writesKey(write, key) || (isUser(write) && write.unit.reads.includes(key));
-  const isMet = [...writes, ...reads].some((key) => isStatePending(key) || own.some((write) => touches(write, key)));
+  const touches = (write: Write, key: string): boolean =>
+    writesKey(write, key) || (isUser(write) && write.unit.reads.includes(key));
+  const isMet = [...writes, ...reads].some(
+    (key) => isStatePending(key) || own.some((write) => touches(write, key)),
+  );
   if (isMet) writes.forEach(need);
   else store.run(argv);
 }

@@ -33,7 +33,9 @@ function meetHead(occasion: Occasion, incoming: UserWrite): void {
   }
   const built = after(own, head);
   const listed = own.filter(isUser).filter(({ unit }) => unit.role !== 'expiry');
-  const isList = listed.every(({ unit }) => unit.type === 'list' || unit.argv[0] === 'DEL') && listed.some(({ unit }) => unit.type === 'list');
+  const isList =
+    listed.every(({ unit }) => unit.type === 'list' || unit.argv[0] === 'DEL') &&
+    listed.some(({ unit }) => unit.type === 'list');
   const held = store.get(key)?.value.type ?? 'list';
   if (incoming.unit.removal && isList && held === 'list') {
     deleteList(occasion, incoming, own.filter(isUser));
@@ -57,14 +59,20 @@ export function applyState(occasion: Occasion, incoming: StateWrite): void {
   const built = after(users, lastHead(users));
   replaceBy(occasion, incoming, built);
   // The other site still has what an own head took from the list here.
-  if (users.slice(0, users.length - built.length).some(({ unit }) => unit.type === 'list')) occasion.lists.set(occasion.key, undefined);
+  if (users.slice(0, users.length - built.length).some(({ unit }) => unit.type === 'list'))
+    occasion.lists.set(occasion.key, undefined);
   // An own state that was beaten stands in the way of what the other site writes next: it is said again, in what has become of it.
-  if (head?.kind === 'state' || built.some(({ unit }) => unit.role === 'derive')) occasion.sendState(occasion.key, latest(occasion, incoming));
+  if (head?.kind === 'state' || built.some(({ unit }) => unit.role === 'derive'))
+    occasion.sendState(occasion.key, latest(occasion, incoming));
 }
 
 function replaceBy({ store, key, lists }: Occasion, state: StateWrite, built: readonly UserWrite[]): void {
   store.put(key, cloneSlot(state.slot));
-  lists.replaced(key, (store.read(key, 'list') || undefined)?.elements.length ?? 0, built.filter((write) => !isByPosition(write)));
+  lists.replaced(
+    key,
+    (store.read(key, 'list') || undefined)?.elements.length ?? 0,
+    built.filter((write) => !isByPosition(write)),
+  );
   for (const write of built) {
     if (state.site === write.site) rerun(store, write);
     else rerunOnState(store, write);

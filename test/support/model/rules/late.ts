@@ -13,7 +13,8 @@ export function isIndependent(incoming: Write, late: UserWrite, slot: Slot | und
   const simple = [a, b].every(({ role }) => role === 'cell-head' || role === 'tail' || role === 'expiry');
   if (!simple || clashes(a, b)) return false;
   // An expiry or a group may have been set on what is there no more.
-  if ([a, b].some(({ role, argv }) => role === 'expiry' || argv[0] === 'XGROUP' || argv[0] === 'XCLAIM')) return false;
+  if ([a, b].some(({ role, argv }) => role === 'expiry' || argv[0] === 'XGROUP' || argv[0] === 'XCLAIM'))
+    return false;
   // A removal may have taken the last of a key, and its expiry with it.
   if ((a.removal || b.removal) && slot?.expiresAt !== undefined) return false;
   if (covers(a, b) || covers(b, a)) return false;

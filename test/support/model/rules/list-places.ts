@@ -19,14 +19,25 @@ export function placesOf(
   const remembered = memory.get(key);
   let places: Place[] | undefined;
   if (remembered && own.some(({ n }) => n <= remembered.upTo)) {
-    places = remembered.places && forward(remembered.places.map((place) => ({ ...place })), own.filter(({ n }) => n > remembered.upTo));
+    places =
+      remembered.places &&
+      forward(
+        remembered.places.map((place) => ({ ...place })),
+        own.filter(({ n }) => n > remembered.upTo),
+      );
   } else {
     places = own.some((write) => memory.isDoubtful(write)) ? undefined : fromLength(own, length);
   }
   if (!places || places.filter(isPresent).length !== length) return undefined;
   return places.flatMap((place) => {
     if (place.gone !== 0 && place.gone <= seen) return [];
-    return [{ ...place, born: place.born <= seen ? 0 : place.born, set: place.set && place.set.n > seen ? place.set : undefined }];
+    return [
+      {
+        ...place,
+        born: place.born <= seen ? 0 : place.born,
+        set: place.set && place.set.n > seen ? place.set : undefined,
+      },
+    ];
   });
 }
 
@@ -130,4 +141,3 @@ export function pushIndex(places: readonly Place[], side: 'left' | 'right', isSe
   }
   return isSenderFirst ? places.findLastIndex(inView) + 1 : places.length;
 }
-

@@ -32,7 +32,9 @@ export function applyToList(occasion: Occasion, incoming: UserWrite, meeting: Li
     else rerun(store, incoming);
     return;
   }
-  const before = isUnknown ? undefined : placesOf(key, meeting.own, list?.elements.length ?? 0, incoming.seen, lists);
+  const before = isUnknown
+    ? undefined
+    : placesOf(key, meeting.own, list?.elements.length ?? 0, incoming.seen, lists);
   const places = before && perform(store, key, before, incoming);
   lists.set(key, places);
   if (places) return;
@@ -44,13 +46,15 @@ export function applyToList(occasion: Occasion, incoming: UserWrite, meeting: Li
 export function deleteList(occasion: Occasion, incoming: UserWrite, own: readonly UserWrite[]): void {
   const { store, key, lists } = occasion;
   const isUnknown = occasion.isAsking || lists.isUnknown(key, incoming.seen);
-  const places = isUnknown ? undefined : placesOf(
-    key,
-    own.filter(({ unit }) => unit.role !== 'expiry'),
-    (store.read(key, 'list') || undefined)?.elements.length ?? 0,
-    incoming.seen,
-    lists,
-  );
+  const places = isUnknown
+    ? undefined
+    : placesOf(
+        key,
+        own.filter(({ unit }) => unit.role !== 'expiry'),
+        (store.read(key, 'list') || undefined)?.elements.length ?? 0,
+        incoming.seen,
+        lists,
+      );
   if (!places) {
     lists.set(key, undefined);
     occasion.need(key);
@@ -101,10 +105,16 @@ function otherSite(site: string): string {
 }
 
 /** The places in the sender's view that the command takes off. */
-function takenBy(store: Store, key: string, places: readonly Place[], argv: readonly string[]): Place[] | undefined {
+function takenBy(
+  store: Store,
+  key: string,
+  places: readonly Place[],
+  argv: readonly string[],
+): Place[] | undefined {
   const view = places.filter(inView);
   const count = Number(argv[2] ?? 1);
-  const certain = (taken: Place[]): Place[] | undefined => (taken.some(({ isHole }) => isHole) ? undefined : taken);
+  const certain = (taken: Place[]): Place[] | undefined =>
+    taken.some(({ isHole }) => isHole) ? undefined : taken;
   switch (argv[0]) {
     case 'LPOP':
       return certain(view.slice(0, count));
@@ -117,7 +127,11 @@ function takenBy(store: Store, key: string, places: readonly Place[], argv: read
     }
     case 'LREM': {
       if (view.some(({ gone }) => gone !== 0)) return undefined;
-      return removedIndexes(view.map((place) => contentOf(store, key, places, place)), count, argv[3]!).map((index) => view[index]!);
+      return removedIndexes(
+        view.map((place) => contentOf(store, key, places, place)),
+        count,
+        argv[3]!,
+      ).map((index) => view[index]!);
     }
     default:
       return undefined;
@@ -148,7 +162,12 @@ function overwrite(store: Store, key: string, places: Place[], incoming: UserWri
   return places;
 }
 
-function insertBeside(store: Store, key: string, places: Place[], argv: readonly string[]): Place[] | undefined {
+function insertBeside(
+  store: Store,
+  key: string,
+  places: Place[],
+  argv: readonly string[],
+): Place[] | undefined {
   const [, , where, pivot, content] = argv;
   const view = places.filter(inView);
   if (view.some(({ gone }) => gone !== 0)) return undefined;

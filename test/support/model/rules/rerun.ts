@@ -3,7 +3,15 @@ import { insertEntry } from '../redis/streams.js';
 import type { UserWrite } from './write.js';
 
 /** Takes or overwrites what happens to stand at a position: an element of a list, the first member of a sorted set. */
-const BY_POSITION: ReadonlySet<string> = new Set(['LPOP', 'RPOP', 'LSET', 'LTRIM', 'LREM', 'ZPOPMIN', 'ZPOPMAX']);
+const BY_POSITION: ReadonlySet<string> = new Set([
+  'LPOP',
+  'RPOP',
+  'LSET',
+  'LTRIM',
+  'LREM',
+  'ZPOPMIN',
+  'ZPOPMAX',
+]);
 
 /**
  * Runs a write again on a value it has not seen. What takes by position is not run: it would take something nobody has

@@ -7,7 +7,11 @@ import type { UserWrite } from './write.js';
  * Whether an entry of the other site belongs below what an own trim has left: whether that trim would have taken it, only the
  * other site can tell.
  */
-export function isBelowTrim({ store, key }: Occasion, { unit }: UserWrite, own: readonly UserWrite[]): boolean {
+export function isBelowTrim(
+  { store, key }: Occasion,
+  { unit }: UserWrite,
+  own: readonly UserWrite[],
+): boolean {
   const stream = store.read(key, 'stream');
   const oldest = stream ? stream.entries[0] : undefined;
   return own.some((write) => write.unit.role === 'trim') && (!oldest || compareIds(unit.cell, oldest.id) < 0);
@@ -17,7 +21,11 @@ export function isBelowTrim({ store, key }: Occasion, { unit }: UserWrite, own: 
  * A trim of the other site takes off the entries its sender had: of those that are here, all but the newest so many that
  * were not added here without the sender knowing. Entries an own trim took off are older than what is left, so they do not count.
  */
-export function applyTrim({ store, key }: Occasion, { unit: { argv } }: UserWrite, own: readonly UserWrite[]): void {
+export function applyTrim(
+  { store, key }: Occasion,
+  { unit: { argv } }: UserWrite,
+  own: readonly UserWrite[],
+): void {
   const [, , strategy, limit] = argv;
   const stream = store.read(key, 'stream');
   if (!stream) return;

@@ -17,7 +17,17 @@ import type { ValueType } from '../redis/value.js';
  * | `expiry` | the key's expiry | `PEXPIREAT`, `PERSIST` |
  * | `derive` | writes keys from other keys | `RENAME`, `COPY`, `SUNIONSTORE` |
  */
-export type Role = 'key-head' | 'cell-head' | 'tail' | 'trim' | 'ends' | 'edit' | 'modify' | 'pop' | 'expiry' | 'derive';
+export type Role =
+  | 'key-head'
+  | 'cell-head'
+  | 'tail'
+  | 'trim'
+  | 'ends'
+  | 'edit'
+  | 'modify'
+  | 'pop'
+  | 'expiry'
+  | 'derive';
 
 /** A command, or the part of it that concerns one cell. */
 export interface Unit {

@@ -70,7 +70,10 @@ export function isUser(write: Write): write is UserWrite {
 
 /** Whether the write is a head of the key as a whole. */
 export function isHead(write: Write): write is UserWrite | StateWrite {
-  return write.kind === 'state' || (write.kind === 'user' && (write.unit.role === 'key-head' || write.unit.role === 'derive'));
+  return (
+    write.kind === 'state' ||
+    (write.kind === 'user' && (write.unit.role === 'key-head' || write.unit.role === 'derive'))
+  );
 }
 
 /**
