@@ -8,7 +8,15 @@ import { keyNames } from '../../src/redis/keys.js';
 import { type TestServer, startServer } from '../support/server.js';
 
 const PAIR = 'test';
+const PEER = 'east';
 const TOKEN = 7;
+const LOG = createLogger({
+  pair: 'test',
+  site: 'west',
+  logLevel: 'silent',
+  logPretty: 'never',
+  logData: false,
+});
 const KEYS = keyNames({ prefix: 'tandem', pair: PAIR });
 
 let server: TestServer;
@@ -24,4 +32,90 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   await client.flushall();
   await client.set(KEYS.fence, TOKEN);
+});
+
+/** A batch of one change. */
+function batch(epoch: number, sequence: number): Buffer {
+  return encodeBatch({
+    pair: PAIR,
+    origin: PEER,
+    epoch,
+    first: sequence,
+    changes: 1,
+    commands: 1,
+    timestamp: 1,
+    seenEpoch: 0,
+    seen: 0,
+    special: 0,
+    groups: [],
+    payload: encodeCommand(['SET', 'key', String(sequence)]),
+  });
+}
+
+function inboxBehind(sequence: number): Inbox {
+  return new Inbox({
+    client,
+    keys: KEYS,
+    pair: PAIR,
+    peer: PEER,
+    applied: { epoch: 1, sequence },
+    token: TOKEN,
+    log: LOG,
+  });
+}
+
+async function delivered(...batches: (readonly [epoch: number, sequence: number])[]): Promise<void> {
+  for (const [epoch, sequence] of batches) await client.rpush(KEYS.inbox, batch(epoch, sequence));
+  const [epoch, n] = batches.at(-1)!;
+  await client.hset(KEYS.received, { epoch, n, bytes: 1, origin: `${PAIR}/${PEER}`, limit: 1000 });
+}
+
+async function firstOf(inbox: Inbox): Promise<number | undefined> {
+  return (await inbox.next())?.first;
+}
+
+test('a new epoch that goes by in the stream does not overtake what waits in the list', async () => {
+  await delivered([1, 1], [1, 2], [2, 100]);
+  const inbox = inboxBehind(0);
+  const first = firstOf(inbox);
+  // The stream shows it before the list has been answered.
+  inbox.delivered(batch(2, 100));
+  expect([await first, await firstOf(inbox), await firstOf(inbox), await firstOf(inbox)]).toEqual([
+    1,
+    2,
+    100,
+    undefined,
+  ]);
+});
+
+test('a new epoch is taken only when nothing that was handed out can still be in the list', async () => {
+  await delivered([1, 1]);
+  const inbox = inboxBehind(0);
+  expect(await firstOf(inbox)).toBe(1);
+  await delivered([2, 100], [2, 101]);
+  inbox.delivered(batch(2, 100));
+  // The first batch has been taken off, but its answer is not in yet: what is read from the second place is the third batch.
+  await client.lpop(KEYS.inbox);
+  expect(await firstOf(inbox)).toBeUndefined();
+  inbox.settled();
+  expect([await firstOf(inbox), await firstOf(inbox)]).toEqual([100, 101]);
+});
+
+test('a batch behind a cut is taken, one behind a hole that nobody knows of is asked for again', async () => {
+  await delivered([1, 50]);
+  await client.hset(KEYS.received, 'cut', 50);
+  expect(await firstOf(inboxBehind(3))).toBe(50);
+  await client.hset(KEYS.received, 'cut', 40);
+  expect(await firstOf(inboxBehind(3))).toBeUndefined();
+  expect(await client.hget(KEYS.received, 'n')).toBe('3');
+});
+
+test('an inbox that begins with a batch applied already is delivered again', async () => {
+  await delivered([1, 1], [1, 2], [1, 3]);
+  const inbox = inboxBehind(2);
+  await inbox.begin();
+  expect(await client.hmget(KEYS.received, 'n', 'bytes')).toEqual(['2', '0']);
+  expect(await client.exists(KEYS.inbox)).toBe(0);
+  await delivered([1, 3]);
+  expect(await firstOf(inbox)).toBe(3);
 });
