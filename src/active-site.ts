@@ -14,13 +14,14 @@ import { LateWrites } from './apply/late-writes.js';
 import { translateWhole } from './apply/whole-databases.js';
 import { currentCommand } from './apply/payload.js';
 import { Rejections } from './apply/rejections.js';
+import { settleSuspect } from './apply/suspect-run.js';
 import { Window } from './apply/window.js';
 import { loadIntoWindow } from './apply/window-loader.js';
 import { Capture, type CaptureListener } from './capture/capture.js';
 import { CutTimer } from './capture/cut-timer.js';
 import { serverCommands } from './capture/server-commands.js';
 import { ReplicationStream } from './capture/stream.js';
-import { decodeBatch } from './change/batch.js';
+import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
 import { Filter } from './change/filter.js';
@@ -29,7 +30,6 @@ import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { TandemError } from './errors.js';
 import type { Logger } from './log.js';
-import { runScript } from './lua/scripts.js';
 import { Acknowledgements } from './queue/acknowledgements.js';
 import { ChangeList } from './queue/change-list.js';
 import { Courier } from './queue/courier.js';
@@ -38,7 +38,8 @@ import { answerOf, parseRedisUrl, tlsOptions } from './redis/connect.js';
 import { allKeys, type KeyNames } from './redis/keys.js';
 import { RawConnection } from './redis/raw-connection.js';
 import { Signal } from './service/signal.js';
-import { beginEpoch, type OpenedState } from './site-state.js';
+import { hasOwnKeys, type OpenedState } from './site-state.js';
+import { beginAt } from './stream-start.js';
 
 export interface ActiveSiteOptions {
   readonly config: Config;
@@ -74,10 +75,15 @@ export class ActiveSite {
   #applier: Applier | undefined;
   #stream: ReplicationStream | undefined;
   readonly #cutting: CutTimer;
+  /** Where this session began to read the stream. */
+  #start: Position | undefined;
+  /** How far the peer's changes are applied, in their epoch. */
+  #applied: { epoch: number; sequence: number };
 
   constructor(options: ActiveSiteOptions) {
-    const { config, log, keys, local, peer, token, opened } = options;
+    const { config, log, keys, local, peer, token, opened, onGap } = options;
     this.#options = options;
+    this.#applied = { ...opened.applied };
     this.clock = new HybridClock(opened.clock);
     this.#cutting = new CutTimer({ delayMs: config.batchDelayMs, capture: () => this.#capture! });
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
@@ -88,9 +94,12 @@ export class ActiveSite {
       token,
       epoch: opened.epoch,
       next: opened.next,
+      last: opened.last,
+      trimmed: opened.trimmed,
       bytes: opened.bytes,
       maxBytes: config.changesBytes,
       log,
+      onDropped: (last) => this.#dropped(last),
     });
     this.inbox = new Inbox({
       client: local,
@@ -103,7 +112,9 @@ export class ActiveSite {
     });
     this.rejections = new Rejections({ client: local, keys, token, log });
     this.#acknowledgements = new Acknowledgements({
-      applied: () => this.#applier?.appliedSequence ?? 0,
+      applied: () => this.#applied.sequence,
+      made: () => this.list.last,
+      seen: opened.trimmed,
       trim: (seen) => this.list.trim(seen),
       onSeen: (seen) => this.#window.advance(seen),
     });
@@ -114,6 +125,7 @@ export class ActiveSite {
       site: config.site,
       peer: config.peer,
       epoch: opened.epoch,
+      next: opened.next,
       list: this.list,
       log: log.child({ stage: 'courier' }),
       heartbeatMs: config.heartbeatMs,
@@ -123,6 +135,7 @@ export class ActiveSite {
       seen: () => this.#capture!.seen,
       isSettled: () => this.#isSettled(),
       clock: () => this.clock.last,
+      onGap,
     });
   }
 
@@ -134,6 +147,14 @@ export class ActiveSite {
   }
   get applier(): Applier | undefined {
     return this.#applier;
+  }
+  /** How far the peer's changes are applied here, in their epoch. */
+  get applied(): { readonly epoch: number; readonly sequence: number } {
+    return this.#applied;
+  }
+  /** Where this session began to read the stream; undefined before it does. */
+  get start(): Position | undefined {
+    return this.#start;
   }
   get seenByPeer(): number {
     return this.#acknowledgements.seen;
@@ -148,11 +169,17 @@ export class ActiveSite {
     try {
       await this.list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes)));
       this.#window.beginBehind(this.list.firstSequence - 1);
-      await this.#settleSuspect();
+      const { local, keys, config, opened } = this.#options;
+      const { pair, peer } = config;
+      const rewind = (): Promise<void> => this.inbox.rewind();
+      if (opened.isSuspect)
+        await settleSuspect({ local, keys, pair, peer, ...opened, rejections: this.rejections, rewind });
+      await this.inbox.begin();
       applying = await this.#openConnection('apply', stop.signal);
       await this.#openStream(stop.signal);
       this.#applier = this.#createApplier(applying);
-      await this.#together(stop, [
+      this.#acknowledgements.heartbeat(opened.heartbeat);
+      await this.#together(stop, applying, [
         this.#readStream(),
         this.list.run(stop.signal, { clock: () => this.clock.last, onAppended: () => this.#onAppended() }),
         this.courier.run(stop.signal),
@@ -171,24 +198,28 @@ export class ActiveSite {
   }
 
   /** Ends with the first task that ends; the others are told to, and waited for. */
-  async #together(stop: AbortController, tasks: readonly Promise<void>[]): Promise<void> {
+  async #together(
+    stop: AbortController,
+    applying: RawConnection,
+    tasks: readonly Promise<void>[],
+  ): Promise<void> {
     const endAll = (): void => {
       stop.abort();
       this.#stream?.close();
     };
     stop.signal.addEventListener('abort', endAll, { once: true });
     try {
-      await Promise.race(tasks);
+      await Promise.race([...tasks, applying.closed.then((reason) => Promise.reject(reason))]);
     } finally {
       endAll();
-      await Promise.allSettled(tasks.slice(0, 4));
+      await Promise.allSettled(tasks);
     }
   }
 
   // ---- from the local server to the peer ---------------------------------------------------------------------------
 
   async #openStream(signal: AbortSignal): Promise<void> {
-    const { config, local, log, opened, onGap } = this.#options;
+    const { config, local, log, opened } = this.#options;
     const address = parseRedisUrl(config.streamUrl ?? config.localUrl);
     const stream = await ReplicationStream.open({
       address,
@@ -199,26 +230,9 @@ export class ActiveSite {
       signal,
     });
     this.#stream = stream;
-    const { replid, offset, resumed } = stream.start;
-    const { applied } = opened;
-    const position: Position = resumed
-      ? { ...opened.position!, replid }
-      : { replid, offset, database: 0, seen: applied.sequence, seenEpoch: applied.epoch };
-    if (!resumed && opened.position) {
-      onGap();
-      log.error(
-        { wanted: opened.position.offset, offset },
-        'the replication stream no longer reaches back to the saved position: changes were missed, the sites must be compared',
-      );
-      await beginEpoch({
-        ...this.#options,
-        epoch: opened.epoch + 1,
-        next: opened.next,
-        position,
-        clock: this.clock.last,
-      });
-      throw new TandemError('STREAM_GAP', 'the history of this site was cut; it goes on in a new epoch');
-    }
+    const { resumed } = stream.start;
+    const position = await beginAt(stream.start, { ...this.#options, clock: this.clock.last });
+    this.#start = position;
     this.#capture = this.#createCapture(position, await serverCommands(local));
     await this.list.savePosition(position, this.clock.last);
     log.info(
@@ -288,6 +302,16 @@ export class ActiveSite {
     return encodeNeed(this.clock.tick(), late);
   }
 
+  /** The change list reached its bound: the peer will miss what was in it, as far as it has not received it. */
+  #dropped(last: number): void {
+    const { config, log, onGap } = this.#options;
+    onGap();
+    log.error(
+      { last, maxBytes: config.changesBytes },
+      'the change list reached its bound and was dropped, the peer was away too long: the sites must be compared',
+    );
+  }
+
   async #readStream(): Promise<void> {
     const stream = this.#stream!;
     const capture = this.#capture!;
@@ -317,7 +341,7 @@ export class ActiveSite {
       await wake.wait(signal, SAVE_MS);
       const position = this.#capture!.position;
       const isWorthIt =
-        position.seen !== this.list.savedSeen || position.offset - this.list.savedOffset > SAVE_BYTES;
+        position.seen !== this.list.saved?.seen || position.offset - this.list.saved.offset > SAVE_BYTES;
       if (isWorthIt && this.#isSettled()) await this.list.savePosition(position, this.clock.last);
     }
   }
@@ -356,7 +380,7 @@ export class ActiveSite {
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
-      onApplied: (batch) => this.#acknowledgements.applied(batch),
+      onApplied: (batch) => this.#appliedBatch(batch),
     });
   }
 
@@ -379,13 +403,9 @@ export class ActiveSite {
       );
   }
 
-  /** A run failed in part, and the process died before it said what: the batch still lies in the inbox. */
-  async #settleSuspect(): Promise<void> {
-    const { local, keys, opened } = this.#options;
-    if (!opened.isSuspect) return;
-    const bytes = await answerOf(local, local.lindexBuffer(keys.inbox, 0));
-    if (bytes === null) throw new TandemError('STATE_LOST', 'the batch of a suspect run is not in the inbox');
-    await this.rejections.settleUnknown({ ...decodeBatch(bytes), length: bytes.length });
+  #appliedBatch(batch: Batch): void {
+    this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
+    this.#acknowledgements.applied(batch);
   }
 
   // ---- the rest ----------------------------------------------------------------------------------------------------
@@ -404,13 +424,9 @@ export class ActiveSite {
 
   /** Own keys may have gone with a database; if they have, this site ends, and the next one finds or makes them. */
   async #keyspaceChanged(event: 'flush' | 'swap', databases: readonly number[]): Promise<void> {
-    const { local, keys, log } = this.#options;
+    const { local, keys, token, log } = this.#options;
     try {
-      if (event === 'swap') {
-        const other = databases.find((database) => database !== 0);
-        if (other !== undefined) await runScript(local, 'home', allKeys(keys), [other]);
-      }
-      if ((await local.exists(keys.state)) === 0)
+      if (!(await hasOwnKeys({ local, keys, token, event, databases })))
         this.#stream?.close(
           new TandemError('STATE_LOST', `Tandem's own keys are gone after a ${event} of database 0`),
         );

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { runScript } from './lua/scripts.js';
+import type { Heartbeat } from './queue/acknowledgements.js';
 import { answerOf } from './redis/connect.js';
 import { allKeys, type KeyNames } from './redis/keys.js';
 import { VERSION } from './version.js';
@@ -12,8 +13,14 @@ export interface OpenedState {
   readonly epoch: number;
   /** Sequence of the next change. */
   readonly next: number;
+  /** The newest sequence that was given out: the next one follows it, or a new epoch has begun in between. */
+  readonly last: number;
+  /** The newest sequence that was taken off the change list. */
+  readonly trimmed: number;
   /** Bytes in the change list. */
   readonly bytes: number;
+  /** What the peer told last. */
+  readonly heartbeat: Heartbeat;
   /** Where capture goes on; undefined when this site never worked before. */
   readonly position: Position | undefined;
   readonly applied: { readonly epoch: number; readonly sequence: number };
@@ -29,6 +36,9 @@ export interface OpenedState {
 export interface Memory {
   readonly epoch: number;
   readonly next: number;
+  readonly last: number;
+  readonly trimmed: number;
+  readonly bytes: number;
   readonly position: Position | undefined;
   readonly applied: { readonly epoch: number; readonly sequence: number };
   readonly clock: number;
@@ -37,10 +47,29 @@ export interface Memory {
 export const NO_MEMORY: Memory = {
   epoch: 0,
   next: 1,
+  last: 0,
+  trimmed: 0,
+  bytes: 0,
   position: undefined,
   applied: { epoch: 0, sequence: 0 },
   clock: 0,
 };
+
+/** Sequences per second of the clock: no site makes more changes than that. */
+const SEQUENCES_PER_SECOND = 2 ** 20;
+
+/**
+ * The epoch and the first sequence of a history that begins now. No sequence is used twice: it lies beyond all that can have been
+ * given out, even by a history that this site's Redis has forgotten, and so sequences of all epochs can be compared.
+ */
+export function newHistory(
+  { epoch, next }: { epoch: number; next: number },
+  nowMs = Date.now(),
+): { epoch: number; next: number } {
+  const seconds = Math.floor(nowMs / 1000);
+  const begun = Math.max(epoch + 1, seconds, Math.ceil(next / SEQUENCES_PER_SECOND) + 1);
+  return { epoch: begun, next: begun * SEQUENCES_PER_SECOND };
+}
 
 /** Databases assumed when the server does not tell: Redis' default. */
 const DEFAULT_DATABASES = 16;
@@ -60,10 +89,11 @@ export async function openState({
   memory: Memory;
 }): Promise<OpenedState> {
   const { position, applied } = memory;
+  const history = newHistory(memory);
   const reply = await runScript(
     local,
     'open',
-    [keys.state, keys.received, keys.applied, keys.fence, keys.site],
+    [keys.state, keys.received, keys.applied, keys.fence, keys.site, keys.inbox],
     [
       token,
       `${config.pair}/${config.peer}`,
@@ -72,8 +102,8 @@ export async function openState({
       config.site,
       VERSION,
       Date.now(),
-      memory.epoch,
-      memory.next,
+      history.epoch,
+      history.next,
       applied.epoch,
       applied.sequence,
       position?.replid ?? '',
@@ -82,9 +112,12 @@ export async function openState({
       position?.seenEpoch ?? 0,
       position?.seen ?? 0,
       memory.clock,
+      memory.last,
+      memory.trimmed,
+      memory.bytes,
     ],
   );
-  const [state, , appliedFields] = (reply as [string[], string[], string[]]).map(fields) as [
+  const [state, received, appliedFields] = (reply as [string[], string[], string[]]).map(fields) as [
     Fields,
     Fields,
     Fields,
@@ -92,7 +125,10 @@ export async function openState({
   return {
     epoch: number(state, 'epoch'),
     next: number(state, 'next'),
+    last: number(state, 'last'),
+    trimmed: number(state, 'trimmed'),
     bytes: number(state, 'bytes'),
+    heartbeat: { sequence: number(received, 'beat'), seen: number(received, 'beatSeen') },
     position: positionOf(state),
     applied: { epoch: number(appliedFields, 'epoch'), sequence: number(appliedFields, 'n') },
     isSuspect: appliedFields.has('suspect'),
@@ -101,39 +137,83 @@ export async function openState({
   };
 }
 
+export interface NewEpoch {
+  readonly local: Redis;
+  readonly keys: KeyNames;
+  readonly token: number;
+  /** The epoch and the next sequence as they are; those of the new epoch lie beyond. */
+  readonly epoch: number;
+  readonly next: number;
+  /** The highest sequence the peer is known to have received. */
+  readonly received?: number;
+  /** Where capture goes on. */
+  readonly position: Position;
+  readonly clock: number;
+  /** The newest sequence that stays. */
+  readonly last: number;
+  /** What leaves the end of the change list, because it is captured again. */
+  readonly dropped?: { readonly batches: number; readonly bytes: number };
+}
+
 /** Begins a new epoch of this site: its history was cut. What is in the change list is from before the cut, and stays. */
-export async function beginEpoch(options: {
-  local: Redis;
-  keys: KeyNames;
-  token: number;
-  epoch: number;
-  next: number;
-  position: Position | undefined;
-  clock: number;
-}): Promise<void> {
-  const { local, keys, token, epoch, next, position, clock } = options;
-  const { replid, offset, database, seenEpoch, seen } = position ?? {
-    replid: '',
-    offset: 0,
-    database: 0,
-    seenEpoch: 0,
-    seen: 0,
-  };
+export async function beginEpoch(options: NewEpoch): Promise<void> {
+  const { local, keys, token, epoch, next, received = 0, position, clock, last } = options;
+  const { batches, bytes } = options.dropped ?? { batches: 0, bytes: 0 };
+  const { replid, offset, database, seenEpoch, seen } = position;
+  const history = newHistory({ epoch, next: Math.max(next, received + 1) });
   await runScript(
     local,
     'epoch',
     [keys.state, keys.changes, keys.fence],
-    [token, epoch, next, replid, offset, database, seenEpoch, seen, clock, 'keep'],
+    [
+      token,
+      next,
+      history.epoch,
+      history.next,
+      replid,
+      offset,
+      database,
+      seenEpoch,
+      seen,
+      clock,
+      last,
+      batches,
+      bytes,
+    ],
   );
 }
 
-/** Brings the own keys home when SWAPDB took them away while nobody worked here. */
-export async function findOwnKeys(local: Redis, keys: KeyNames): Promise<void> {
+/** Finds the own keys in whatever database SWAPDB took them to, and brings them home. @throws TandemError FENCED */
+export async function findOwnKeys(local: Redis, keys: KeyNames, token: number): Promise<void> {
   if ((await answerOf(local, local.exists(keys.state))) === 1) return;
   const databases = await databasesOf(local);
   for (let database = 1; database < databases; database++) {
-    if (Number(await runScript(local, 'home', allKeys(keys), [database])) > 0) return;
+    if ((await bringHome(local, keys, { token, database })) > 0) return;
   }
+}
+
+/** Whether the own keys are there after a database was emptied or swapped; those that only moved are brought home. */
+export async function hasOwnKeys(options: {
+  local: Redis;
+  keys: KeyNames;
+  token: number;
+  event: 'flush' | 'swap';
+  databases: readonly number[];
+}): Promise<boolean> {
+  const { local, keys, token, event, databases } = options;
+  const database = event === 'swap' ? databases.find((one) => one !== 0) : undefined;
+  if (database !== undefined) await bringHome(local, keys, { token, database });
+  return (await answerOf(local, local.exists(keys.state))) === 1;
+}
+
+/** Brings the own keys back from a database, if they are there; gives how many. @throws TandemError FENCED */
+async function bringHome(
+  local: Redis,
+  keys: KeyNames,
+  { token, database }: { token: number; database: number },
+): Promise<number> {
+  const others = allKeys(keys).filter((key) => key !== keys.fence && key !== keys.lease);
+  return Number(await runScript(local, 'home', [keys.fence, keys.lease, ...others], [token, database]));
 }
 
 /** `CONFIG` may be forbidden or renamed: then the default is assumed. */

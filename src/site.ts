@@ -16,11 +16,21 @@ import { keyNames, type KeyNames } from './redis/keys.js';
 import { preflight } from './service/preflight.js';
 import { Rate } from './service/rate.js';
 import type { LinkState, SiteStatus } from './service/status.js';
-import { beginEpoch, findOwnKeys, NO_MEMORY, openState, type Memory } from './site-state.js';
+import {
+  beginEpoch,
+  findOwnKeys,
+  NO_MEMORY,
+  openState,
+  type Memory,
+  type OpenedState,
+} from './site-state.js';
 import { VERSION } from './version.js';
 
 /** Failures of the local side that a new beginning from Redis' state mends. */
 const RESTARTABLE = new Set(['STATE_LOST', 'STREAM_GAP', 'EPOCH']);
+/** How long a start waits for the check of both ends; then the check goes on beside it, and may still end it. */
+const CHECK_MS = 1000;
+const NEVER = new Promise<never>(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 10_000;
 
@@ -77,6 +87,8 @@ export class Site {
             throw error;
           attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
           this.#trouble = error;
+          // A socket nobody answers on may stay open for a quarter of an hour: a new one is better.
+          if (error.code === 'TIMEOUT' && this.#local.status === 'ready') this.#local.disconnect(true);
           const pauseMs = backoffDelayMs({
             attempt,
             minMs: this.#config.backoffMinMs,
@@ -106,10 +118,14 @@ export class Site {
       log: this.#log,
     };
     // Once: what a check warns of need not be said again at every new beginning.
-    if (!this.#isChecked) await preflight({ config, local, peer, log });
-    this.#isChecked = true;
+    const checking = this.#isChecked ? NEVER : preflight({ config, local, peer, log });
+    checking.then(
+      () => (this.#isChecked = true),
+      () => {},
+    );
+    // A peer that does not answer must not keep this site from its own stream, which it may lose meanwhile.
+    if (!this.#isChecked) await Promise.race([checking, sleep(CHECK_MS, undefined, { signal, ref: false })]);
     await connectClient(local, signal);
-    await findOwnKeys(local, keys);
     let waiting = false;
     const token = await this.#lease.acquire(signal, () => {
       if (!waiting)
@@ -120,6 +136,7 @@ export class Site {
       waiting = true;
       this.#role = 'standby';
     });
+    await findOwnKeys(local, keys, token);
     const opened = await openState({ local, keys, token, config, memory: this.#memory });
     this.#role = 'active';
     this.#trouble = undefined;
@@ -141,54 +158,63 @@ export class Site {
     const abort = (): void => stop.abort();
     signal.addEventListener('abort', abort, { once: true });
     const keeping = this.#lease.keep(stop.signal);
+    const running = active.run(stop.signal);
     try {
-      await Promise.race([active.run(stop.signal), keeping]);
+      await Promise.race([running, keeping, checking.then(() => NEVER)]);
     } catch (error) {
+      abort();
+      await running.catch(() => {});
       await this.#newEpochIfNeeded(error, token, opened);
       throw error;
     } finally {
       abort();
       signal.removeEventListener('abort', abort);
-      await keeping.catch(() => {});
+      await Promise.allSettled([running, keeping]);
       this.#remember(active, opened.epoch);
     }
   }
 
-  /** The peer knows more of this site's history than its Redis does: that history was cut, and goes on in a new epoch. */
-  async #newEpochIfNeeded(
-    error: unknown,
-    token: number,
-    opened: { next: number; clock: number },
-  ): Promise<void> {
+  /**
+   * The peer knows more of this site's history than its Redis does: that history was cut, and goes on in a new epoch. As long as
+   * nothing of this session was sent, it begins where this session began, and what this session has numbered is numbered anew.
+   */
+  async #newEpochIfNeeded(error: unknown, token: number, opened: OpenedState): Promise<void> {
     if (!(error instanceof TandemError) || error.code !== 'EPOCH') return;
-    const { epoch, received } = error.details as { epoch: number; received: number };
+    const { epoch, received } = (error.details ?? {}) as { epoch?: number; received?: number };
+    const { list, courier, clock, start } = this.#active!;
+    const position = courier.hasSent ? list.saved : start;
+    if (epoch === undefined || received === undefined || position === undefined) return;
     this.#gaps++;
     this.#log.error(
       { epoch, received },
       "this site's Redis has lost writes that the peer has: a new epoch begins, the sites must be compared",
     );
-    const capture = this.#active?.capture;
-    const next = Math.max(received + 1, capture?.nextSequence ?? opened.next);
     await beginEpoch({
       local: this.#local,
       keys: this.#keys,
       token,
-      epoch: epoch + 1,
-      next,
-      position: capture?.position,
-      clock: opened.clock,
+      epoch: Math.max(epoch, opened.epoch),
+      next: list.appendedThrough + 1,
+      received,
+      position,
+      clock: clock.last,
+      last: courier.hasSent ? list.last : opened.last,
+      ...(courier.hasSent ? {} : { dropped: list.appendedHere }),
     });
   }
 
+  /** What is remembered is what was saved: all of it must be of one moment. */
   #remember(active: ActiveSite, epoch: number): void {
-    const { capture, applier, list, clock } = active;
-    if (!capture || !applier) return;
-    const saved = capture.position;
+    const { applied, list, clock } = active;
+    if (list.saved === undefined) return;
     this.#memory = {
       epoch,
       next: list.appendedThrough + 1,
-      position: list.savedOffset > 0 ? { ...saved, offset: list.savedOffset } : undefined,
-      applied: { epoch: capture.seen.epoch, sequence: applier.appliedSequence },
+      last: list.last,
+      trimmed: list.trimmed,
+      bytes: list.bytes,
+      position: list.saved,
+      applied,
       clock: clock.last,
     };
   }

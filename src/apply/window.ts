@@ -21,6 +21,8 @@ const ENTRY = 4;
 const SEQUENCE = 2;
 const LINK = 3;
 const EFFECT_BITS = 8;
+/** A distance between sequences that a new epoch has made: the lower half of the older ones alone does not name them any more. */
+const JUMP = 2 ** 31;
 
 /** How exactly it is known when an entry was made. */
 const MARK_MS = 50;
@@ -52,6 +54,8 @@ export class Window {
   #head = 0;
   /** Sequence of the newest entry: the others' upper halves follow from it. */
   #newest = 0;
+  /** Where sequences made a jump too wide for that: the running number behind it, and the newest sequence before it. */
+  readonly #jumps: { readonly head: number; readonly newest: number }[] = [];
   #seen = 0;
   /** Highest sequence whose entry was given up before the peer had seen it. */
   #lostUpTo = 0;
@@ -119,6 +123,8 @@ export class Window {
     this.#entries[at + SEQUENCE] = sequence;
     this.#entries[at + LINK] = (distance << EFFECT_BITS) | effect;
     this.#table[slot] = place + 1;
+    if (sequence - this.#newest >= JUMP && this.size > 0)
+      this.#jumps.push({ head: this.#head, newest: this.#newest });
     this.#newest = sequence;
     this.#head++;
     if (this.#head > this.#nextMark) {
@@ -141,7 +147,11 @@ export class Window {
   }
 
   sequenceOf(number: number): number {
-    return this.#newest - ((this.#newest - this.#entries[this.#at(number) + SEQUENCE]!) >>> 0);
+    const newest =
+      this.#jumps.length === 0
+        ? this.#newest
+        : (this.#jumps.find(({ head }) => number < head)?.newest ?? this.#newest);
+    return newest - ((newest - this.#entries[this.#at(number) + SEQUENCE]!) >>> 0);
   }
 
   effectOf(number: number): number {
@@ -212,6 +222,7 @@ export class Window {
     const slot = this.#slot(this.#entries[at]!, this.#entries[at + 1]!);
     this.#droppedThrough = this.sequenceOf(this.#tail);
     this.#tail++;
+    while (this.#jumps.length > 0 && this.#jumps[0]!.head <= this.#tail) this.#jumps.shift();
     if (this.#table[slot] === place + 1) this.#free(slot);
   }
 

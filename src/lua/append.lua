@@ -1,7 +1,10 @@
--- KEYS: state, changes, fence   ARGV: token, epoch, expected next, next, replid, offset, database, seen epoch, seen, clock, batch...
--- Appends batches to the change list and moves the capture position past them, in one step.
--- Result: bytes in the change list. Errors: FENCED; STATE: the keys are not what this process left there.
-local fence, state = redis.call('GET', KEYS[3]), redis.call('HMGET', KEYS[1], 'epoch', 'next')
+-- KEYS: state, changes, fence
+-- ARGV: token, epoch, expected next, next, replid, offset, database, seen epoch, seen, clock, limit in bytes, batch...
+-- Appends batches to the change list and moves the capture position past them, in one step. A list that would pass its limit is
+-- dropped before: the application's memory is not filled for a peer that is away. `trimmed` and `last` say what is gone.
+-- Result: { bytes, batches, batches dropped }. Errors: FENCED; STATE: the keys are not what this process left there.
+local fence = redis.call('GET', KEYS[3])
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'next', 'bytes', 'last')
 if not fence then
   return redis.error_reply('STATE the keys of this site are missing')
 elseif fence ~= ARGV[1] then
@@ -10,11 +13,23 @@ end
 if state[1] ~= ARGV[2] or state[2] ~= ARGV[3] then
   return redis.error_reply('STATE epoch ' .. tostring(state[1]) .. ', next ' .. tostring(state[2]))
 end
+-- The first write is one that a full memory does not forbid; then none is. A captured change must not be lost to OOM.
+redis.call('HDEL', KEYS[1], 'none')
+local added, bytes, dropped = 0, tonumber(state[3]) or 0, 0
+for i = 12, #ARGV do
+  added = added + #ARGV[i]
+end
+if bytes > 0 and added > 0 and bytes + added > tonumber(ARGV[11]) then
+  dropped, bytes = redis.call('LLEN', KEYS[2]), 0
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[1], 'trimmed', state[4] or 0)
+end
 redis.call('HSET', KEYS[1], 'next', ARGV[4], 'replid', ARGV[5], 'offset', ARGV[6], 'database', ARGV[7],
-  'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10])
-local bytes = 0
-for i = 11, #ARGV do
-  bytes = bytes + #ARGV[i]
+  'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10], 'bytes', bytes + added)
+if added > 0 then
+  redis.call('HSET', KEYS[1], 'last', ARGV[4] - 1)
+end
+for i = 12, #ARGV do
   redis.call('RPUSH', KEYS[2], ARGV[i])
 end
-return redis.call('HINCRBY', KEYS[1], 'bytes', bytes)
+return { bytes + added, redis.call('LLEN', KEYS[2]), dropped }

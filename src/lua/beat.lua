@@ -12,5 +12,7 @@ end
 if tonumber(ARGV[2]) < tonumber(r[2]) then
   return { 'epoch', tonumber(r[2]), tonumber(r[3]) }
 end
+-- The first write is one that a full memory does not forbid: what the peer lets go of after this frees memory.
+redis.call('HDEL', KEYS[1], 'none')
 redis.call('HSET', KEYS[1], 'beat', ARGV[3], 'beatSeenEpoch', ARGV[4], 'beatSeen', ARGV[5], 'beatClock', ARGV[6])
 return { 'accepted', tonumber(r[2]), tonumber(r[3]) }

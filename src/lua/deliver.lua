@@ -1,5 +1,8 @@
--- KEYS: received, inbox   ARGV: pair and origin ("pair/site"), epoch, first, last, batch, 1 if it is the oldest its origin has of that epoch
+-- KEYS: received, inbox
+-- ARGV: pair and origin ("pair/site"), epoch, first, last, batch, the sequence right before `first` in the history; empty when
+--       that is gone at the origin: the history is cut here, and the batch follows whatever came before
 -- Puts a batch into the inbox if it is the next one. Run by the peer, whose account may touch these two keys alone.
+-- Numbers are never used twice, in whatever epoch: that is what makes them comparable.
 -- Result: { verdict, epoch, received, bytes }; verdict is accepted, duplicate, gap, epoch, full, stranger, or unready.
 local r = redis.call('HMGET', KEYS[1], 'origin', 'epoch', 'n', 'bytes', 'limit')
 local epoch, n, bytes, limit = tonumber(r[2]), tonumber(r[3]), tonumber(r[4]), tonumber(r[5])
@@ -9,22 +12,29 @@ end
 if r[1] ~= ARGV[1] then
   return { 'stranger', epoch, n, bytes }
 end
-local itsEpoch, first, last = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local itsEpoch, first, last, previous = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
 if itsEpoch < epoch then
   return { 'epoch', epoch, n, bytes }
 end
 if itsEpoch == epoch and last <= n then
   return { 'duplicate', epoch, n, bytes }
 end
--- A new epoch may begin anywhere, but only with its oldest batch: when that one was refused, those sent behind it must not pass.
-if first ~= n + 1 and not (itsEpoch > epoch and ARGV[6] == '1') then
+if first <= n or (previous and previous > n) then
   return { 'gap', epoch, n, bytes }
 end
--- A batch larger than the limit still passes when nothing else waits, or it never would.
+-- An empty inbox has no bytes, whatever was noted; and a batch larger than the limit still passes, or it never would.
+if redis.call('LLEN', KEYS[2]) == 0 then
+  bytes = 0
+end
 if bytes > 0 and bytes + #ARGV[5] > limit then
   return { 'full', epoch, n, bytes }
 end
 bytes = bytes + #ARGV[5]
+-- The first write is one that a full memory does not forbid: the inbox has a limit of its own.
+redis.call('HDEL', KEYS[1], 'none')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'n', ARGV[4], 'bytes', bytes)
+if not previous then
+  redis.call('HSET', KEYS[1], 'cut', ARGV[3])
+end
 redis.call('RPUSH', KEYS[2], ARGV[5])
 return { 'accepted', itsEpoch, last, bytes }

@@ -1,19 +1,21 @@
--- KEYS: state, changes, fence   ARGV: token, epoch, next, replid, offset, database, seen epoch, seen, clock, keep or drop
--- Begins a new epoch: the history of this site was cut. What the change list holds is from before the cut and still good, unless
--- it is to be dropped because it reached its bound.
--- Result: batches dropped. Errors: FENCED.
+-- KEYS: state, changes, fence
+-- ARGV: token, expected next, epoch, next, replid, offset, database, seen epoch, seen, clock, last, batches, bytes
+-- Begins a new epoch: the history of this site was cut. What the change list holds is from before the cut and still good, but for
+-- the newest `batches`, which are captured again under new numbers. `last` is the newest sequence that then remains.
+-- Result: OK. Errors: FENCED, STATE.
 local fence = redis.call('GET', KEYS[3])
 if not fence then
   return redis.error_reply('STATE the keys of this site are missing')
 elseif fence ~= ARGV[1] then
   return redis.error_reply('FENCED another process works for this site')
 end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'next', ARGV[3], 'replid', ARGV[4], 'offset', ARGV[5], 'database', ARGV[6],
-  'seenEpoch', ARGV[7], 'seen', ARGV[8], 'clock', ARGV[9])
-if ARGV[10] == 'keep' then
-  return 0
+if redis.call('HGET', KEYS[1], 'next') ~= ARGV[2] then
+  return redis.error_reply('STATE the position is not what this process left there')
 end
-local dropped = redis.call('LLEN', KEYS[2])
-redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[1], 'bytes', 0)
-return dropped
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'next', ARGV[4], 'replid', ARGV[5], 'offset', ARGV[6], 'database', ARGV[7],
+  'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10], 'last', ARGV[11])
+if ARGV[12] ~= '0' then
+  redis.call('LTRIM', KEYS[2], 0, -1 - tonumber(ARGV[12]))
+  redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[13]))
+end
+return 'OK'

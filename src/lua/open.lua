@@ -1,6 +1,7 @@
--- KEYS: state, received, applied, fence, site
--- ARGV: token, origin of what is received ("pair/peer"), inbox limit in bytes, pair, site, version, time,
---       then what this process remembers, 0 when nothing: epoch, next, applied epoch, applied, replid, offset, database, seen epoch, seen, clock
+-- KEYS: state, received, applied, fence, site, inbox
+-- ARGV: token, origin of what is received ("pair/peer"), inbox limit in bytes, pair, site, version, time, epoch and next of a
+--       new history, then what this process remembers, 0 when nothing:
+--       applied epoch, applied, replid, offset, database, seen epoch, seen, clock, last, trimmed, bytes
 -- Makes the site's own keys what a working process expects: creates those that are missing, leaves the others.
 -- When the state is gone, history goes on in a new epoch from what is remembered.
 -- Result: { state, received, applied } as flat arrays. Errors: FENCED, STATE.
@@ -10,9 +11,14 @@ if not fence then
 elseif fence ~= ARGV[1] then
   return redis.error_reply('FENCED another process works for this site')
 end
+local owner = redis.call('HGET', KEYS[1], 'site')
+if owner and owner ~= ARGV[5] then
+  return redis.error_reply('STATE this Redis is that of site ' .. owner)
+end
 if redis.call('HGET', KEYS[1], 'next') == false then
   redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'epoch', ARGV[8] + 1, 'next', math.max(1, tonumber(ARGV[9])), 'bytes', 0, 'clock', ARGV[17])
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[8], 'next', ARGV[9], 'clock', ARGV[17], 'last', ARGV[18], 'trimmed', ARGV[19],
+    'bytes', ARGV[20])
   if ARGV[12] ~= '' then
     redis.call('HSET', KEYS[1], 'replid', ARGV[12], 'offset', ARGV[13], 'database', ARGV[14], 'seenEpoch', ARGV[15], 'seen', ARGV[16])
   end
@@ -24,9 +30,13 @@ end
 if redis.call('HGET', KEYS[2], 'n') == false then
   -- What was delivered and not applied is gone with the key: the peer still has it and sends it again.
   local applied = redis.call('HMGET', KEYS[3], 'epoch', 'n')
-  redis.call('DEL', KEYS[2])
+  redis.call('DEL', KEYS[2], KEYS[6])
   redis.call('HSET', KEYS[2], 'epoch', applied[1], 'n', applied[2], 'bytes', 0)
+elseif redis.call('LLEN', KEYS[6]) == 0 then
+  redis.call('HSET', KEYS[2], 'bytes', 0)
 end
 redis.call('HSET', KEYS[2], 'origin', ARGV[2], 'limit', ARGV[3])
+-- Once where the peer can read it, once where it cannot write it.
 redis.call('HSET', KEYS[5], 'pair', ARGV[4], 'site', ARGV[5], 'version', ARGV[6], 'startedAt', ARGV[7])
+redis.call('HSET', KEYS[1], 'pair', ARGV[4], 'site', ARGV[5])
 return { redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]) }

@@ -1,16 +1,18 @@
--- KEYS: state, changes, fence   ARGV: token, epoch, batches, bytes
--- Takes the oldest batches off the change list: the peer has applied them.
--- Result: batches left. Errors: FENCED, STATE.
+-- KEYS: state, changes, fence   ARGV: token, epoch, batches, bytes, trimmed so far, trimmed
+-- Takes the oldest batches off the change list, up to the sequence `trimmed`: the peer has applied them.
+-- Result: batches left. Errors: FENCED; STATE: another epoch, or others have been taken off meanwhile.
 local fence = redis.call('GET', KEYS[3])
 if not fence then
   return redis.error_reply('STATE the keys of this site are missing')
 elseif fence ~= ARGV[1] then
   return redis.error_reply('FENCED another process works for this site')
 end
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then
-  return redis.error_reply('STATE the epoch has changed')
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'trimmed')
+if state[1] ~= ARGV[2] or (state[2] or '0') ~= ARGV[5] then
+  return redis.error_reply('STATE epoch ' .. tostring(state[1]) .. ', trimmed ' .. tostring(state[2]))
 end
-redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[4]))
--- LPOP with a count would send the batches back; the reply of LTRIM is empty.
+-- First, because a full memory does not forbid it: this is what frees memory. LPOP with a count would send the batches back.
 redis.call('LTRIM', KEYS[2], ARGV[3], -1)
+redis.call('HSET', KEYS[1], 'trimmed', ARGV[6])
+redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[4]))
 return redis.call('LLEN', KEYS[2])

@@ -9,6 +9,10 @@ import { Signal } from '../service/signal.js';
 export interface AcknowledgementsOptions {
   /** The peer's highest sequence that is applied here. */
   readonly applied: () => number;
+  /** The highest local sequence there is: what goes beyond cannot have been applied by anybody. */
+  readonly made: () => number;
+  /** What the peer was known to have applied when this process began. */
+  readonly seen?: number;
   /** Takes the batches up to a sequence off the change list. */
   readonly trim: (seen: number) => Promise<unknown>;
   /** The peer's knowledge has moved on. */
@@ -32,6 +36,7 @@ export class Acknowledgements {
 
   constructor(options: AcknowledgementsOptions) {
     this.#options = options;
+    this.#seen = options.seen ?? 0;
   }
 
   /** Highest local sequence the peer is known to have applied. */
@@ -40,6 +45,8 @@ export class Acknowledgements {
   }
 
   heartbeat(beat: Heartbeat): void {
+    // The peer's account can write anything there.
+    if (!Number.isSafeInteger(beat.sequence) || !Number.isSafeInteger(beat.seen)) return;
     this.#beat = beat;
     this.#useBeat();
   }
@@ -69,7 +76,7 @@ export class Acknowledgements {
   }
 
   #advance(seen: number): void {
-    if (seen <= this.#seen) return;
+    if (seen <= this.#seen || seen > this.#options.made()) return;
     this.#seen = seen;
     this.#options.onSeen(seen);
     this.#raised.raise();

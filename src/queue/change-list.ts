@@ -16,6 +16,7 @@ import { runScript } from '../lua/scripts.js';
 import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../service/signal.js';
+import { ChangeIndex, type Continuity, type Entry } from './change-index.js';
 
 /** A batch as it waits for the change list. */
 export interface NewBatch {
@@ -27,23 +28,8 @@ export interface NewBatch {
 }
 
 /** A batch on its way to the peer. */
-export interface ListedBatch {
-  readonly epoch: number;
-  readonly first: number;
-  readonly last: number;
+export interface ListedBatch extends Pick<Entry, 'epoch' | 'first' | 'last' | 'previous'> {
   readonly bytes: Buffer;
-  /** Whether nothing of its epoch stands before it in the list: so nothing before it can be missing at the peer. */
-  readonly isOldest: boolean;
-}
-
-interface Entry {
-  readonly epoch: number;
-  readonly first: number;
-  readonly last: number;
-  readonly length: number;
-  readonly timestamp: number;
-  /** The batch itself, until it was read or memory was short. */
-  bytes: Buffer | undefined;
 }
 
 export interface ChangeListOptions {
@@ -53,11 +39,16 @@ export interface ChangeListOptions {
   readonly epoch: number;
   /** Sequence of the next change, as the state has it. */
   readonly next: number;
+  /** The newest sequence there is, and the newest that is no more in the list, as the state has it. */
+  readonly last: number;
+  readonly trimmed: number;
   /** Bytes of the list, as the state has it. */
   readonly bytes: number;
   /** Bytes the list may have. */
   readonly maxBytes: number;
   readonly log: Logger;
+  /** The list reached its bound and was dropped: changes up to `last` will never reach the peer. */
+  readonly onDropped: (last: number) => void;
 }
 
 /** Batches and bytes one append carries. */
@@ -66,8 +57,6 @@ const APPEND_BYTES = 1024 * 1024;
 /** Unappended bytes at which capture is asked to stop reading, and to go on. */
 const HIGH_WATER_BYTES = 4 * 1024 * 1024;
 const LOW_WATER_BYTES = 1024 * 1024;
-/** Bytes of listed batches kept in memory for the courier. */
-const CACHE_BYTES = 4 * 1024 * 1024;
 /** Batches one read from the list brings. */
 const READ_BATCHES = 16;
 /** Shares of the bound at which the log warns. */
@@ -82,23 +71,24 @@ export class ChangeList {
   readonly #pending: NewBatch[] = [];
   readonly #pendingRaised = new Signal();
   #pendingBytes = 0;
-  readonly #entries: Entry[] = [];
-  #head = 0;
-  #cachedBytes = 0;
+  readonly #index = new ChangeIndex();
   #bytes: number;
   #next: number;
-  #savedOffset = 0;
-  #savedSeen = 0;
+  #last: number;
+  #trimmed: number;
+  #saved: Position | undefined;
   #warned = 0;
 
   constructor(options: ChangeListOptions) {
     this.#options = options;
     this.#bytes = options.bytes;
     this.#next = options.next;
+    this.#last = options.last;
+    this.#trimmed = options.trimmed;
   }
 
   get batches(): number {
-    return this.#entries.length - this.#head;
+    return this.#index.size;
   }
 
   get bytes(): number {
@@ -110,14 +100,19 @@ export class ChangeList {
     return this.#next - 1;
   }
 
-  /** Offset of the replication stream that a restart would go on from. */
-  get savedOffset(): number {
-    return this.#savedOffset;
+  /** The newest sequence there is, or ever was. */
+  get last(): number {
+    return this.#last;
   }
 
-  /** The peer's sequence that a restart would know to be applied. */
-  get savedSeen(): number {
-    return this.#savedSeen;
+  /** The newest sequence that was taken off the list. */
+  get trimmed(): number {
+    return this.#trimmed;
+  }
+
+  /** Where a restart would go on in the replication stream; undefined as long as nothing was saved. */
+  get saved(): Position | undefined {
+    return this.#saved;
   }
 
   /** Whether capture should wait before it reads more. */
@@ -131,20 +126,36 @@ export class ChangeList {
 
   /** Timestamp of the oldest change the peer is not known to have applied; undefined when there is none. */
   get oldestTimestamp(): number | undefined {
-    return this.#entries[this.#head]?.timestamp;
+    return this.#index.at(0)?.timestamp;
   }
 
   /** The batch in the list that holds a change; undefined when it is there no more. */
   async fetch(sequence: number): Promise<Buffer | undefined> {
-    const at = this.#find(sequence);
-    const entry = this.#entries[at];
+    const place = this.#index.find(sequence);
+    const entry = this.#index.at(place);
     if (!entry || entry.first > sequence) return undefined;
-    if (entry.bytes) return entry.bytes;
+    const cached = this.#index.bytesAt(place);
+    if (cached) return cached;
     const { client, keys } = this.#options;
-    const bytes = await answerOf(client, client.lindexBuffer(keys.changes, at - this.#head));
-    if (bytes?.length !== entry.length)
-      throw new TandemError('STATE_LOST', 'the change list holds something else than was appended');
-    return bytes;
+    return asAppended(entry, await answerOf(client, client.lindexBuffer(keys.changes, place)));
+  }
+
+  /** Whether there is a batch that ends at or after `sequence`. */
+  reaches(sequence: number): boolean {
+    return (this.#index.newest?.last ?? -1) >= sequence;
+  }
+
+  /** How a peer that has received all up to `received` goes on. */
+  continuity(received: number): Continuity {
+    return this.#index.continuity(received, this.#last);
+  }
+
+  /** Batches and bytes that end the list and were appended since this process began. */
+  get appendedHere(): { batches: number; bytes: number } {
+    const from = this.#index.find(this.#options.next);
+    let bytes = 0;
+    for (let place = from; place < this.#index.size; place++) bytes += this.#index.at(place)!.length;
+    return { batches: this.#index.size - from, bytes };
   }
 
   /** Waits until the changes up to `sequence` are in the list. */
@@ -154,34 +165,39 @@ export class ChangeList {
 
   /** The sequence the list begins with; that of the next change when it is empty. */
   get firstSequence(): number {
-    return this.#entries[this.#head]?.first ?? this.#next;
+    return this.#index.at(0)?.first ?? this.#next;
   }
 
   /** Learns what the list in Redis holds, and shows every batch in it, oldest first. */
   async load(onBatch: (batch: Buffer) => void): Promise<void> {
-    const { client, keys } = this.#options;
+    const { client, keys, trimmed } = this.#options;
+    let bytes = 0;
     for (let at = 0; ; at += READ_BATCHES) {
       const elements = await answerOf(client, client.lrangeBuffer(keys.changes, at, at + READ_BATCHES - 1));
-      for (const bytes of elements) {
-        const batch = decodeBatch(bytes);
-        this.#entries.push({
+      for (const element of elements) {
+        const batch = decodeBatch(element);
+        const before = this.#index.newest;
+        bytes += element.length;
+        this.#index.push({
           epoch: batch.epoch,
           first: batch.first,
           last: lastSequence(batch),
-          length: bytes.length,
+          // Between two epochs numbers are left out; within one a difference means that a batch is missing.
+          previous: batch.epoch === before?.epoch ? batch.first - 1 : (before?.last ?? trimmed),
+          length: element.length,
           timestamp: batch.timestamp,
-          bytes: undefined,
         });
-        onBatch(bytes);
+        onBatch(element);
       }
       if (elements.length < READ_BATCHES) break;
     }
-    const last = this.#entries.at(-1);
+    const last = this.#index.newest;
     if (last && last.last >= this.#next) {
       throw new TandemError('STATE_LOST', 'the change list goes beyond the position noted for it', {
         details: { last: last.last, next: this.#next },
       });
     }
+    await this.#correct(bytes);
   }
 
   /** Takes a batch; it is in the list when {@link appendedThrough} has passed it. */
@@ -216,20 +232,19 @@ export class ChangeList {
 
   /** The batches from `sequence` on, as many as fit `maxBytes`, at least one if there is one. */
   async read(sequence: number, maxBytes: number): Promise<ListedBatch[]> {
-    const from = this.#find(sequence);
     const found: ListedBatch[] = [];
     let bytes = 0;
-    for (let at = from; at < this.#entries.length; at++) {
-      const entry = this.#entries[at]!;
+    for (let place = this.#index.find(sequence); place < this.#index.size; place++) {
+      const entry = this.#index.at(place)!;
       if (found.length > 0 && bytes + entry.length > maxBytes) break;
-      if (entry.bytes === undefined) {
+      const cached = this.#index.bytesAt(place);
+      if (cached === undefined) {
         if (found.length > 0) break;
-        return this.#readFromList(at, maxBytes);
+        return this.#readFromList(place, maxBytes);
       }
-      const { epoch, first, last, bytes: own } = entry;
-      found.push({ epoch, first, last, bytes: own, isOldest: this.#isOldest(at) });
+      found.push(listed(entry, cached));
       bytes += entry.length;
-      this.#forget(entry);
+      this.#index.release(place);
     }
     return found;
   }
@@ -238,64 +253,63 @@ export class ChangeList {
   async trim(seen: number): Promise<number> {
     let batches = 0;
     let bytes = 0;
-    for (let at = this.#head; at < this.#entries.length && this.#entries[at]!.last <= seen; at++) {
+    let trimmed = this.#trimmed;
+    for (let entry = this.#index.at(0); entry && entry.last <= seen; entry = this.#index.at(batches)) {
       batches++;
-      bytes += this.#entries[at]!.length;
+      bytes += entry.length;
+      trimmed = entry.last;
     }
     if (batches === 0) return 0;
     // The index moves first: a read that is sent after the trim must count from the new head.
-    for (let i = 0; i < batches; i++) this.#forget(this.#entries[this.#head + i]!);
-    this.#head += batches;
+    this.#index.shift(batches);
     this.#bytes -= bytes;
-    if (this.#head > 4096 || this.#head === this.#entries.length) {
-      this.#entries.splice(0, this.#head);
-      this.#head = 0;
-    }
-    const { client, keys, token, epoch } = this.#options;
-    await runScript(client, 'trim', [keys.state, keys.changes, keys.fence], [token, epoch, batches, bytes]);
+    await this.#trim({ batches, bytes, trimmed });
     return batches;
   }
 
-  /** Index of the first batch that ends at or after `sequence`. */
-  #find(sequence: number): number {
-    let low = this.#head;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#entries[middle]!.last >= sequence) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  }
-
-  async #readFromList(at: number, maxBytes: number): Promise<ListedBatch[]> {
+  async #readFromList(place: number, maxBytes: number): Promise<ListedBatch[]> {
     const { client, keys } = this.#options;
-    let count = 0;
-    for (let bytes = 0; count < READ_BATCHES && at + count < this.#entries.length; count++) {
-      bytes += this.#entries[at + count]!.length;
-      if (count > 0 && bytes > maxBytes) break;
+    const wanted: Entry[] = [];
+    for (let bytes = 0; wanted.length < READ_BATCHES;) {
+      const entry = this.#index.at(place + wanted.length);
+      bytes += entry?.length ?? 0;
+      if (!entry || (wanted.length > 0 && bytes > maxBytes)) break;
+      wanted.push(entry);
     }
-    const wanted = this.#entries
-      .slice(at, at + count)
-      .map((entry, i) => ({ entry, isOldest: this.#isOldest(at + i) }));
-    const start = at - this.#head;
-    const elements = await answerOf(client, client.lrangeBuffer(keys.changes, start, start + count - 1));
-    return elements.map((bytes, i) => {
-      const { entry, isOldest } = wanted[i]!;
-      if (bytes.length !== entry.length)
-        throw new TandemError('STATE_LOST', 'the change list holds something else than was appended');
-      return { epoch: entry.epoch, first: entry.first, last: entry.last, bytes, isOldest };
-    });
+    const end = place + wanted.length - 1;
+    const elements = await answerOf(client, client.lrangeBuffer(keys.changes, place, end));
+    return wanted.map((entry, i) => listed(entry, asAppended(entry, elements[i])));
   }
 
-  #isOldest(at: number): boolean {
-    return at === this.#head || this.#entries[at - 1]!.epoch !== this.#entries[at]!.epoch;
+  async #trim({
+    batches,
+    bytes,
+    trimmed,
+  }: {
+    batches: number;
+    bytes: number;
+    trimmed: number;
+  }): Promise<void> {
+    const { client, keys, token, epoch } = this.#options;
+    const before = this.#trimmed;
+    this.#trimmed = trimmed;
+    await runScript(
+      client,
+      'trim',
+      [keys.state, keys.changes, keys.fence],
+      [token, epoch, batches, bytes, before, trimmed],
+    );
   }
 
-  #forget(entry: Entry): void {
-    if (entry.bytes === undefined) return;
-    this.#cachedBytes -= entry.length;
-    entry.bytes = undefined;
+  /** The list holds other bytes than were noted: somebody has taken something off, or an old state was brought back. */
+  async #correct(bytes: number): Promise<void> {
+    if (bytes === this.#bytes) return;
+    const { log } = this.#options;
+    log.warn({ bytes, noted: this.#bytes }, 'the change list does not hold what was appended to it');
+    const head = this.#index.at(0);
+    this.#index.forgetPast();
+    await this.#trim({ batches: 0, bytes: this.#bytes - bytes, trimmed: head ? head.first - 1 : this.#last });
+    this.#bytes = bytes;
   }
 
   #take(): NewBatch[] {
@@ -310,18 +324,12 @@ export class ChangeList {
   async #append(batches: readonly NewBatch[], clock: number): Promise<void> {
     await this.#write(batches, batches.at(-1)!.position, clock);
     for (const batch of batches) {
-      const length = batch.bytes.length;
-      this.#pendingBytes -= length;
-      const cached = this.#cachedBytes + length <= CACHE_BYTES;
-      if (cached) this.#cachedBytes += length;
-      this.#entries.push({
-        epoch: this.#options.epoch,
-        first: batch.first,
-        last: batch.first + batch.changes - 1,
-        length,
-        timestamp: batch.timestamp,
-        bytes: cached ? batch.bytes : undefined,
-      });
+      const { bytes, first, timestamp } = batch;
+      const last = first + batch.changes - 1;
+      this.#pendingBytes -= bytes.length;
+      const { epoch } = this.#options;
+      this.#index.push({ epoch, first, last, previous: this.#last, length: bytes.length, timestamp }, bytes);
+      this.#last = last;
     }
     this.appended.raise();
     this.#progress.raise();
@@ -343,12 +351,20 @@ export class ChangeList {
       seenEpoch,
       seen,
       clock,
+      maxBytes,
       ...batches.map((batch) => batch.bytes),
     ];
-    this.#bytes = Number(await runScript(client, 'append', [keys.state, keys.changes, keys.fence], args));
+    const expected = this.batches + batches.length;
+    const reply = await runScript(client, 'append', [keys.state, keys.changes, keys.fence], args);
+    const [bytes, found, dropped] = reply as [number, number, number];
+    if (dropped > 0) this.#drop();
+    else if (found !== expected)
+      throw new TandemError('STATE_LOST', 'the change list holds more or less than was appended', {
+        details: { expected, found },
+      });
+    this.#bytes = bytes;
     this.#next = next;
-    this.#savedOffset = offset;
-    this.#savedSeen = seen;
+    this.#saved = position;
     const share = this.#bytes / maxBytes;
     const level = WARN_AT.filter((limit) => share >= limit).length;
     if (level > this.#warned)
@@ -358,4 +374,23 @@ export class ChangeList {
       );
     this.#warned = level;
   }
+
+  /** The list was dropped: what was in it is gone for the peer, and the next batch says so by its `previous`. */
+  #drop(): void {
+    this.#index.clear();
+    this.#trimmed = this.#last;
+    this.#options.onDropped(this.#last);
+  }
+}
+
+function listed({ epoch, first, last, previous }: Entry, bytes: Buffer): ListedBatch {
+  return { epoch, first, last, previous, bytes };
+}
+
+/** What was read, if it is the batch that was appended there. @throws TandemError STATE_LOST */
+function asAppended(entry: Entry, bytes: Buffer | null | undefined): Buffer {
+  if (bytes?.length === entry.length && decodeBatch(bytes).first === entry.first) return bytes;
+  throw new TandemError('STATE_LOST', 'the change list holds something else than was appended', {
+    details: { sequence: entry.first },
+  });
 }

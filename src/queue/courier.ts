@@ -5,6 +5,9 @@
  * (all were accepted), **backing off** (the peer is away, not ready, or full). What the peer answers decides: `accepted` and
  * `duplicate` move on; `gap` and `epoch` mean that our idea of what it has is wrong, so it is asked again; `full` makes us wait.
  * Nothing is forgotten here: a batch leaves the change list only when the peer says that it was applied.
+ *
+ * When what the peer lacks is in the change list no more, or the peer has what this site has forgotten, that is a gap: it is
+ * said once, loudly, and delivery goes on behind it with a batch that says that the history is cut in front of it.
  */
 
 import type { Redis } from 'ioredis';
@@ -12,9 +15,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
-import { backoffDelayMs, connectClient, hostAndPort, refusalOf } from '../redis/connect.js';
+import { backoffDelayMs, connectClient } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { ChangeList, ListedBatch } from './change-list.js';
+import { PeerClock } from './peer-clock.js';
+import { PeerTrouble, fromPeer } from './peer-trouble.js';
 
 export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off';
 
@@ -26,6 +31,8 @@ export interface CourierOptions {
   readonly site: string;
   readonly peer: string;
   readonly epoch: number;
+  /** Sequence of the next change when this process began. */
+  readonly next: number;
   readonly list: ChangeList;
   readonly log: Logger;
   readonly heartbeatMs: number;
@@ -37,12 +44,14 @@ export interface CourierOptions {
   /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
   readonly isSettled: () => boolean;
   readonly clock: () => number;
+  /** The sites must be compared: changes are missing at the peer, or here. */
+  readonly onGap: () => void;
 }
 
 /** Batches and bytes on the way without an answer. */
 const IN_FLIGHT_BATCHES = 64;
-const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
-/** How often an idle connection is tried: packets may be swallowed without anybody being told. */
+const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
+/** How often an idle peer is asked: packets may be swallowed without anybody being told, and its Redis may have forgotten. */
 const LOOK_MS = 5000;
 /** Longest pause after `full`. */
 const FULL_PAUSE_MS = 100;
@@ -59,11 +68,19 @@ export class Courier {
   #state: CourierState = 'connecting';
   #detail: string | undefined;
   #delivered = 0;
+  /** The highest sequence that was ever on the way. */
+  #sentThrough = 0;
+  /** What the peer had received where it refused to go on, until it accepts something. */
+  #refusedAt = -1;
+  /** What the peer had received at the last gap that was noted. */
+  #gapAt = -1;
+  /** Set when something went through: what fails next is the first failure. */
+  #hasProgressed = false;
   #sent = { changes: 0, bytes: 0 };
   /** The `seen` the peer has been told, in a batch or a heartbeat. */
   #told = -1;
   #lookedAt = 0;
-  #skewMs: number | null = null;
+  readonly #clock: PeerClock;
   #full = 0;
   /** Whether the log knows that all is well. */
   #isTold = false;
@@ -71,6 +88,8 @@ export class Courier {
   constructor(options: CourierOptions) {
     this.#options = options;
     this.#origin = `${options.pair}/${options.site}`;
+    const { client, clockSkewWarnMs: warnMs, log } = options;
+    this.#clock = new PeerClock({ client, warnMs, log });
   }
 
   get state(): CourierState {
@@ -87,6 +106,11 @@ export class Courier {
     return this.#delivered;
   }
 
+  /** Whether a change of this process's time was sent, so that its number is known to the peer. */
+  get hasSent(): boolean {
+    return this.#sentThrough >= this.#options.next;
+  }
+
   /** Changes and bytes accepted since the process began. */
   get sent(): { readonly changes: number; readonly bytes: number } {
     return this.#sent;
@@ -94,7 +118,7 @@ export class Courier {
 
   /** The peer's clock minus ours, in milliseconds; null while unknown. */
   get skewMs(): number | null {
-    return this.#skewMs;
+    return this.#clock.skewMs;
   }
 
   /** How often the peer's inbox was full. */
@@ -107,11 +131,13 @@ export class Courier {
     for (let attempt = 1; ; attempt++) {
       try {
         this.#enter('connecting');
-        await this.#fromPeer(connectClient(this.#options.client, signal));
-        await this.#session(signal, () => (attempt = 0));
+        await fromPeer(this.#options.client, connectClient(this.#options.client, signal));
+        await this.#session(signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof PeerTrouble)) throw error;
+        if (this.#hasProgressed) attempt = 0;
+        this.#hasProgressed = false;
         const pauseMs = backoffDelayMs({
           attempt: Math.max(attempt, 1),
           minMs: this.#options.backoffMinMs,
@@ -123,9 +149,8 @@ export class Courier {
     }
   }
 
-  async #session(signal: AbortSignal, onProgress: () => void): Promise<void> {
+  async #session(signal: AbortSignal): Promise<void> {
     let next = await this.#handshake();
-    onProgress();
     this.#enter('streaming');
     for (;;) {
       const outcome = await this.#stream(next, signal);
@@ -147,8 +172,9 @@ export class Courier {
 
   /** Asks the peer how far it has received; gives the sequence to go on with. */
   async #handshake(): Promise<number> {
-    const { client, keys, peer, epoch, list, pair } = this.#options;
-    const [receivedFields, siteFields] = await this.#fromPeer(
+    const { client, keys, peer, pair } = this.#options;
+    const [receivedFields, siteFields] = await fromPeer(
+      client,
       Promise.all([
         client.hmget(keys.received, 'epoch', 'n', 'origin'),
         client.hmget(keys.site, 'pair', 'site'),
@@ -174,59 +200,86 @@ export class Courier {
         ),
       );
     }
-    if (
-      Number(receivedEpoch) > epoch ||
-      (Number(receivedEpoch) === epoch && Number(received) > list.appendedThrough)
-    ) {
+    this.#judgeReceived(Number(receivedEpoch), Number(received));
+    this.#delivered = Number(received);
+    this.#told = -1;
+    await this.#clock.measure();
+    return this.#delivered + 1;
+  }
+
+  /**
+   * Held against what this site knew when it began: what it numbers afterwards may take the place of what it has lost.
+   * @throws TandemError EPOCH when the peer has numbers that are still to be given out here
+   */
+  #judgeReceived(epoch: number, received: number): void {
+    const { epoch: own, next } = this.#options;
+    if (epoch > own || received > Math.max(next - 1, this.#sentThrough)) {
       throw new TandemError(
         'EPOCH',
         "the peer has received more of this site's changes than this site knows of: its Redis has lost writes",
         {
-          details: { epoch: Number(receivedEpoch), received: Number(received) },
+          details: { epoch, received },
         },
       );
     }
-    this.#delivered = Math.min(Number(received), list.appendedThrough);
-    this.#told = -1;
-    await this.#measureSkew();
-    return this.#delivered + 1;
+  }
+
+  /** Whether the history has a hole right behind `received`. Says so, once, if it is not as it should be there. */
+  #isCutBehind(received: number): boolean {
+    const { list, log, onGap } = this.#options;
+    const continuity = list.continuity(received);
+    if (continuity === 'whole') return false;
+    if (this.#gapAt !== received) {
+      onGap();
+      const details = { received, from: list.firstSequence, last: list.last };
+      if (continuity === 'hole')
+        log.error(
+          details,
+          'changes that the peer has not received are here no more: the sites must be compared',
+        );
+      else log.error(details, 'the peer has changes that this site has lost: the sites must be compared');
+    }
+    this.#gapAt = received;
+    return continuity === 'hole';
   }
 
   /** Sends batches from `next` on until the peer answers something else than yes. */
   async #stream(from: number, signal: AbortSignal): Promise<{ next: number; full: boolean }> {
-    const { list } = this.#options;
+    const { client, list } = this.#options;
     const inFlight: { batch: ListedBatch; answer: Promise<Answer> }[] = [];
     let bytes = 0;
     let next = from;
+    let isCut = this.#isCutBehind(from - 1);
     try {
       for (;;) {
-        while (
-          inFlight.length < IN_FLIGHT_BATCHES &&
-          bytes < IN_FLIGHT_BYTES &&
-          list.appendedThrough >= next
-        ) {
+        while (inFlight.length < IN_FLIGHT_BATCHES && bytes < IN_FLIGHT_BYTES && list.reaches(next)) {
           const batches = await list.read(next, IN_FLIGHT_BYTES - bytes);
           if (batches.length === 0) break;
           for (const batch of batches) {
-            const answer = this.#send(batch);
+            const answer = this.#send(batch, isCut);
+            isCut = false;
             // Its failure is met when its turn comes; until then it must not count as unhandled.
             answer.catch(() => {});
             inFlight.push({ batch, answer });
             bytes += batch.bytes.length;
             next = batch.last + 1;
+            this.#sentThrough = Math.max(this.#sentThrough, batch.last);
           }
         }
         const oldest = inFlight.shift();
         if (!oldest) {
-          await this.#idle(signal);
+          const back = await this.#idle(signal);
+          if (back !== undefined) return { next: back, full: false };
           continue;
         }
         const { batch } = oldest;
-        const { verdict, epoch, received } = await this.#fromPeer(oldest.answer);
+        const { verdict, epoch, received } = await fromPeer(client, oldest.answer);
         bytes -= batch.bytes.length;
         signal.throwIfAborted();
         if (verdict === 'accepted' || verdict === 'duplicate') {
           this.#delivered = Math.max(this.#delivered, batch.last);
+          this.#hasProgressed = true;
+          this.#refusedAt = -1;
           if (verdict === 'accepted')
             this.#sent = {
               changes: this.#sent.changes + batch.last - batch.first + 1,
@@ -247,7 +300,15 @@ export class Courier {
     if (verdict === 'full') return;
     if (verdict === 'gap') {
       this.#options.log.debug({ received }, 'the peer has received less than expected: going back');
-      return;
+      if (this.#refusedAt !== received) {
+        this.#refusedAt = received;
+        return;
+      }
+      throw new PeerTrouble(
+        new TandemError('EPOCH', 'the peer refuses, twice at the same place, what follows there', {
+          details: { epoch, received },
+        }),
+      );
     }
     if (verdict === 'unready')
       throw new PeerTrouble(
@@ -262,65 +323,54 @@ export class Courier {
     );
   }
 
-  /** Nothing to send: waits for changes, and tells what was applied meanwhile. */
-  async #idle(signal: AbortSignal): Promise<void> {
+  /** Nothing to send: waits for changes, and tells what was applied meanwhile. Gives the place to go back to, if there is one. */
+  async #idle(signal: AbortSignal): Promise<number | undefined> {
     const { list, heartbeatMs, seen } = this.#options;
     if (this.#state === 'streaming') this.#enter('caught-up');
     await list.appended.wait(signal, heartbeatMs);
-    await this.#look();
-    if (list.appendedThrough > this.#delivered) {
+    const isDue = await this.#look();
+    if (list.reaches(this.#delivered + 1)) {
       this.#enter('streaming');
-      return;
+      return undefined;
     }
-    if (seen().sequence === this.#told || !this.#options.isSettled()) return;
-    await this.#beat();
+    if ((seen().sequence === this.#told && !isDue) || !this.#options.isSettled()) return undefined;
+    return this.#beat();
   }
 
-  /** Notices a peer that has gone while there is nothing to send. */
-  async #look(): Promise<void> {
+  /** Notices a peer that has gone while there is nothing to send. Gives whether it was time to ask. */
+  async #look(): Promise<boolean> {
     const { client } = this.#options;
     if (client.status !== 'ready')
       throw new PeerTrouble(new TandemError('UNREACHABLE', 'the connection to the peer was lost'));
-    if (Date.now() - this.#lookedAt < LOOK_MS) return;
-    await this.#measureSkew();
+    if (Date.now() - this.#lookedAt < LOOK_MS) return false;
+    await this.#clock.measure();
     this.#lookedAt = Date.now();
+    return true;
   }
 
-  /** The peer's clock minus ours: a clock that is ahead makes its site win. */
-  async #measureSkew(): Promise<void> {
-    const { client, clockSkewWarnMs, log } = this.#options;
-    const asked = Date.now();
-    const [seconds, microseconds] = await this.#fromPeer(client.time());
-    const skewMs = Math.round(
-      Number(seconds) * 1000 + Number(microseconds) / 1000 - (asked + Date.now()) / 2,
-    );
-    const wasFar = Math.abs(this.#skewMs ?? 0) > clockSkewWarnMs;
-    this.#skewMs = skewMs;
-    if (Math.abs(skewMs) > clockSkewWarnMs && !wasFar)
-      log.warn(
-        { skewMs },
-        'the clocks of the sites are far apart: of concurrent writes the one from the site whose clock is ahead stays',
-      );
-  }
-
-  async #beat(): Promise<void> {
-    const { client, keys, epoch, list, seen, clock } = this.#options;
+  /** Tells what is applied here. Everything was delivered: if the peer has less now, gives the place to go back to. */
+  async #beat(): Promise<number | undefined> {
+    const { client, keys, epoch, seen, clock } = this.#options;
     const told = seen();
-    const args = [this.#origin, epoch, list.appendedThrough, told.epoch, told.sequence, clock()];
-    const reply = (await this.#fromPeer(runScript(client, 'beat', [keys.received], args))) as [
+    const args = [this.#origin, epoch, this.#delivered, told.epoch, told.sequence, clock()];
+    const reply = (await fromPeer(client, runScript(client, 'beat', [keys.received], args))) as [
       string,
       number,
       number,
     ];
     const [verdict, itsEpoch, received] = reply;
-    if (verdict === 'accepted') this.#told = told.sequence;
-    else this.#judge(verdict, itsEpoch, received);
+    if (verdict !== 'accepted') this.#judge(verdict, itsEpoch, received);
+    this.#told = told.sequence;
+    this.#hasProgressed = true;
+    if (received >= this.#delivered) return undefined;
+    this.#delivered = received;
+    return received + 1;
   }
 
-  async #send(batch: ListedBatch): Promise<Answer> {
+  async #send(batch: ListedBatch, isCut: boolean): Promise<Answer> {
     const { client, keys } = this.#options;
-    const isOldest = batch.isOldest ? 1 : 0;
-    const args = [this.#origin, batch.epoch, batch.first, batch.last, batch.bytes, isOldest];
+    const previous = isCut ? '' : batch.previous;
+    const args = [this.#origin, batch.epoch, batch.first, batch.last, batch.bytes, previous];
     const [verdict, epoch, received] = (await runScript(
       client,
       'deliver',
@@ -328,16 +378,6 @@ export class Courier {
       args,
     )) as [string, number, number];
     return { verdict, epoch, received };
-  }
-
-  /** Marks what goes wrong at the peer, so that it is told from what goes wrong here. */
-  async #fromPeer<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      const { host, port } = this.#options.client.options;
-      throw new PeerTrouble(refusalOf(error, hostAndPort({ host: host ?? '', port: port ?? 0, tls: false })));
-    }
   }
 
   #enter(state: CourierState, reason?: TandemError): void {
@@ -354,15 +394,5 @@ export class Courier {
     // Between streaming and caught up it goes to and fro with every burst: that is nothing to tell each time.
     else if (state === 'connecting' || !this.#isTold) log.info({ peer, state }, 'delivery to the peer');
     this.#isTold = state === 'caught-up' || (this.#isTold && state === 'streaming');
-  }
-}
-
-/** Something at the peer that may pass: the courier backs off and tries again. */
-class PeerTrouble extends Error {
-  readonly reason: TandemError;
-
-  constructor(reason: TandemError) {
-    super(reason.message, { cause: reason });
-    this.reason = reason;
   }
 }

@@ -68,6 +68,22 @@ export class Inbox {
     return this.#fault;
   }
 
+  /**
+   * Looks at the oldest batch before anything is taken. When it is one that has been applied (the transaction that was to take it
+   * off went wrong), the list is not what it was taken for: it is emptied, and the peer delivers again what is missing.
+   */
+  async begin(): Promise<void> {
+    const { client, keys, applied } = this.#options;
+    const head = await answerOf(client, client.lindexBuffer(keys.inbox, 0));
+    if (head === null) return;
+    try {
+      if (lastSequence(decodeBatch(head)) <= applied.sequence) await this.rewind();
+    } catch (error) {
+      // What cannot be read is met, and said, when its turn comes.
+      if (!(error instanceof TandemError) || !error.code.startsWith('BATCH_')) throw error;
+    }
+  }
+
   /** A batch went by in the stream. */
   delivered(bytes: Buffer): void {
     if (this.#behind || this.#fault) return;
@@ -75,7 +91,7 @@ export class Inbox {
       this.#behind = true;
       return;
     }
-    this.#take(bytes);
+    this.#take(bytes, { isHead: false });
     this.arrived.raise();
   }
 
@@ -109,23 +125,26 @@ export class Inbox {
     const [received, elements] = await answerOf(
       client,
       Promise.all([
-        client.hmget(keys.received, 'epoch', 'n'),
+        client.hmget(keys.received, 'epoch', 'n', 'cut'),
         client.lrangeBuffer(keys.inbox, this.#out, this.#out + READ_BATCHES - 1),
       ]),
     );
     const before = this.#queue.length;
-    for (const bytes of elements) this.#take(bytes);
+    // Only without a batch on its way is the first element the oldest for sure: an answer to what takes one off may be due.
+    const isHead = this.#out === 0;
+    const cut = Number(received[2]);
+    for (const bytes of elements) this.#take(bytes, { isHead, cut });
     if (elements.length === READ_BATCHES) this.#behind = true;
     if (this.#queue.length > before || this.#fault) return;
     const isAhead = Number(received[0]) !== this.#tail.epoch || Number(received[1]) > this.#tail.sequence;
     if (!isAhead) return;
     // With batches handed out it may be that the server has just taken some of them off, and the list was read too far along.
     if (this.#out > 0) this.#behind = true;
-    else await this.#rewind();
+    else await this.rewind();
   }
 
   /** The list does not hold what was noted as received (somebody deleted it): the peer, who still has it all, sends it again. */
-  async #rewind(): Promise<void> {
+  async rewind(): Promise<void> {
     const { client, keys, token, log } = this.#options;
     const { epoch, sequence } = this.#tail;
     log.warn(
@@ -136,7 +155,8 @@ export class Inbox {
     this.#behind = true;
   }
 
-  #take(bytes: Buffer): void {
+  /** Takes a batch that follows on. Where the numbers make a jump only the list itself, read from its head, says what follows. */
+  #take(bytes: Buffer, { isHead, cut }: { isHead: boolean; cut?: number }): void {
     let batch: Batch;
     try {
       batch = decodeBatch(bytes);
@@ -151,7 +171,9 @@ export class Inbox {
     }
     const { epoch, sequence } = this.#tail;
     if (batch.epoch < epoch || (batch.epoch === epoch && lastSequence(batch) <= sequence)) return;
-    if (batch.epoch === epoch && batch.first !== sequence + 1) {
+    const isNext = batch.epoch === epoch && batch.first === sequence + 1;
+    const mayFollow = isHead && (batch.epoch > epoch || (batch.first === cut && batch.first > sequence));
+    if (!isNext && !mayFollow) {
       this.#behind = true;
       return;
     }

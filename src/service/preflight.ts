@@ -107,7 +107,7 @@ async function localFindings({ config, local, thorough }: InspectOptions): Promi
   const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
   const verdicts = await judgeLocalRights(local, { keys, excluded: config.filters.commandsExclude });
   if (config.streamUrl === null) verdicts.push(...(await judgeStreamRights(local)));
-  verdicts.push(pair.judgeOwnRegistration(await pair.readRegistration(local, keys), config, keys));
+  verdicts.push(pair.judgeOwnRegistration(await pair.readRegistration(local, keys.state), config, keys));
   const strangers = thorough ? await pair.findStrangers(local, config) : null;
   if (strangers !== null) verdicts.push(pair.judgeStrangers(strangers));
   return verdicts.map((verdict) => pair.about('local', verdict));
@@ -117,7 +117,7 @@ async function peerFindings({ config, peer, thorough }: InspectOptions): Promise
   const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
   const verdicts = await judgePeerRights(peer, keys);
   if (verdicts.every(({ outcome }) => outcome !== 'fail')) {
-    const registration = await pair.readRegistration(peer, keys);
+    const registration = await pair.readRegistration(peer, keys.site);
     const strangers = registration === null && thorough ? await pair.findStrangers(peer, config) : null;
     verdicts.push(pair.judgePeerRegistration(registration, strangers ?? [], config));
   }

@@ -1,11 +1,11 @@
-/** Something that happens again and again and that one loop waits for. Raised while nobody waits, it is not forgotten. */
+/** Something that happens again and again and that loops wait for. Raised while nobody waits, it is not forgotten. */
 export class Signal {
   #raised = false;
-  #wake: (() => void) | undefined;
+  readonly #waiting = new Set<() => void>();
 
   raise(): void {
     this.#raised = true;
-    this.#wake?.();
+    for (const wake of this.#waiting) wake();
   }
 
   /** Waits until it is raised, or `timeoutMs` have passed. @throws the signal's reason when it aborts */
@@ -13,14 +13,16 @@ export class Signal {
     signal.throwIfAborted();
     if (!this.#raised) {
       let timer: NodeJS.Timeout | undefined;
+      let wake = (): void => {};
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener('abort', this.#wake, { once: true });
+        wake = resolve;
+        this.#waiting.add(wake);
+        signal.addEventListener('abort', wake, { once: true });
         if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs);
       });
       clearTimeout(timer);
-      signal.removeEventListener('abort', this.#wake!);
-      this.#wake = undefined;
+      signal.removeEventListener('abort', wake);
+      this.#waiting.delete(wake);
       signal.throwIfAborted();
     }
     this.#raised = false;

@@ -30,7 +30,7 @@ const STEPS: readonly Row[] = [
   {
     step: 'append to the change list',
     server: 'local',
-    matches: (args) => isScript('append', args) && args.length > 16,
+    matches: (args) => isScript('append', args) && args.length > 17,
   },
   { step: 'trim the change list', server: 'local', matches: (args) => isScript('trim', args) },
   { step: 'deliver a batch', server: 'peer', matches: (args) => isScript('deliver', args) },
@@ -65,7 +65,7 @@ const STEPS: readonly Row[] = [
   {
     step: 'save the position',
     server: 'local',
-    matches: (args) => isScript('append', args) && args.length === 16,
+    matches: (args) => isScript('append', args) && args.length === 17,
     atStart: true,
   },
   {

@@ -4,14 +4,14 @@ import { expectEqual } from '../support/equal.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
-import { QUICK, expectNothingWaits, ownKeys, statusOf } from './observe.js';
+import { LONG_BACKLOG, QUICK, expectNothingWaits, ownKeys, statusOf } from './observe.js';
 
 const INCREMENTS = 10_000;
 
 let pair: Pair;
 
 beforeAll(async () => {
-  pair = await startPair({ env: QUICK });
+  pair = await startPair({ env: QUICK, server: LONG_BACKLOG });
 });
 
 afterAll(() => pair.close());

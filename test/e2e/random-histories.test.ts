@@ -59,7 +59,7 @@ async function runRound(seed: number): Promise<string[]> {
         const count = random.below(1 + Math.ceil(history.left / phases / 2) * 2);
         for (let i = 0; i < count; i++) {
           const template = TEMPLATES[random.pick([...mix.commands])];
-          const words = template({ random, key: random.pick([...mix.keys]), unique: `${site.name}${++serial}`, serial }).map((word, at) => placed(word, at, history.prefix));
+          const words = template({ random, key: random.pick([...mix.keys]), unique: `${site.name}${++serial}`, serial, present: ['a', 'b'] }).map((word, at) => placed(word, at, history.prefix));
           history.written.push(`${phase} ${site.name} ${words.join(' ')}`);
           sent.push(send(site, words));
         }

@@ -33,6 +33,9 @@ function listAt(next: number): ChangeList {
     token: TOKEN,
     epoch: EPOCH,
     next,
+    last: next - 1,
+    trimmed: next - 1,
+    onDropped: () => {},
     bytes: 0,
     maxBytes: 1e9,
     log: SILENT,
@@ -122,19 +125,6 @@ test('is after a restart what it was, with the position behind its last batch', 
   await again.load((bytes) => shown.push(decodeBatch(bytes).first));
   expect(shown).toHaveLength(40);
   expect(await readAll(again, 1)).toEqual(shown);
-});
-
-test('says which batches are the oldest of their epoch', async () => {
-  await client.rpush(
-    KEYS.changes,
-    batchOf(1, 1, { epoch: 1 }),
-    batchOf(2, 1, { epoch: 1 }),
-    batchOf(3, 1, { epoch: 2 }),
-    batchOf(4, 1, { epoch: 2 }),
-  );
-  const list = listAt(5);
-  await list.load(() => {});
-  expect((await list.read(1, FAR)).map(({ isOldest }) => isOldest)).toEqual([true, false, true, false]);
 });
 
 test('does not append for a process that is not the one at work, and says so', async () => {

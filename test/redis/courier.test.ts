@@ -53,6 +53,9 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     token: TOKEN,
     epoch: EPOCH,
     next: 1,
+    last: 0,
+    trimmed: 0,
+    onDropped: () => {},
     bytes: 0,
     maxBytes: 1e9,
     log: SILENT,
@@ -84,6 +87,8 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     isSettled: () => true,
     clock: () => 1,
     clockSkewWarnMs: 1000,
+    next: 1,
+    onGap: () => {},
     ...options,
   });
   running = courier.run(stop.signal);

@@ -1,11 +1,23 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { encodeBatch } from '../../src/change/batch.js';
+import { encodeCommand } from '../../src/change/encode-command.js';
+import { createLogger } from '../../src/log.js';
 import { Inbox } from '../../src/queue/inbox.js';
+import { keyNames } from '../../src/redis/keys.js';
 import { type TestServer, startServer } from '../support/server.js';
-import { KEYS, PAIR, SILENT, TOKEN, batchOf, deliver, openFresh } from './own-keys.js';
 
-/** What one read of the list brings. */
-const READ = 16;
+const PAIR = 'test';
+const PEER = 'east';
+const TOKEN = 7;
+const LOG = createLogger({
+  pair: 'test',
+  site: 'west',
+  logLevel: 'silent',
+  logPretty: 'never',
+  logData: false,
+});
+const KEYS = keyNames({ prefix: 'tandem', pair: PAIR });
 
 let server: TestServer;
 let client: Redis;
@@ -18,99 +30,92 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 beforeEach(async () => {
-  await openFresh(client);
-  await client.hset(KEYS.received, 'limit', 10_000_000);
+  await client.flushall();
+  await client.set(KEYS.fence, TOKEN);
 });
 
-function inboxAfter(sequence: number): Inbox {
+/** A batch of one change. */
+function batch(epoch: number, sequence: number): Buffer {
+  return encodeBatch({
+    pair: PAIR,
+    origin: PEER,
+    epoch,
+    first: sequence,
+    changes: 1,
+    commands: 1,
+    timestamp: 1,
+    seenEpoch: 0,
+    seen: 0,
+    special: 0,
+    groups: [],
+    payload: encodeCommand(['SET', 'key', String(sequence)]),
+  });
+}
+
+function inboxBehind(sequence: number): Inbox {
   return new Inbox({
     client,
     keys: KEYS,
     pair: PAIR,
-    peer: 'west',
-    applied: { epoch: sequence === 0 ? 0 : 1, sequence },
+    peer: PEER,
+    applied: { epoch: 1, sequence },
     token: TOKEN,
-    log: SILENT,
+    log: LOG,
   });
 }
 
-/** Delivers batches of one change each; gives them. */
-async function deliverEach(from: number, to: number): Promise<Buffer[]> {
-  const batches: Buffer[] = [];
-  for (let n = from; n <= to; n++) {
-    const batch = batchOf(n, 1);
-    expect((await deliver(client, batch, { first: n, last: n }))[0], `batch ${n}`).toBe('accepted');
-    batches.push(batch);
-  }
-  return batches;
+async function delivered(...batches: (readonly [epoch: number, sequence: number])[]): Promise<void> {
+  for (const [epoch, sequence] of batches) await client.rpush(KEYS.inbox, batch(epoch, sequence));
+  const [epoch, n] = batches.at(-1)!;
+  await client.hset(KEYS.received, { epoch, n, bytes: 1, origin: `${PAIR}/${PEER}`, limit: 1000 });
 }
 
-/** Takes all there is, one after another, without settling any. */
-async function takeAll(inbox: Inbox): Promise<number[]> {
-  const taken: number[] = [];
-  for (let batch = await inbox.next(); batch; batch = await inbox.next()) taken.push(batch.first);
-  return taken;
+async function firstOf(inbox: Inbox): Promise<number | undefined> {
+  return (await inbox.next())?.first;
 }
 
-test('gives what lies in the list, in order, however long it is', async () => {
-  await deliverEach(1, 3 * READ + 1);
-  const inbox = inboxAfter(0);
-  expect(await takeAll(inbox)).toEqual(Array.from({ length: 3 * READ + 1 }, (_, index) => index + 1));
+test('a new epoch that goes by in the stream does not overtake what waits in the list', async () => {
+  await delivered([1, 1], [1, 2], [2, 100]);
+  const inbox = inboxBehind(0);
+  const first = firstOf(inbox);
+  // The stream shows it before the list has been answered.
+  inbox.delivered(batch(2, 100));
+  expect([await first, await firstOf(inbox), await firstOf(inbox), await firstOf(inbox)]).toEqual([
+    1,
+    2,
+    100,
+    undefined,
+  ]);
 });
 
-test('leaves out what was applied before', async () => {
-  await deliverEach(1, 5);
-  await client.ltrim(KEYS.inbox, 3, -1);
-  expect(await takeAll(inboxAfter(3))).toEqual([4, 5]);
+test('a new epoch is taken only when nothing that was handed out can still be in the list', async () => {
+  await delivered([1, 1]);
+  const inbox = inboxBehind(0);
+  expect(await firstOf(inbox)).toBe(1);
+  await delivered([2, 100], [2, 101]);
+  inbox.delivered(batch(2, 100));
+  // The first batch has been taken off, but its answer is not in yet: what is read from the second place is the third batch.
+  await client.lpop(KEYS.inbox);
+  expect(await firstOf(inbox)).toBeUndefined();
+  inbox.settled();
+  expect([await firstOf(inbox), await firstOf(inbox)]).toEqual([100, 101]);
 });
 
-test('takes deliveries from the stream once it has read the list, and each one once', async () => {
-  const inbox = inboxAfter(0);
-  expect(await inbox.next()).toBeUndefined();
-  const batches = await deliverEach(1, 4);
-  for (const batch of [...batches, ...batches]) inbox.delivered(batch);
-  expect(await takeAll(inbox)).toEqual([1, 2, 3, 4]);
+test('a batch behind a cut is taken, one behind a hole that nobody knows of is asked for again', async () => {
+  await delivered([1, 50]);
+  await client.hset(KEYS.received, 'cut', 50);
+  expect(await firstOf(inboxBehind(3))).toBe(50);
+  await client.hset(KEYS.received, 'cut', 40);
+  expect(await firstOf(inboxBehind(3))).toBeUndefined();
+  expect(await client.hget(KEYS.received, 'n')).toBe('3');
 });
 
-test('goes back to the list for a delivery it has missed in the stream', async () => {
-  const inbox = inboxAfter(0);
-  await inbox.next();
-  const batches = await deliverEach(1, 4);
-  inbox.delivered(batches[0]!);
-  inbox.delivered(batches[3]!);
-  expect(await takeAll(inbox)).toEqual([1, 2, 3, 4]);
-});
-
-test('finds a batch although others were taken off the list while it was looking', async () => {
-  await deliverEach(1, READ + 1);
-  const inbox = inboxAfter(0);
-  for (let i = 0; i < READ; i++) expect((await inbox.next())?.first).toBe(i + 1);
-  // The server has applied the first batches and taken them off; the answers have not come yet.
-  await client.ltrim(KEYS.inbox, READ, -1);
-  const early = await inbox.next();
-  for (let i = 0; i < READ; i++) inbox.settled();
-  expect((early ?? (await inbox.next()))?.first).toBe(READ + 1);
-});
-
-test('asks for everything again that was received and is not in the list any more', async () => {
-  await deliverEach(1, 4);
-  await client.del(KEYS.inbox);
-  const inbox = inboxAfter(2);
-  await takeAll(inbox);
+test('an inbox that begins with a batch applied already is delivered again', async () => {
+  await delivered([1, 1], [1, 2], [1, 3]);
+  const inbox = inboxBehind(2);
+  await inbox.begin();
   expect(await client.hmget(KEYS.received, 'n', 'bytes')).toEqual(['2', '0']);
-  await deliverEach(3, 4);
-  expect(await takeAll(inbox)).toEqual([3, 4]);
-});
-
-test('stops at a batch that is damaged or belongs elsewhere, and says why', async () => {
-  await deliverEach(1, 1);
-  await client.rpush(KEYS.inbox, 'no batch');
-  const inbox = inboxAfter(0);
-  expect(await takeAll(inbox)).toEqual([1]);
-  expect(inbox.fault?.code).toBe('BATCH_INVALID');
-  await client.del(KEYS.inbox);
-  await client.rpush(KEYS.inbox, batchOf(1, 1, { origin: 'north' }));
-  const other = inboxAfter(0);
-  expect(await takeAll(other)).toEqual([]);
-  expect(other.fault?.code).toBe('WRONG_PAIR');
+  expect(await client.exists(KEYS.inbox)).toBe(0);
+  await delivered([1, 3]);
+  expect(await firstOf(inbox)).toBe(3);
 });

@@ -67,7 +67,7 @@ export function judgeOwnRegistration(found: Registration | null, config: Config,
     outcome: 'fail',
     code: found.site === config.peer ? 'SAME_SITE' : 'WRONG_PAIR',
     message: `this Redis is that of site ${found.site}, not of ${config.site}`,
-    advice: `Check site, peer and the URLs. If the site was renamed on purpose: stop both processes, then DEL ${keys.site} at both.`,
+    advice: `Check site, peer and the URLs. If the site was renamed on purpose: stop both processes, then at both DEL ${keys.site} and HDEL ${keys.state} pair site.`,
   };
 }
 
@@ -117,8 +117,9 @@ export function judgeStrangers(strangers: readonly string[]): Verdict {
   };
 }
 
-export async function readRegistration(client: Redis, keys: KeyNames): Promise<Registration | null> {
-  const [pair, site] = await client.hmget(keys.site, 'pair', 'site');
+/** Who works at a server: `key` is `in:site`, or `state` at the own one, where the peer's account cannot write. */
+export async function readRegistration(client: Redis, key: string): Promise<Registration | null> {
+  const [pair, site] = await client.hmget(key, 'pair', 'site');
   return typeof pair === 'string' && typeof site === 'string' ? { pair, site } : null;
 }
 

@@ -13,6 +13,7 @@ const PEER_RIGHTS = [
   'evalsha',
   'hget',
   'hset',
+  'hdel',
   'hmget',
   'rpush',
   'llen',

@@ -97,6 +97,17 @@ describe('the window', () => {
     );
   });
 
+  it('knows the sequences on both sides of the jump that a new epoch makes', () => {
+    const window = new Window({ recentMs: 0, maxEntries: MAX_ENTRIES, now: () => 0 });
+    const sequences = [1, 2, 2 ** 40, 2 ** 40 + 1, 2 ** 51 + 5];
+    for (const sequence of sequences) window.record(...spreadHashOf(1), sequence, 1);
+    const found = (): number[] => sequences.filter((sequence) => window.firstAbove(sequence - 1) < window.head);
+    expect(found()).toEqual(sequences);
+    expect(sequences.map((_, number) => window.sequenceOf(number))).toEqual(sequences);
+    window.advance(2 ** 40);
+    expect([3, 4].map((number) => window.sequenceOf(number))).toEqual(sequences.slice(3));
+  });
+
   it('lets go of what the peer has seen and is old enough, and gives its memory back', () => {
     let nowMs = 0;
     const window = new Window({ recentMs: RECENT_MS, maxEntries: 1 << 20, now: () => nowMs });

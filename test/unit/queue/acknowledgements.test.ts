@@ -16,6 +16,7 @@ function setup(): {
   const trimmed: number[] = [];
   const acknowledgements = new Acknowledgements({
     applied: () => at.applied,
+    made: () => Infinity,
     trim: (seen) => Promise.resolve(trimmed.push(seen)),
     onSeen: (seen) => told.push(seen),
   });
@@ -71,6 +72,7 @@ describe('the change list', () => {
 
   test('whose trimming fails ends the work with that reason', async () => {
     const acknowledgements = new Acknowledgements({
+      made: () => Infinity,
       applied: () => 0,
       trim: () => Promise.reject(new Error('gone')),
       onSeen: () => {},

@@ -35,6 +35,13 @@ describe('a signal', () => {
     expect(await isSettled(waiting)).toBe(true);
   });
 
+  test('wakes all who wait', async () => {
+    const signal = new Signal();
+    const waiting = [signal.wait(NEVER), signal.wait(NEVER)];
+    signal.raise();
+    await Promise.all(waiting);
+  });
+
   test('never lets a loop sleep over what came, whenever it comes', async () => {
     await fc.assert(
       fc.asyncProperty(
