@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 import { Applier } from './apply/applier.js';
 import { Barriers } from './apply/barriers.js';
 import { Decider, type Conflict } from './apply/decider.js';
+import { Inspector } from './apply/inspector.js';
 import { LateWrites } from './apply/late-writes.js';
 import { translateWhole } from './apply/whole-databases.js';
 import { currentCommand } from './apply/payload.js';
@@ -17,7 +18,6 @@ import { Rejections } from './apply/rejections.js';
 import { Window } from './apply/window.js';
 import { loadIntoWindow } from './apply/window-loader.js';
 import { Capture, type CaptureListener } from './capture/capture.js';
-import { serverCommands } from './capture/server-commands.js';
 import { ReplicationStream } from './capture/stream.js';
 import { decodeBatch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
@@ -79,7 +79,7 @@ export class ActiveSite {
     this.#options = options;
     this.clock = new HybridClock(opened.clock);
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
-    this.late = new LateWrites(this.#window);
+    this.late = new LateWrites(this.#window, { extra: opened.commands.writes });
     this.list = new ChangeList({
       client: local,
       keys,
@@ -144,7 +144,8 @@ export class ActiveSite {
     signal.addEventListener('abort', abort, { once: true });
     let applying: RawConnection | undefined;
     try {
-      await this.list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes)));
+      const { writes } = this.#options.opened.commands;
+      await this.list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes), writes));
       this.#window.beginBehind(this.list.firstSequence - 1);
       await this.#settleSuspect();
       applying = await this.#openConnection('apply', stop.signal);
@@ -186,7 +187,7 @@ export class ActiveSite {
   // ---- from the local server to the peer ---------------------------------------------------------------------------
 
   async #openStream(signal: AbortSignal): Promise<void> {
-    const { config, local, log, opened, onGap } = this.#options;
+    const { config, log, opened, onGap } = this.#options;
     const address = parseRedisUrl(config.streamUrl ?? config.localUrl);
     const stream = await ReplicationStream.open({
       address,
@@ -217,7 +218,7 @@ export class ActiveSite {
       });
       throw new TandemError('STREAM_GAP', 'the history of this site was cut; it goes on in a new epoch');
     }
-    this.#capture = this.#createCapture(position, await serverCommands(local));
+    this.#capture = this.#createCapture(position);
     await this.list.savePosition(position, this.clock.last);
     log.info(
       { resumed, offset: position.offset, next: opened.next, epoch: opened.epoch },
@@ -225,7 +226,7 @@ export class ActiveSite {
     );
   }
 
-  #createCapture(position: Position, extraCommands: Awaited<ReturnType<typeof serverCommands>>): Capture {
+  #createCapture(position: Position): Capture {
     const { config, keys, opened } = this.#options;
     const { filters, publishChannels } = config;
     return new Capture({
@@ -246,7 +247,7 @@ export class ActiveSite {
       functions: config.functions,
       batchBytes: config.batchBytes,
       batchCommands: config.batchCommands,
-      extraCommands,
+      extraCommands: opened.commands.writes,
       listener: this.#listener(),
     });
   }
@@ -266,7 +267,8 @@ export class ActiveSite {
       },
       applied: (sequence, decided) => this.late.applied(sequence, decided),
       echoed: (reader, database) => {
-        if (this.late.isWatching) this.late.command(currentCommand(reader, database));
+        if (this.late.isWatching)
+          this.late.command(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
       appliedEnd: () => this.#askForLate(),
       barrier: (text) => this.#barriers.passed(text),
@@ -329,7 +331,7 @@ export class ActiveSite {
   // ---- from the peer to the local server ---------------------------------------------------------------------------
 
   #createApplier(connection: RawConnection): Applier {
-    const { config, keys, token, opened, log, onConflict } = this.#options;
+    const { config, keys, token, opened, log, onConflict, onGap } = this.#options;
     const own = allKeys(keys);
     const decider = new Decider({
       site: config.site,
@@ -341,6 +343,13 @@ export class ActiveSite {
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
       translate: (command) => translateWhole(command, own, opened.databases),
+      inspector: new Inspector({
+        server: opened.commands,
+        databases: opened.databases,
+        ownPrefix: keys.prefix,
+      }),
+      extraCommands: opened.commands.writes,
+      rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
       onDecided: (batch) => this.late.decided(batch),
       onState: (key) => this.late.answered(key),
       onConflict,
@@ -358,6 +367,7 @@ export class ActiveSite {
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
+      onGap,
       onApplied: (batch) => this.#acknowledgements.applied(batch),
     });
   }
