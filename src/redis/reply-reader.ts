@@ -48,7 +48,18 @@ type Expectation =
       readonly total: number;
       readonly errors: PlacedError[];
     } & Settle<readonly PlacedError[]>)
-  | ({ readonly kind: 'exec' } & Settle<ExecReply | ErrorReply>);
+  | ({
+      readonly kind: 'exec';
+      /** Elements of the reply; undefined until it has begun. */
+      length: number | undefined;
+      /** Elements passed over. */
+      index: number;
+      /** Replies left inside the element that is being passed over. */
+      nested: number;
+      /** Bytes left of the text that is being passed over. */
+      skip: number;
+      readonly errors: PlacedError[];
+    } & Settle<ExecReply | ErrorReply>);
 
 const PLUS = 43;
 const MINUS = 45;
@@ -96,7 +107,10 @@ export class ReplyReader {
 
   /** The next reply, that of an `EXEC`: of its elements only the errors are kept. */
   exec(): Promise<ExecReply | ErrorReply> {
-    return new Promise((resolve, reject) => this.#expected.push({ kind: 'exec', resolve, reject }));
+    const begun = { length: undefined, index: 0, nested: 0, skip: 0 };
+    return new Promise((resolve, reject) =>
+      this.#expected.push({ kind: 'exec', ...begun, errors: [], resolve, reject }),
+    );
   }
 
   /** No reply will come any more. */
@@ -157,8 +171,7 @@ export class ReplyReader {
       case 'statuses':
         return this.#statuses(expectation);
       case 'exec':
-        expectation.resolve(this.#exec());
-        return true;
+        return this.#exec(expectation);
     }
   }
 
@@ -192,47 +205,56 @@ export class ReplyReader {
     return true;
   }
 
-  #exec(): ExecReply | ErrorReply {
-    const type = this.#line();
-    if (type === MINUS) return new ErrorReply(this.#text());
-    if (type !== STAR) throw unexpected('EXEC');
-    const length = this.#number();
-    if (length < 0) return { aborted: true, length: 0, errors: [] };
-    const errors: PlacedError[] = [];
+  /** Goes on where the bytes ended last: what was passed over is not looked at, or kept, again. */
+  #exec(reply: Expectation & { kind: 'exec' }): boolean {
+    if (reply.length === undefined) {
+      const type = this.#line();
+      if (type !== MINUS && type !== STAR) throw unexpected('EXEC');
+      const length = type === STAR ? this.#number() : 0;
+      if (type === MINUS || length < 0) {
+        reply.resolve(
+          type === MINUS ? new ErrorReply(this.#text()) : { aborted: true, length: 0, errors: [] },
+        );
+        return true;
+      }
+      reply.length = length;
+    }
     const buffer = this.#buffer;
-    for (let index = 0; index < length; index++) {
+    while (reply.index < reply.length || reply.nested > 0 || reply.skip > 0) {
       const at = this.#at;
       // `+OK\r\n` is 5 bytes and by far the commonest element.
-      if (at + 5 <= buffer.length && buffer[at] === PLUS && buffer[at + 3] === CR) {
+      const isOk = at + 5 <= buffer.length && buffer[at] === PLUS && buffer[at + 3] === CR;
+      if (isOk && reply.nested === 0 && reply.skip === 0) {
         this.#at = at + 5;
-        continue;
-      }
-      const error = this.#skip();
-      if (error) errors.push({ index, error });
+        reply.index++;
+      } else if (!this.#passOver(reply)) return false;
     }
-    return { aborted: false, length, errors };
+    reply.resolve({ aborted: false, length: reply.length, errors: reply.errors });
+    return true;
   }
 
-  /** Passes over one reply of any depth; an error at its top is handed back. */
-  #skip(): ErrorReply | undefined {
-    switch (this.#line()) {
-      case PLUS:
-      case COLON:
-        return undefined;
-      case MINUS:
-        return new ErrorReply(this.#text());
-      case DOLLAR: {
-        const length = this.#number();
-        if (length >= 0) this.#take(length + 2);
-        return undefined;
-      }
-      case STAR: {
-        for (let left = this.#number(); left > 0; left--) this.#skip();
-        return undefined;
-      }
-      default:
-        throw unexpected('a command');
+  /** Passes over the rest of a text, or over the next reply of any depth up to its text; false when the bytes end before. */
+  #passOver(reply: Expectation & { kind: 'exec' }): boolean {
+    if (reply.skip > 0) {
+      const bytes = Math.min(reply.skip, this.#buffer.length - this.#at);
+      this.#at += bytes;
+      reply.skip -= bytes;
+      return reply.skip === 0;
     }
+    const stop = this.#buffer.indexOf('\r\n', this.#at, 'latin1');
+    if (stop < 0) return false;
+    const type = this.#line();
+    const isTop = reply.nested === 0;
+    if (type === MINUS) {
+      if (isTop) reply.errors.push({ index: reply.index, error: new ErrorReply(this.#text()) });
+    } else if (type === DOLLAR) {
+      const length = this.#number();
+      if (length >= 0) reply.skip = length + 2;
+    } else if (type === STAR) reply.nested += Math.max(0, this.#number());
+    else if (type !== PLUS && type !== COLON) throw unexpected('a command');
+    if (isTop) reply.index++;
+    else reply.nested--;
+    return true;
   }
 
   #value(): Reply {
