@@ -57,6 +57,8 @@ const WINDOW_ENTRIES = 1 << 20;
 /** How often a position that was reached without a change is saved, and after how many bytes of the stream at the latest. */
 const SAVE_MS = 1000;
 const SAVE_BYTES = 1024 * 1024;
+/** How long the connection that applies changes may be idle before it is tried: servers and firewalls drop idle ones. */
+const PING_MS = 15_000;
 
 export class ActiveSite {
   readonly #options: ActiveSiteOptions;
@@ -386,13 +388,15 @@ export class ActiveSite {
   async #openConnection(purpose: string, signal: AbortSignal): Promise<RawConnection> {
     const { config } = this.#options;
     const address = parseRedisUrl(config.localUrl);
-    return RawConnection.open({
+    const connection = await RawConnection.open({
       address,
       tls: tlsOptions(config.tls, address.host),
       name: `tandem:${config.site}:${purpose}`,
       connectTimeoutMs: config.connectTimeoutMs,
       signal,
     });
+    connection.watchSilence({ limitMs: config.commandTimeoutMs, pingMs: PING_MS });
+    return connection;
   }
 
   /** Own keys may have gone with a database; if they have, this site ends, and the next one finds or makes them. */

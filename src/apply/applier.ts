@@ -21,10 +21,12 @@ import type { HybridClock } from '../change/clock.js';
 import { wallMs } from '../change/clock.js';
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { encodeCommand } from '../change/encode-command.js';
-import { TandemError } from '../errors.js';
+import { passesByItself, TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { RawConnection } from '../redis/raw-connection.js';
+import { ErrorReply } from '../redis/reply-reader.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacedKey } from '../change/special.js';
@@ -118,6 +120,7 @@ export class Applier {
   async run(signal: AbortSignal): Promise<void> {
     const { inbox } = this.#options;
     const flying: Run[] = [];
+    await this.#expectErrorCount();
     for (let attempt = 0; ;) {
       signal.throwIfAborted();
       await this.#launch(flying, signal);
@@ -143,6 +146,20 @@ export class Applier {
       this.#sent = { ...this.#applied };
       await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
     }
+  }
+
+  /** Whether a change failed is told by the server's count of errors: without it nothing may be applied. */
+  async #expectErrorCount(): Promise<void> {
+    const { connection } = this.#options;
+    const reply = await connection.replyTo('EVAL', scriptSource('probe'), 0);
+    if (reply instanceof ErrorReply) {
+      const error = connection.refusal(reply, 'EVAL');
+      if (passesByItself(error)) throw error;
+    } else if (reply !== null) return;
+    throw new TandemError('NO_PERMISSION', 'scripts cannot read the number of errors from INFO', {
+      hint: 'the account needs INFO, also inside of scripts, and the server must have it under its own name',
+      ...(reply === null ? {} : { details: { reply: reply.message.slice(0, 120) } }),
+    });
   }
 
   /**

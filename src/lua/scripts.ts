@@ -26,6 +26,7 @@ const NAMES = [
   'insert',
   'lease',
   'open',
+  'probe',
   'reject',
   'release',
   'rewind',

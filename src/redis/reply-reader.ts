@@ -113,6 +113,11 @@ export class ReplyReader {
     );
   }
 
+  /** Whether somebody waits for a reply. */
+  get isAwaited(): boolean {
+    return this.#head < this.#expected.length;
+  }
+
   /** No reply will come any more. */
   fail(error: Error): void {
     const waiting = this.#expected.slice(this.#head);
