@@ -67,6 +67,10 @@ function classified(error: unknown): { code: ErrorCode; reason: string } {
   if (!(error instanceof Error))
     return { code: 'INTERNAL', reason: 'made the client throw something that is not an error' };
   if (error.name !== 'ReplyError') return ofSocket(error);
+  // A transaction is refused because of a command in it: that says why.
+  const { previousErrors } = error as { previousErrors?: unknown };
+  if (Array.isArray(previousErrors) && previousErrors[0] instanceof Error)
+    return classified(previousErrors[0]);
   const { name } = (error as { command?: { name?: unknown } }).command ?? {};
   return ofReply(error.message, typeof name === 'string' ? name.toUpperCase() : 'a command');
 }
