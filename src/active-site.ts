@@ -262,10 +262,9 @@ export class ActiveSite {
       delivered: (bytes) => this.inbox.delivered(bytes),
       acknowledged: (fields) => {
         this.clock.observe(Number(fields.get('beatClock')));
-        this.#acknowledgements.heartbeat({
-          sequence: Number(fields.get('beat')),
-          seen: Number(fields.get('beatSeen')),
-        });
+        const [sequence, seen] = [Number(fields.get('beat')), Number(fields.get('beatSeen'))];
+        if (Number.isSafeInteger(sequence) && this.#isCredible(seen))
+          this.#acknowledgements.heartbeat({ sequence, seen });
       },
       applied: (sequence, decided) => this.late.applied(sequence, decided),
       echoed: (reader, database) => {
@@ -370,8 +369,20 @@ export class ActiveSite {
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
       onGap,
-      onApplied: (batch) => this.#acknowledgements.applied(batch),
+      onApplied: (batch) =>
+        this.#acknowledgements.applied(this.#isCredible(batch.seen) ? batch : { ...batch, seen: 0 }),
     });
+  }
+
+  /** Whether the peer may have seen so much: what it cannot have seen must not be taken off the change list. Never for NaN. */
+  #isCredible(seen: number): boolean {
+    const { appendedThrough } = this.list;
+    if (seen <= appendedThrough) return true;
+    this.#options.log.error(
+      { seen, appendedThrough },
+      'the peer acknowledges changes that were never made here: the acknowledgement is ignored',
+    );
+    return false;
   }
 
   /** A run failed in part, and the process died before it said what: the batch still lies in the inbox. */
