@@ -203,6 +203,33 @@ test('a failure behind the commands is listed, and the peer is asked for the key
   await expectSettled(1);
 });
 
+test("a flush leaves Tandem's own keys where they are, though the spare database has keys of their names", async () => {
+  const spare = server.client({ db: 15 });
+  await spare.set(KEYS.fence, 'of somebody else');
+  await spare.set(KEYS.inbox, 'of somebody else');
+  await client.set('a', '1');
+  await deliver(client, batchOf(1, [['FLUSHDB']], { special: 1 }));
+  applying = await startApplying(server, client);
+  await applied(1);
+  expect([await client.exists('a'), await client.get(KEYS.fence)]).toEqual([0, '7']);
+  await expectSettled(1);
+});
+
+test("a swap of databases leaves Tandem's own keys where they are, though the other has keys of their names", async () => {
+  const other = server.client({ db: 3 });
+  await other.set(KEYS.fence, 'of somebody else');
+  await client.set('a', '1');
+  await deliver(client, batchOf(1, [['SWAPDB', '0', '3']], { special: 1 }));
+  applying = await startApplying(server, client);
+  await applied(1);
+  expect([await client.exists('a'), await other.get('a'), await client.get(KEYS.fence)]).toEqual([
+    0,
+    '1',
+    '7',
+  ]);
+  await expectSettled(1);
+});
+
 test('out of memory at any moment loses no batch, and repeats none', async () => {
   const count = 60;
   await deliver(client, ...Array.from({ length: count }, (_, i) => batchOf(i + 1, [['INCR', 'counter']])));
