@@ -19,7 +19,7 @@ afterAll(() => pair.close());
 test('writes of thousands of elements that meet others arrive whole', async () => {
   const { east, west } = pair;
   const many = Array.from({ length: 9000 }, (_, i) => `m${i}`);
-  await Promise.all([east.pause(), west.pause()]);
+  for (const site of [east, west]) site.pause();
   await east.redis.rpush('list', ...many);
   await west.redis.rpush('list', 'one');
   await east.redis.sadd('set', ...many);
@@ -28,8 +28,8 @@ test('writes of thousands of elements that meet others arrive whole', async () =
   await west.redis.hset('hash', 'one', '1');
   await east.redis.pfadd('seen', ...many);
   await west.redis.pfadd('seen', 'one');
-  await east.resume();
-  await west.resume();
+  east.resume();
+  west.resume();
   await quiet(pair);
   expect([
     await west.redis.llen('list'),
