@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 import { Applier } from './apply/applier.js';
 import { Barriers } from './apply/barriers.js';
 import { Decider, type Conflict } from './apply/decider.js';
+import { Inspector } from './apply/inspector.js';
 import { LateWrites } from './apply/late-writes.js';
 import { translateWhole } from './apply/whole-databases.js';
 import { currentCommand } from './apply/payload.js';
@@ -19,7 +20,6 @@ import { Window } from './apply/window.js';
 import { loadIntoWindow } from './apply/window-loader.js';
 import { Capture, type CaptureListener } from './capture/capture.js';
 import { CutTimer } from './capture/cut-timer.js';
-import { serverCommands } from './capture/server-commands.js';
 import { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
@@ -59,6 +59,8 @@ const WINDOW_ENTRIES = 1 << 20;
 /** How often a position that was reached without a change is saved, and after how many bytes of the stream at the latest. */
 const SAVE_MS = 1000;
 const SAVE_BYTES = 1024 * 1024;
+/** How long the connection that applies changes may be idle before it is tried: servers and firewalls drop idle ones. */
+const PING_MS = 15_000;
 
 export class ActiveSite {
   readonly #options: ActiveSiteOptions;
@@ -87,7 +89,7 @@ export class ActiveSite {
     this.clock = new HybridClock(opened.clock);
     this.#cutting = new CutTimer({ delayMs: config.batchDelayMs, capture: () => this.#capture! });
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
-    this.late = new LateWrites(this.#window);
+    this.late = new LateWrites(this.#window, { extra: opened.commands.writes });
     this.list = new ChangeList({
       client: local,
       keys,
@@ -167,7 +169,8 @@ export class ActiveSite {
     signal.addEventListener('abort', abort, { once: true });
     let applying: RawConnection | undefined;
     try {
-      await this.list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes)));
+      const { writes } = this.#options.opened.commands;
+      await this.list.load((bytes) => loadIntoWindow(this.#window, decodeBatch(bytes), writes));
       this.#window.beginBehind(this.list.firstSequence - 1);
       const { local, keys, config, opened } = this.#options;
       const { pair, peer } = config;
@@ -219,7 +222,7 @@ export class ActiveSite {
   // ---- from the local server to the peer ---------------------------------------------------------------------------
 
   async #openStream(signal: AbortSignal): Promise<void> {
-    const { config, local, log, opened } = this.#options;
+    const { config, log, opened } = this.#options;
     const address = parseRedisUrl(config.streamUrl ?? config.localUrl);
     const stream = await ReplicationStream.open({
       address,
@@ -233,7 +236,7 @@ export class ActiveSite {
     const { resumed } = stream.start;
     const position = await beginAt(stream.start, { ...this.#options, clock: this.clock.last });
     this.#start = position;
-    this.#capture = this.#createCapture(position, await serverCommands(local));
+    this.#capture = this.#createCapture(position);
     await this.list.savePosition(position, this.clock.last);
     log.info(
       { resumed, offset: position.offset, next: opened.next, epoch: opened.epoch },
@@ -241,7 +244,7 @@ export class ActiveSite {
     );
   }
 
-  #createCapture(position: Position, extraCommands: Awaited<ReturnType<typeof serverCommands>>): Capture {
+  #createCapture(position: Position): Capture {
     const { config, keys, opened } = this.#options;
     const { filters, publishChannels } = config;
     return new Capture({
@@ -262,7 +265,7 @@ export class ActiveSite {
       functions: config.functions,
       batchBytes: config.batchBytes,
       batchCommands: config.batchCommands,
-      extraCommands,
+      extraCommands: opened.commands.writes,
       listener: this.#listener(),
     });
   }
@@ -275,14 +278,14 @@ export class ActiveSite {
       delivered: (bytes) => this.inbox.delivered(bytes),
       acknowledged: (fields) => {
         this.#observe(Number(fields.get('beatClock')));
-        this.#acknowledgements.heartbeat({
-          sequence: Number(fields.get('beat')),
-          seen: Number(fields.get('beatSeen')),
-        });
+        const [sequence, seen] = [Number(fields.get('beat')), Number(fields.get('beatSeen'))];
+        if (Number.isSafeInteger(sequence) && this.#isCredible(seen))
+          this.#acknowledgements.heartbeat({ sequence, seen });
       },
       applied: (sequence, decided) => this.late.applied(sequence, decided),
       echoed: (reader, database) => {
-        if (this.late.isWatching) this.late.command(currentCommand(reader, database));
+        if (this.late.isWatching)
+          this.late.command(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
       appliedEnd: () => this.#askForLate(),
       barrier: (text) => this.#barriers.passed(text),
@@ -349,7 +352,7 @@ export class ActiveSite {
   // ---- from the peer to the local server ---------------------------------------------------------------------------
 
   #createApplier(connection: RawConnection): Applier {
-    const { config, keys, token, opened, log, onConflict } = this.#options;
+    const { config, keys, token, opened, log, onConflict, onGap } = this.#options;
     const own = allKeys(keys);
     const decider = new Decider({
       site: config.site,
@@ -362,6 +365,13 @@ export class ActiveSite {
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
       translate: (command) => translateWhole(command, own, opened.databases),
+      inspector: new Inspector({
+        server: opened.commands,
+        databases: opened.databases,
+        ownPrefix: keys.prefix,
+      }),
+      extraCommands: opened.commands.writes,
+      rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
       onDecided: (batch) => this.late.decided(batch),
       onState: (key) => this.late.answered(key),
       onConflict,
@@ -380,6 +390,7 @@ export class ActiveSite {
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
+      onGap,
       onApplied: (batch) => this.#appliedBatch(batch),
     });
   }
@@ -405,7 +416,18 @@ export class ActiveSite {
 
   #appliedBatch(batch: Batch): void {
     this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
-    this.#acknowledgements.applied(batch);
+    this.#acknowledgements.applied(this.#isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
+  }
+
+  /** Whether the peer may have seen so much: what it cannot have seen must not be taken off the change list. Never for NaN. */
+  #isCredible(seen: number): boolean {
+    const { appendedThrough } = this.list;
+    if (seen <= appendedThrough) return true;
+    this.#options.log.error(
+      { seen, appendedThrough },
+      'the peer acknowledges changes that were never made here: the acknowledgement is ignored',
+    );
+    return false;
   }
 
   // ---- the rest ----------------------------------------------------------------------------------------------------
@@ -413,13 +435,15 @@ export class ActiveSite {
   async #openConnection(purpose: string, signal: AbortSignal): Promise<RawConnection> {
     const { config } = this.#options;
     const address = parseRedisUrl(config.localUrl);
-    return RawConnection.open({
+    const connection = await RawConnection.open({
       address,
       tls: tlsOptions(config.tls, address.host),
       name: `tandem:${config.site}:${purpose}`,
       connectTimeoutMs: config.connectTimeoutMs,
       signal,
     });
+    connection.watchSilence({ limitMs: config.commandTimeoutMs, pingMs: PING_MS });
+    return connection;
   }
 
   /** Own keys may have gone with a database; if they have, this site ends, and the next one finds or makes them. */

@@ -1,6 +1,8 @@
 /** What a site's own keys in Redis say when a process begins to work there. */
 
 import type { Redis } from 'ioredis';
+import { serverCommands } from './capture/server-commands.js';
+import type { ServerCommands } from './change/command-names.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { runScript } from './lua/scripts.js';
@@ -30,6 +32,8 @@ export interface OpenedState {
   readonly clock: number;
   /** Databases of the server. */
   readonly databases: number;
+  /** What commands the server has. */
+  readonly commands: ServerCommands;
 }
 
 /** What a process remembers of its site, in case Redis forgets. */
@@ -134,6 +138,7 @@ export async function openState({
     isSuspect: appliedFields.has('suspect'),
     clock: Math.max(number(state, 'clock'), number(appliedFields, 'clock')),
     databases: await databasesOf(local),
+    commands: await serverCommands(local),
   };
 }
 

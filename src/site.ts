@@ -11,8 +11,9 @@ import type { Config } from './config.js';
 import { Lease } from './control/lease.js';
 import { passesByItself, TandemError } from './errors.js';
 import type { Logger } from './log.js';
-import { backoffDelayMs, connectClient, openClient, type Redis } from './redis/connect.js';
+import { backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
 import { keyNames, type KeyNames } from './redis/keys.js';
+import { refusalOf } from './redis/refusal.js';
 import { preflight } from './service/preflight.js';
 import { Rate } from './service/rate.js';
 import type { LinkState, SiteStatus } from './service/status.js';
@@ -81,10 +82,11 @@ export class Site {
         const began = Date.now();
         try {
           await this.#once(signal);
-        } catch (error) {
+        } catch (caught) {
           if (signal.aborted) break;
-          if (!(error instanceof TandemError) || !(passesByItself(error) || RESTARTABLE.has(error.code)))
-            throw error;
+          // A client's own error about a lost connection is no reason to end.
+          const error = refusalOf(caught, whereOf(this.#local));
+          if (!(passesByItself(error) || RESTARTABLE.has(error.code))) throw error;
           attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
           this.#trouble = error;
           // A socket nobody answers on may stay open for a quarter of an hour: a new one is better.

@@ -21,18 +21,19 @@ import type { HybridClock } from '../change/clock.js';
 import { wallMs } from '../change/clock.js';
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { encodeCommand } from '../change/encode-command.js';
-import { TandemError } from '../errors.js';
+import { passesByItself, TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { scriptRefusal, scriptSource } from '../lua/scripts.js';
+import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { RawConnection } from '../redis/raw-connection.js';
-import { ErrorReply, type ExecReply, type PlacedError, type Reply } from '../redis/reply-reader.js';
+import { ErrorReply } from '../redis/reply-reader.js';
 import { NO_LIST } from './rules/lists.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacedKey } from '../change/special.js';
-import type { Decider, Decision, Look } from './decider.js';
+import type { Decider, Look } from './decider.js';
 import type { Rejections } from './rejections.js';
+import { outcomeOf, sendRun, type Failures, type Outcome, type Run } from './run.js';
 
 export interface ApplierOptions {
   readonly connection: RawConnection;
@@ -56,6 +57,8 @@ export interface ApplierOptions {
   readonly log: Logger;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
+  /** A batch of the peer's was lost: the sites must be compared. */
+  readonly onGap: () => void;
   /** A batch has been applied. */
   readonly onApplied: (batch: DeliveredBatch) => void;
 }
@@ -69,42 +72,6 @@ const MAX_LOOKS = 3;
 /** How often an empty inbox is looked at again without being told of anything. */
 const IDLE_MS = 1000;
 
-/** Errors that pass by themselves: the run is tried again, nothing is rejected. */
-const PASSING = new Set([
-  'OOM',
-  'READONLY',
-  'LOADING',
-  'MISCONF',
-  'BUSY',
-  'NOREPLICAS',
-  'MASTERDOWN',
-  'CLUSTERDOWN',
-  'TRYAGAIN',
-  'NOAUTH',
-  'NOPERM',
-  'UNKILLABLE',
-]);
-
-/** Replies of a run that stand before those of its commands: the marker and begin.lua. */
-const BEFORE_COMMANDS = 2;
-
-interface Run {
-  readonly batch: DeliveredBatch;
-  readonly decision: Decision;
-  readonly expected: { epoch: number; sequence: number };
-  readonly guard: Promise<Reply>;
-  readonly queued: Promise<readonly PlacedError[]>;
-  readonly exec: Promise<ExecReply | ErrorReply>;
-}
-
-type Outcome =
-  | { readonly kind: 'applied' }
-  | { readonly kind: 'failed'; readonly errors: readonly PlacedError[] }
-  | { readonly kind: 'unqueueable'; readonly errors: readonly PlacedError[] }
-  | { readonly kind: 'passing'; readonly error: ErrorReply }
-  | { readonly kind: 'changed' }
-  | { readonly kind: 'lost'; readonly error: TandemError };
-
 export class Applier {
   readonly #options: ApplierOptions;
   #applied: { epoch: number; sequence: number };
@@ -117,6 +84,8 @@ export class Applier {
   /** Batches that wait until nothing else is on the way. */
   readonly #waiting: DeliveredBatch[] = [];
   #barriers = 0;
+  /** Why the next batch may not be applied. */
+  #fault: TandemError | undefined;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -154,12 +123,14 @@ export class Applier {
   async run(signal: AbortSignal): Promise<void> {
     const { inbox } = this.#options;
     const flying: Run[] = [];
+    await this.#expectErrorCount();
     for (let attempt = 0; ;) {
       signal.throwIfAborted();
       await this.#launch(flying, signal);
       const oldest = flying[0];
       if (!oldest) {
-        if (inbox.fault) this.#enter('stopped', inbox.fault);
+        const fault = this.#fault ?? inbox.fault;
+        if (fault) this.#enter('stopped', fault);
         else this.#enter('caught-up');
         await inbox.arrived.wait(signal, IDLE_MS);
         continue;
@@ -171,13 +142,46 @@ export class Applier {
         this.#finish(oldest);
         continue;
       }
-      // Whatever was sent behind a run that did not go through has failed on its guard.
       const failed = flying.splice(0);
-      await Promise.allSettled(failed.slice(1).map((run) => run.exec));
+      if (outcome.kind !== 'failed') await this.#expectNoneApplied(failed);
+      else await Promise.allSettled(failed.slice(1).map((run) => run.exec));
       const again = await this.#recover(outcome, failed, signal, ++attempt);
       this.#sent = { ...this.#applied };
       await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
     }
+  }
+
+  /** Whether a change failed is told by the server's count of errors: without it nothing may be applied. */
+  async #expectErrorCount(): Promise<void> {
+    const { connection } = this.#options;
+    const reply = await connection.replyTo('EVAL', scriptSource('probe'), 0);
+    if (reply instanceof ErrorReply) {
+      const error = connection.refusal(reply, 'EVAL');
+      if (passesByItself(error)) throw error;
+    } else if (reply !== null) return;
+    throw new TandemError('NO_PERMISSION', 'scripts cannot read the number of errors from INFO', {
+      hint: 'the account needs INFO, also inside of scripts, and the server must have it under its own name',
+      ...(reply === null ? {} : { details: { reply: reply.message.slice(0, 120) } }),
+    });
+  }
+
+  /**
+   * Whatever was sent behind a run that did not go through must have failed on its guard. A guard may have been refused itself
+   * (`BUSY`, `READONLY`) by a server that took the rest a moment later: then a batch is lost, and nobody may go on as if it were not.
+   */
+  async #expectNoneApplied([first, ...behind]: readonly Run[]): Promise<void> {
+    const outcomes = await Promise.all(behind.map((run) => outcomeOf(run)));
+    if (!outcomes.some(({ kind }) => kind === 'applied' || kind === 'failed')) return;
+    const { log, onGap } = this.#options;
+    const { origin, first: sequence, changes } = first!.batch;
+    onGap();
+    log.error(
+      { origin, sequence, changes },
+      'a batch of the peer was passed over, because the server refused its guard: the sites must be compared',
+    );
+    throw new TandemError('STATE_LOST', 'a later batch was applied without the one before it', {
+      details: { sequence },
+    });
   }
 
   /** Sends batches once more, each that must be alone after the others have come through. */
@@ -202,7 +206,7 @@ export class Applier {
   async #launch(flying: Run[], signal: AbortSignal): Promise<void> {
     const { inbox } = this.#options;
     let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
-    while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
+    while (!this.#fault && flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
       const batch = this.#waiting.shift() ?? (await inbox.next());
       if (!batch) return;
       this.#enter('streaming');
@@ -230,62 +234,14 @@ export class Applier {
     this.#options.observe(batch.timestamp);
     const look: Look = (lists) =>
       tries < MAX_LOOKS ? this.#look(lists, signal) : Promise.resolve(undefined);
-    const decision = await decider.decide(batch, signal, isAlone ? look : undefined);
+    const decision = await decider
+      .decide(batch, signal, isAlone ? look : undefined)
+      .catch((error: unknown) => this.#refused(error));
     if (!decision) return undefined;
     const expected = { ...this.#sent };
     const last = lastSequence(batch);
     this.#sent = { epoch: batch.epoch, sequence: last };
-    const { replies } = connection;
-    const watched = replies.statuses(1);
-    const guard = replies.value();
-    const queued = replies.statuses(1 + BEFORE_COMMANDS + decision.commands + decision.epilogue.length + 2);
-    const exec = replies.exec();
-    // The promises are awaited together later; until then a lost connection must not count as unhandled.
-    for (const promise of [watched, guard, queued, exec]) promise.catch(() => {});
-    const marker = [
-      'HSET',
-      keys.applied,
-      'epoch',
-      batch.epoch,
-      'n',
-      last,
-      'decided',
-      decision.decided,
-      'clock',
-      clock.last,
-    ];
-    connection.write([
-      encodeCommand(['WATCH', keys.fence, keys.applied, keys.guard]),
-      encodeCommand([
-        'EVAL',
-        scriptSource('guard'),
-        3,
-        keys.fence,
-        keys.applied,
-        keys.guard,
-        token,
-        expected.epoch,
-        expected.sequence,
-      ]),
-      MULTI,
-      encodeCommand(marker),
-      encodeCommand(['EVAL', scriptSource('begin'), 1, keys.applied]),
-      ...decision.payload,
-      SELECT_0,
-      ...decision.epilogue,
-      encodeCommand([
-        'EVAL',
-        scriptSource('settle'),
-        3,
-        keys.applied,
-        keys.received,
-        keys.inbox,
-        last,
-        batch.length,
-      ]),
-      EXEC,
-    ]);
-    return { batch, decision, expected, guard, queued, exec };
+    return sendRun(connection, { keys, token, batch, decision, expected, clock: clock.last });
   }
 
   /**
@@ -315,9 +271,25 @@ export class Applier {
     return all[1].map(([, length]) => (typeof length === 'number' ? length : NO_LIST));
   }
 
+  /** A batch that may not be applied stands where it is, and the link with it; the process goes on. */
+  #refused(error: unknown): undefined {
+    if (!(error instanceof TandemError) || error.code !== 'BATCH_INVALID') throw error;
+    this.#fault = error;
+  }
+
+  /** A state that was to be sent, or asked for, has not come about: the peer is asked for it, for somebody waits. */
+  async #askAgain({ batch, decision }: Run, { epilogue }: Failures): Promise<void> {
+    const { connection, decider } = this.#options;
+    const keys = epilogue.flatMap(({ index }) => decision.epilogue[index]!.keys);
+    if (keys.length === 0) return;
+    const reply = connection.replies.value();
+    connection.write([decider.askFor(batch, keys)]);
+    await reply;
+  }
+
   #finish(run: Run): void {
     const { batch, decision } = run;
-    const { inbox, onApplied } = this.#options;
+    const { inbox, onApplied, rejections } = this.#options;
     this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
     this.#counts = {
       changes: this.#counts.changes + batch.changes,
@@ -326,6 +298,7 @@ export class Applier {
     this.#lagMs = Math.max(0, Date.now() - wallMs(batch.timestamp));
     inbox.settled();
     decision.applied?.();
+    rejections.leftOut(batch, decision);
     onApplied(batch);
   }
 
@@ -355,11 +328,11 @@ export class Applier {
         return batches;
       case 'unqueueable':
         // The server does not even take these commands into a transaction: they are left out and listed.
-        await this.#options.rejections.list(oldest.batch, oldest.decision, outcome.errors);
         decider.leaveOut(oldest.batch, oldest.decision, outcome.errors);
         return batches;
       case 'failed':
-        await this.#options.rejections.settle(oldest.batch, oldest.decision, outcome.errors);
+        await this.#options.rejections.settle(oldest.batch, oldest.decision, outcome.failures);
+        await this.#askAgain(oldest, outcome.failures);
         this.#finish(oldest);
         return batches.slice(1);
     }
@@ -386,53 +359,4 @@ export class Applier {
   }
 }
 
-const MULTI = encodeCommand(['MULTI']);
-const EXEC = encodeCommand(['EXEC']);
 const SELECT_0 = encodeCommand(['SELECT', 0]);
-
-/** What a run's answers mean. Errors carry the index of the command among the decision's. */
-async function outcomeOf(run: Run): Promise<Outcome> {
-  const [guard, queued, exec] = await Promise.all([run.guard, run.queued, run.exec]);
-  if (guard instanceof ErrorReply) {
-    const error = scriptRefusal('guard', guard.message);
-    if (error) return { kind: 'lost', error };
-    if (PASSING.has(guard.code)) return { kind: 'passing', error: guard };
-    return {
-      kind: 'lost',
-      error: new TandemError('INTERNAL', 'the guard of a run failed', {
-        details: { reply: guard.message.slice(0, 120) },
-      }),
-    };
-  }
-  if (exec instanceof ErrorReply) {
-    const passing =
-      queued.find(({ error }) => PASSING.has(error.code))?.error ??
-      (queued.length === 0 ? passingIn(exec) : undefined);
-    if (passing) return { kind: 'passing', error: passing };
-    const errors = ofCommands(queued, run, 1 + BEFORE_COMMANDS);
-    if (errors.length > 0) return { kind: 'unqueueable', errors };
-    return {
-      kind: 'lost',
-      error: new TandemError('INTERNAL', 'a run was refused', {
-        details: { reply: exec.message.slice(0, 120) },
-      }),
-    };
-  }
-  if (exec.aborted) return { kind: 'changed' };
-  if (exec.errors.length > 0)
-    return { kind: 'failed', errors: ofCommands(exec.errors, run, BEFORE_COMMANDS) };
-  return { kind: 'applied' };
-}
-
-function ofCommands(errors: readonly PlacedError[], run: Run, before: number): PlacedError[] {
-  return errors
-    .map(({ index, error }) => ({ index: index - before, error }))
-    .filter(({ index }) => index >= 0 && index < run.decision.commands);
-}
-
-/** `EXECABORT Transaction discarded because of: OOM …` names the reason in its text. */
-function passingIn(error: ErrorReply): ErrorReply | undefined {
-  if (PASSING.has(error.code)) return error;
-  const reason = /because of: ([A-Z]+)/.exec(error.message)?.[1];
-  return reason !== undefined && PASSING.has(reason) ? error : undefined;
-}

@@ -16,11 +16,21 @@ import type { PlacedError } from '../redis/reply-reader.js';
 import { conflictEntry } from './conflict-entry.js';
 import { ListMemory } from './list-memory.js';
 import { OwnChanges, type OwnCommand } from './own-changes.js';
-import { forEachKey, keysOf, payloadCommands, type PayloadCommand } from './payload.js';
-import { Resolver, type Conflict, type Resolved, type StateRequest } from './resolver.js';
+import type { Inspection, Inspector } from './inspector.js';
+import { forEachKey, keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
+import { Resolver, type Conflict, type Rejected, type Resolved, type StateRequest } from './resolver.js';
 import type { Window } from './window.js';
 
 export type { Conflict } from './resolver.js';
+
+/** A command of Tandem's own behind those of a batch, in the same transaction and in database 0. */
+export interface EpilogueCommand {
+  readonly bytes: Buffer;
+  /** What is amiss when it fails. */
+  readonly purpose: 'state' | 'request' | 'conflict' | 'rejection';
+  /** The keys whose state it sends or asks for. */
+  readonly keys: readonly PlacedKey[];
+}
 
 /** What is to be sent for a batch. */
 export interface Decision {
@@ -32,8 +42,10 @@ export interface Decision {
   readonly origins?: readonly number[];
   /** To be called when it is applied. */
   readonly applied?: () => void;
-  /** What follows them in the same transaction, in database 0: states to be sent, conflicts to be listed. */
-  readonly epilogue: readonly Buffer[];
+  /** What follows them: states to be sent, conflicts and commands left out to be listed. */
+  readonly epilogue: readonly EpilogueCommand[];
+  /** Commands left out, which the epilogue lists. */
+  readonly rejected: readonly Rejected[];
   /** The last local sequence that was taken into account. */
   readonly decided: number;
 }
@@ -56,6 +68,11 @@ export interface DeciderOptions {
   readonly fetch: (sequence: number) => Promise<Buffer | undefined>;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
+  readonly inspector: Inspector;
+  /** Rows for commands that only this server knows. */
+  readonly extraCommands: ExtraCommands;
+  /** The command that lists a command left out. */
+  readonly rejection: (batch: DeliveredBatch, command: PayloadCommand, error: string) => Buffer;
   /** A batch was decided and is about to be applied. */
   readonly onDecided: (batch: DeliveredBatch) => void;
   /** The state of a key has come from the peer. */
@@ -67,6 +84,9 @@ export interface DeciderOptions {
 /** Batches whose refused commands are remembered: more than are ever on the way at a time. */
 const MAX_LEFT_OUT = 64;
 
+/** The server's words for a command it does not have: it will not have it in the next batch either. */
+const UNKNOWN_COMMAND = /^ERR unknown (command|subcommand)/i;
+
 /** What replaces all that was there. (A removal does, too, but of a list it must be known what it took.) */
 const REPLACING = effectCode('set');
 
@@ -74,7 +94,7 @@ const REPLACING = effectCode('set');
 export type Look = (keys: readonly PlacedKey[]) => Promise<number[] | undefined>;
 
 interface Terms {
-  readonly leftOut: ReadonlySet<number>;
+  readonly leftOut: ReadonlyMap<number, string>;
   readonly decided: number;
   readonly isBlind: boolean;
   readonly lengths: Map<string, number>;
@@ -82,41 +102,49 @@ interface Terms {
 
 export class Decider {
   readonly #options: DeciderOptions;
-  readonly #names = new CommandNames();
+  readonly #names: CommandNames;
   readonly #hash = new KeyHash();
   readonly #ownChanges: OwnChanges;
   readonly #memory: ListMemory;
-  /** Commands the server refused to queue, by the batch's last sequence. */
-  readonly #leftOut = new Map<number, ReadonlySet<number>>();
+  /** Commands the server refused to queue, with its words, by the batch's last sequence. */
+  readonly #leftOut = new Map<number, ReadonlyMap<number, string>>();
 
   constructor(options: DeciderOptions) {
     this.#options = options;
-    this.#ownChanges = new OwnChanges(options.fetch);
+    this.#names = new CommandNames(options.extraCommands);
+    this.#ownChanges = new OwnChanges(options.fetch, options.extraCommands);
     this.#memory = new ListMemory(options.capturedThrough());
   }
 
   /**
    * What is to be sent for this batch, given what has been written here up to now. Undefined when lists must be looked at, and
    * `look` is not given: then nothing else may be on the way.
+   * @throws TandemError BATCH_INVALID when it may not be applied at all
    * @param look watches keys, waits until capture knows all that was written to them, and gives the lengths of the lists
    */
   async decide(batch: DeliveredBatch, signal: AbortSignal, look?: Look): Promise<Decision | undefined> {
-    const { window, capturedThrough, appendedThrough, appended, onDecided } = this.#options;
-    window.advance(batch.seen);
-    this.#memory.advance(batch.seen);
-    const leftOut = this.#leftOut.get(lastSequence(batch));
+    const { window, capturedThrough, appendedThrough, appended, onDecided, inspector } = this.#options;
+    const inspection = inspector.inspect(batch);
+    const leftOut = this.#leftOutOf(batch, inspection);
     const isBlind = window.isBlindAbove(batch.seen);
     const unseen = isBlind ? 0 : this.#newestUnseen(batch, capturedThrough());
     // What is not in the change list yet may get another number after a restart; the marker must name one that stays.
     let decided = appendedThrough();
-    if (unseen === 0 && leftOut === undefined && batch.special === 0 && !isBlind) {
+    if (unseen === 0 && leftOut.size === 0 && inspection.special === 0 && !isBlind) {
       onDecided(batch);
-      return { payload: [batch.payload], commands: batch.commands, epilogue: [], decided };
+      return {
+        payload: [batch.payload],
+        commands: batch.commands,
+        epilogue: [],
+        rejected: [],
+        decided,
+        applied: () => this.#memory.advance(batch.seen),
+      };
     }
     await appended(unseen, signal);
     decided = appendedThrough();
     const terms = {
-      leftOut: leftOut ?? new Set<number>(),
+      leftOut,
       decided,
       isBlind,
       lengths: new Map<string, number>(),
@@ -139,11 +167,26 @@ export class Decider {
   /** The server would not queue these commands of a decision: they are left out when the batch is decided again. */
   leaveOut(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): void {
     const last = lastSequence(batch);
-    const before = this.#leftOut.get(last) ?? new Set<number>();
+    const leftOut = new Map(this.#leftOut.get(last));
     // A decision may have left out commands already: an error's index counts what was sent.
-    const places = errors.map(({ index }) => decision.origins?.[index] ?? index);
-    this.#leftOut.set(last, new Set([...before, ...places]));
+    for (const { index, error } of errors) leftOut.set(decision.origins?.[index] ?? index, error.message);
+    this.#leftOut.set(last, leftOut);
+    for (const { index, name } of payloadCommands(batch.payload)) {
+      const error = leftOut.get(index);
+      if (error !== undefined && UNKNOWN_COMMAND.test(error)) this.#options.inspector.refuse(name, error);
+    }
     if (this.#leftOut.size > MAX_LEFT_OUT) this.#leftOut.delete(this.#leftOut.keys().next().value!);
+  }
+
+  /** The request for the state of keys, to be written where capture takes it out of the stream. */
+  askFor(batch: DeliveredBatch, keys: readonly PlacedKey[]): Buffer {
+    const { out } = this.#options.keys;
+    return encodeCommand(['EVAL', scriptSource('say'), 1, out, encodeNeed(batch.timestamp, keys)]);
+  }
+
+  #leftOutOf(batch: DeliveredBatch, { leftOut }: Inspection): ReadonlyMap<number, string> {
+    const refused = this.#leftOut.get(lastSequence(batch));
+    return refused === undefined ? leftOut : new Map([...leftOut, ...refused]);
   }
 
   /** The newest own sequence, up to `decided`, that a key of the batch meets; 0 when there is none. */
@@ -154,7 +197,7 @@ export class Decider {
     const each = (hash: KeyHash): void => {
       newest = Math.max(newest, this.#newestOn(hash, { seen: batch.seen, decided }));
     };
-    forEachKey({ batch, names: this.#names, each });
+    forEachKey({ batch, names: this.#names, extra: this.#options.extraCommands, each });
     return newest;
   }
 
@@ -198,7 +241,7 @@ export class Decider {
   }
 
   #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, lengths }: Terms): Promise<Resolved> {
-    const { site, keys, translate, onState } = this.#options;
+    const { site, keys, translate, onState, extraCommands } = this.#options;
     const range = { seen: batch.seen, decided };
     // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
     const found = new Map<string, Promise<OwnCommand[]>>();
@@ -221,6 +264,7 @@ export class Decider {
       out: keys.out,
       translate,
       onState,
+      extraCommands,
       decided,
       memory: this.#memory,
       lengthOf: (key) => lengths.get(nameOf(key)),
@@ -234,20 +278,29 @@ export class Decider {
     resolved: Resolved,
     { decided, isBlind }: { decided: number; isBlind: boolean },
   ): Decision {
-    const { keys, onConflict, conflictsKept, conflictValueBytes } = this.#options;
-    const { payload, origins, conflicts, states, asked, places } = resolved;
+    const { keys, onConflict, conflictsKept, conflictValueBytes, rejection } = this.#options;
+    const { payload, origins, conflicts, states, asked, places, rejected } = resolved;
     for (const conflict of conflicts) onConflict(conflict);
     const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
-    const epilogue = [
-      ...states.map((request) => this.#snapshot(request)),
-      ...conflicts.map((conflict) => conflictEntry(conflict, entry)),
-      ...(asked.length > 0 ? this.#askFor(batch, asked) : []),
-      // The window has lost what was written here while the peer was away: nothing can be decided.
-      ...(isBlind
-        ? this.#askFor(
-            batch,
-            [...payloadCommands(batch.payload)].flatMap((command) => keysOf(command, 'written')),
-          )
+    const asking = [...asked, ...(isBlind ? this.#writtenBy(batch) : [])];
+    const epilogue: EpilogueCommand[] = [
+      ...rejected.map(({ command, error }) => ({
+        bytes: rejection(batch, command, error),
+        purpose: 'rejection' as const,
+        keys: [],
+      })),
+      ...states.map((request) => ({
+        bytes: this.#snapshot(request),
+        purpose: 'state' as const,
+        keys: request.keys,
+      })),
+      ...conflicts.map((conflict) => ({
+        bytes: conflictEntry(conflict, entry),
+        purpose: 'conflict' as const,
+        keys: [],
+      })),
+      ...(asking.length > 0
+        ? [{ bytes: this.askFor(batch, asking), purpose: 'request' as const, keys: asking }]
         : []),
     ];
     return {
@@ -255,9 +308,19 @@ export class Decider {
       commands: payload.length,
       origins,
       epilogue,
+      rejected,
       decided,
-      applied: () => this.#memory.commit(places),
+      applied: () => {
+        this.#memory.commit(places);
+        this.#memory.advance(batch.seen);
+      },
     };
+  }
+
+  /** The window has lost what was written here while the peer was away: nothing can be decided on any key of the batch. */
+  #writtenBy(batch: DeliveredBatch): PlacedKey[] {
+    const { extraCommands: extra } = this.#options;
+    return [...payloadCommands(batch.payload, { extra })].flatMap((command) => keysOf(command, 'written'));
   }
 
   /** @param range `which`: whether own commands that only read the key count */
@@ -289,11 +352,6 @@ export class Decider {
       rank.site,
       ...places,
     ]);
-  }
-
-  #askFor(batch: DeliveredBatch, asked: readonly PlacedKey[]): Buffer[] {
-    const { out } = this.#options.keys;
-    return [encodeCommand(['SET', out, encodeNeed(batch.timestamp, asked)]), encodeCommand(['DEL', out])];
   }
 }
 

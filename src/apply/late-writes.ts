@@ -11,7 +11,7 @@ import { recordedEffect } from '../change/commands.js';
 import { commutingWith, effectCode } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
 import type { PlacedKey } from '../change/special.js';
-import { forEachKey, keysOf, payloadCommands, type PayloadCommand } from './payload.js';
+import { forEachKey, keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { Window } from './window.js';
 
 /** A key is not asked for again while an answer is on its way, but for this long at the most. */
@@ -31,7 +31,8 @@ interface Echo {
 export class LateWrites {
   readonly #window: Window;
   readonly #now: () => number;
-  readonly #names = new CommandNames();
+  readonly #extra: ExtraCommands | undefined;
+  readonly #names: CommandNames;
   readonly #hash = new KeyHash();
   /** Decided batches whose marker has not come round, by last sequence. */
   readonly #waiting = new Map<number, Batch>();
@@ -39,9 +40,11 @@ export class LateWrites {
   #echo: Echo | undefined;
   #count = 0;
 
-  constructor(window: Window, now: () => number = Date.now) {
+  constructor(window: Window, { now = Date.now, extra }: { now?: () => number; extra?: ExtraCommands } = {}) {
     this.#window = window;
     this.#now = now;
+    this.#extra = extra;
+    this.#names = new CommandNames(extra);
   }
 
   /** Late writes found since the process began. */
@@ -66,7 +69,7 @@ export class LateWrites {
     }
     this.#echo = { from, isBlind, found: new Map() };
     if (batch && this.#touches(batch, from, isBlind))
-      for (const command of payloadCommands(batch.payload)) this.command(command);
+      for (const command of payloadCommands(batch.payload, { extra: this.#extra })) this.command(command);
   }
 
   /** A command of the applied transaction has come round: after a restart the only word of what was applied. */
@@ -117,7 +120,7 @@ export class LateWrites {
     const each = (hash: KeyHash): void => {
       if (this.#window.newest(hash.low, hash.high) >= from) touches = true;
     };
-    if (!touches) forEachKey({ batch, names: this.#names, each });
+    if (!touches) forEachKey({ batch, names: this.#names, extra: this.#extra, each });
     return touches;
   }
 

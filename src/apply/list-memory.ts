@@ -13,8 +13,10 @@ export class ListMemory {
     this.doubtedUpTo = doubtedUpTo;
   }
 
-  get(name: string): KnownPlaces | undefined {
-    return this.#known.get(name);
+  /** What is known of a list, unless the sender of a change has seen all own writes that made it so. */
+  get(name: string, seen: number): KnownPlaces | undefined {
+    const known = this.#known.get(name);
+    return known && known.upTo > seen ? known : undefined;
   }
 
   /** Takes over what a decision came to, once it is applied. */

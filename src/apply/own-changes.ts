@@ -6,7 +6,7 @@
 import { decodeBatch, type Batch } from '../change/batch.js';
 import { CommandReader } from '../change/command-reader.js';
 import { TandemError } from '../errors.js';
-import { payloadCommands, type PayloadCommand } from './payload.js';
+import { payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 
 /** A command of an own change. */
 export interface OwnCommand extends PayloadCommand {
@@ -30,6 +30,7 @@ const KNOWN_CHANGES = 16_384;
 
 export class OwnChanges {
   readonly #fetch: (sequence: number) => Promise<Buffer | undefined>;
+  readonly #extra: ExtraCommands | undefined;
   /** By first sequence, the least lately used first. */
   readonly #batches = new Map<number, Scanned>();
   #latest: Scanned | undefined;
@@ -37,8 +38,9 @@ export class OwnChanges {
   readonly #known = new Map<number, readonly OwnCommand[]>();
 
   /** @param fetch reads the batch of the change list that holds a sequence */
-  constructor(fetch: (sequence: number) => Promise<Buffer | undefined>) {
+  constructor(fetch: (sequence: number) => Promise<Buffer | undefined>, extra?: ExtraCommands) {
     this.#fetch = fetch;
+    this.#extra = extra;
   }
 
   /** The commands of an own change. @throws TandemError STATE_LOST when it is in the change list no more */
@@ -56,7 +58,10 @@ export class OwnChanges {
     const at = sequence - batch.first;
     const payload = batch.payload.subarray(starts[at], starts[at + 1]);
     const commands: OwnCommand[] = [];
-    for (const command of payloadCommands(payload, databases[at])) {
+    for (const command of payloadCommands(payload, {
+      selected: databases[at] ?? 0,
+      extra: this.#extra,
+    })) {
       if (command.name !== 'SELECT') commands.push({ ...command, sequence, timestamp: batch.timestamp });
     }
     return commands;

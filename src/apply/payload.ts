@@ -11,7 +11,7 @@ import {
   writtenKeys,
   type CommandSpec,
 } from '../change/commands.js';
-import { specialKeys, type PlacedKey } from '../change/special.js';
+import { specialKeys, STATE, type PlacedKey } from '../change/special.js';
 import { KeyHash } from '../change/key-hash.js';
 
 /** One command of a payload, with the database it runs in. */
@@ -28,25 +28,34 @@ export interface PayloadCommand {
   readonly bytes: Buffer;
 }
 
+/** Rows for commands that only the server at hand knows, by upper-case name. */
+export type ExtraCommands = ReadonlyMap<string, CommandSpec>;
+
 /** Every command of a payload in order; `SELECT` is shown too. @param selected the database selected before it */
-export function* payloadCommands(payload: Buffer, selected = 0): Generator<PayloadCommand> {
+export function* payloadCommands(
+  payload: Buffer,
+  { selected = 0, extra }: { selected?: number; extra?: ExtraCommands | undefined } = {},
+): Generator<PayloadCommand> {
   const reader = new CommandReader();
   reader.push(payload);
   let database = selected;
   for (let index = 0; reader.next(); index++) {
     if (isSelect(reader)) database = Number(reader.argument(1).toString('latin1'));
-    yield { ...currentCommand(reader, database), index };
+    yield { ...currentCommand(reader, database, extra), index };
   }
 }
 
 /** Every command of a batch but `SELECT`, with the sequence of the change it belongs to. */
-export function* sequencedCommands(batch: Batch): Generator<{ sequence: number; command: PayloadCommand }> {
+export function* sequencedCommands(
+  batch: Batch,
+  extra?: ExtraCommands,
+): Generator<{ sequence: number; command: PayloadCommand }> {
   const groupEnds = new Map<number, number>();
   for (let i = 0; i + 1 < batch.groups.length; i += 2)
     groupEnds.set(batch.groups[i]!, batch.groups[i]! + batch.groups[i + 1]!);
   let sequence = batch.first;
   let groupEnd = 0;
-  for (const command of payloadCommands(batch.payload)) {
+  for (const command of payloadCommands(batch.payload, { extra })) {
     groupEnd = groupEnds.get(command.index) ?? groupEnd;
     const selects = command.name === 'SELECT';
     if (!selects) yield { sequence, command };
@@ -56,7 +65,11 @@ export function* sequencedCommands(batch: Batch): Generator<{ sequence: number; 
 }
 
 /** The command the reader stands at. */
-export function currentCommand(reader: CommandReader, database: number): PayloadCommand {
+export function currentCommand(
+  reader: CommandReader,
+  database: number,
+  extra?: ExtraCommands,
+): PayloadCommand {
   const args = reader.arguments();
   const spelt = args[0]!.toString('latin1').toUpperCase();
   const subcommand = args[1]?.toString('latin1');
@@ -67,7 +80,7 @@ export function currentCommand(reader: CommandReader, database: number): Payload
     database,
     args,
     name,
-    spec: commandSpec(spelt, subcommand),
+    spec: commandSpec(spelt, subcommand) ?? extra?.get(spelt),
     bytes: reader.buffer.subarray(reader.start, reader.end),
   };
 }
@@ -76,10 +89,12 @@ export function currentCommand(reader: CommandReader, database: number): Payload
 export function forEachKey({
   batch,
   names,
+  extra,
   each,
 }: {
   batch: Batch;
   names: CommandNames;
+  extra?: ExtraCommands | undefined;
   each: (hash: KeyHash) => void;
 }): void {
   const reader = new CommandReader();
@@ -92,8 +107,8 @@ export function forEachKey({
     else if (known.spec?.singleKey === true && reader.argc > 1) {
       hash.of(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
       each(hash);
-    } else if (known.spec !== undefined || known.container) {
-      for (const key of keysOf(currentCommand(reader, database), 'all')) {
+    } else if (known.spec !== undefined || known.container || known.name === STATE) {
+      for (const key of keysOf(currentCommand(reader, database, extra), 'all')) {
         hash.of(key.database, key.key, 0, key.key.length);
         each(hash);
       }

@@ -5,13 +5,13 @@
 
 import type { Redis } from 'ioredis';
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
+import { encodeCommand } from '../change/encode-command.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
-import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
-import type { PlacedError } from '../redis/reply-reader.js';
-import type { Decision } from './decider.js';
-import { payloadCommands } from './payload.js';
+import type { Decision, EpilogueCommand } from './decider.js';
+import { payloadCommands, type PayloadCommand } from './payload.js';
+import type { Failures } from './run.js';
 
 /** Entries the stream of rejected changes keeps. */
 const MAX_ENTRIES = 10_000;
@@ -20,8 +20,13 @@ const MAX_LISTED = 1000;
 /** Longest command stored with its entry, in bytes; a longer one is listed without its arguments. */
 const MAX_COMMAND_BYTES = 64 * 1024;
 
-/** What the list says of each, as reject.lua writes it. */
-const FIELDS = ['sequence', 'command', 'key', 'error'] as const;
+/** What stands for a command of Tandem's own in the list. */
+const NAMES: Record<EpilogueCommand['purpose'], string> = {
+  state: 'TANDEM.STATE',
+  request: 'TANDEM.NEED',
+  conflict: 'CONFLICT',
+  rejection: 'REJECTED',
+};
 
 export interface RejectionsOptions {
   readonly client: Redis;
@@ -44,48 +49,26 @@ export class Rejections {
   }
 
   /** Ends a run some of whose commands failed: lists them and takes the batch out of the inbox. */
-  async settle(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): Promise<void> {
-    await this.#write(batch, this.#failures(batch, decision, errors));
-  }
-
-  /**
-   * Lists commands that this server does not even take into a transaction; the batch is to be applied without them. It is done
-   * before that, so that none is left out unsaid: a process that dies in between makes them stand in the list twice.
-   */
-  async list(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): Promise<void> {
-    const { client, keys } = this.#options;
-    const failures = this.#failures(batch, decision, errors);
-    const transaction = client.multi();
-    for (let at = 0; at < failures.length; at += FIELDS.length) {
-      const fields = FIELDS.flatMap((name, i) => [name, failures[at + i]!]);
-      transaction.xadd(keys.rejected, 'MAXLEN', '~', MAX_ENTRIES, '*', ...fields);
-    }
-    await answerOf(client, transaction.exec());
-  }
-
-  /** Logs and counts failures; gives what the list keeps of each, in the order of {@link FIELDS}. */
-  #failures(batch: DeliveredBatch, decision: Decision, errors: readonly PlacedError[]): (string | Buffer)[] {
+  async settle(
+    batch: DeliveredBatch,
+    decision: Decision,
+    { commands: errors, epilogue }: Failures,
+  ): Promise<void> {
     const { log } = this.#options;
     const commands = [...payloadCommands(Buffer.concat(decision.payload))];
     const failures: (string | Buffer)[] = [];
     for (const { index, error } of errors.slice(0, MAX_LISTED)) {
       const command = commands[index];
       if (!command) continue;
-      failures.push(
-        String(batch.first),
-        command.bytes.length <= MAX_COMMAND_BYTES ? command.bytes : command.name,
-        command.args[1] ?? '',
-        error.message,
-      );
-      log.warn(
-        {
-          command: command.name,
-          error: error.code,
-          database: command.database,
-          origin: batch.origin,
-          sequence: batch.first,
-        },
-        "a change of the peer's was rejected by this server",
+      failures.push(String(batch.first), shown(command), command.args[1] ?? '', error.message);
+      this.#warn(batch, command, error.code);
+    }
+    for (const { index, error } of epilogue) {
+      const { purpose, keys } = decision.epilogue[index]!;
+      failures.push(String(batch.first), NAMES[purpose], keys[0]?.key ?? '', error.message);
+      log.error(
+        { purpose, error: error.message.slice(0, 120), keys: keys.length, sequence: batch.first },
+        "a command of Tandem's own failed behind a change of the peer's",
       );
     }
     if (errors.length > MAX_LISTED)
@@ -93,8 +76,42 @@ export class Rejections {
         { rejected: errors.length, listed: MAX_LISTED },
         'more changes were rejected than are listed',
       );
-    this.#count += errors.length;
-    return failures;
+    this.#count += errors.length + epilogue.length;
+    await this.#write(batch, failures);
+  }
+
+  /** The command that lists one left out of a batch, for the batch's own transaction. */
+  entry(batch: DeliveredBatch, command: PayloadCommand, error: string): Buffer {
+    return encodeCommand([
+      'XADD',
+      this.#options.keys.rejected,
+      'MAXLEN',
+      '~',
+      MAX_ENTRIES,
+      '*',
+      'sequence',
+      batch.first,
+      'command',
+      shown(command),
+      'key',
+      command.args[1] ?? '',
+      'error',
+      error,
+    ]);
+  }
+
+  /** A run is applied whose transaction has listed the commands left out of it. */
+  leftOut(batch: DeliveredBatch, { rejected }: Decision): void {
+    this.#count += rejected.length;
+    for (const { command, error } of rejected) this.#warn(batch, command, error.split(' ', 1)[0]!);
+  }
+
+  #warn(batch: DeliveredBatch, command: PayloadCommand, error: string): void {
+    const { name, database } = command;
+    this.#options.log.warn(
+      { command: name.slice(0, 64), error, database, origin: batch.origin, sequence: batch.first },
+      "a change of the peer's was rejected by this server",
+    );
   }
 
   /** A process died between the failure of a run and its listing: what failed is not known, so the whole batch is listed. */
@@ -121,4 +138,9 @@ export class Rejections {
       [token, lastSequence(batch), batch.length, MAX_ENTRIES, ...failures],
     );
   }
+}
+
+/** A command as it is listed: whole, or, when that is too long, its name. */
+function shown({ bytes, name }: PayloadCommand): Buffer | string {
+  return bytes.length <= MAX_COMMAND_BYTES ? bytes : name.slice(0, MAX_COMMAND_BYTES);
 }

@@ -9,7 +9,7 @@ import { encodeCommand, type Argument } from '../change/encode-command.js';
 import { encodeNeed, NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { OwnCommand } from './own-changes.js';
-import { keysOf, payloadCommands, type PayloadCommand } from './payload.js';
+import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { ListMemory } from './list-memory.js';
 import { clashes, resolveClash } from './rules/clash.js';
 import { expiryDoubt } from './rules/expiry.js';
@@ -51,6 +51,14 @@ export interface Resolved {
   readonly lists: readonly PlacedKey[];
   /** What became of the places of lists. */
   readonly places: ReadonlyMap<string, KnownPlaces>;
+  /** Commands left out. */
+  readonly rejected: readonly Rejected[];
+}
+
+/** A command that this server does not take, and its words, or Tandem's. */
+export interface Rejected {
+  readonly command: PayloadCommand;
+  readonly error: string;
 }
 
 export interface ResolverOptions {
@@ -63,6 +71,7 @@ export interface ResolverOptions {
   /** Length of a list when the batch will be applied; undefined when nobody looked. */
   readonly lengthOf: (key: PlacedKey) => number | undefined;
   readonly memory: ListMemory;
+  readonly extraCommands?: ExtraCommands | undefined;
   /** The last local sequence taken into account. */
   readonly decided: number;
   /** The state of a key has come from the peer. */
@@ -85,6 +94,9 @@ interface Met {
 /** Commands that no type is wrong for, and scripts, which see to that themselves: they are sent as they are. */
 const CANNOT_FAIL: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
 
+/** What a script can hand to one command: its `unpack` ends near 8,000 values. What is longer is sent as it is, outside of one. */
+const MAX_SCRIPT_ARGUMENTS = 4000;
+
 export class Resolver {
   readonly #options: ResolverOptions;
   readonly #batch: DeliveredBatch;
@@ -104,10 +116,14 @@ export class Resolver {
     this.#options = options;
   }
 
-  /** @param leftOut places of commands that the server does not take */
-  async resolve(leftOut: ReadonlySet<number>): Promise<Resolved> {
-    for (const command of payloadCommands(this.#batch.payload)) {
-      if (!leftOut.has(command.index)) await this.#command(command);
+  /** @param leftOut places of commands that the server does not take, with the reason */
+  async resolve(leftOut: ReadonlyMap<number, string>): Promise<Resolved> {
+    const extra = this.#options.extraCommands;
+    const rejected: Rejected[] = [];
+    for (const command of payloadCommands(this.#batch.payload, { extra })) {
+      const error = leftOut.get(command.index);
+      if (error === undefined) await this.#command(command);
+      else if (command.name !== 'SELECT') rejected.push({ command, error });
     }
     return {
       payload: this.#payload,
@@ -117,6 +133,7 @@ export class Resolver {
       asked: [...this.#asked.values()],
       lists: [...this.#lists.values()],
       places: this.#listPlaces,
+      rejected,
     };
   }
 
@@ -221,7 +238,7 @@ export class Resolver {
       length: before ? before.places?.filter(isPresent).length : lengthOf(key),
       seen: this.#batch.seen,
       decided,
-      known: before ?? memory.get(name),
+      known: before ?? memory.get(name, this.#batch.seen),
       doubtedUpTo: memory.doubtedUpTo,
     });
     this.#listPlaces.set(name, { upTo: decided, places });
@@ -297,8 +314,22 @@ export class Resolver {
       for (const one of commands) this.#send(command, encodeCommand(one));
       return;
     }
-    const args = commands.flatMap((one) => [one.length, ...one]);
-    this.#send(command, encodeCommand(['EVAL', scriptSource('attempt'), 1, this.#options.applied, ...args]));
+    const script = (part: readonly (readonly Argument[])[]): void => {
+      if (part.length === 0) return;
+      const args = part.flatMap((one) => [one.length, ...one]);
+      this.#send(
+        command,
+        encodeCommand(['EVAL', scriptSource('attempt'), 1, this.#options.applied, ...args]),
+      );
+    };
+    let from = 0;
+    for (const [at, one] of commands.entries()) {
+      if (one.length <= MAX_SCRIPT_ARGUMENTS) continue;
+      script(commands.slice(from, at));
+      this.#send(command, encodeCommand(one));
+      from = at + 1;
+    }
+    script(commands.slice(from));
   }
 
   #note(

@@ -23,6 +23,8 @@ export interface StreamOptions {
   readonly signal: AbortSignal;
 }
 
+/** A primary writes something every ten seconds (`repl-ping-replica-period`), and Tandem its status every second: after this the stream is dead. */
+const SILENCE_MS = 30_000;
 /** How often the saved offset is acknowledged. */
 const ACK_MS = 1000;
 
@@ -60,6 +62,7 @@ export class ReplicationStream {
       this.#acknowledging = setInterval(() => this.acknowledge(), ACK_MS);
     };
     if (!skipper) began();
+    connection.watchSilence({ limitMs: SILENCE_MS });
     connection.stream((chunk) => {
       let bytes: Buffer | undefined = chunk;
       if (skipper) {

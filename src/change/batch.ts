@@ -17,13 +17,14 @@
  * | payload   | the commands as RESP bytes, as they stood in the replication stream, beginning with a `SELECT` |
  */
 
-import { decode, Encoder } from '@msgpack/msgpack';
+import { Encoder } from '@msgpack/msgpack';
 import { TandemError } from '../errors.js';
+import { HeaderReader, invalid } from './batch-header.js';
 
 export const BATCH_VERSION = 1;
 
-/** Longest header plus payload accepted: a value of 512 MB and its command, with room to spare. */
-const MAX_BATCH_BYTES = 2 ** 31 - 1;
+/** Elements of the array. */
+const ELEMENTS = 13;
 
 export interface Batch {
   readonly pair: string;
@@ -90,20 +91,9 @@ export function encodeBatch(batch: Batch): Buffer {
  * @throws TandemError BATCH_VERSION for a version this build does not know, BATCH_INVALID for anything else that is wrong
  */
 export function decodeBatch(bytes: Buffer): Batch {
-  if (bytes.length > MAX_BATCH_BYTES) throw invalid('it is longer than a batch can be');
-  let fields: unknown;
-  try {
-    fields = decode(bytes, {
-      maxArrayLength: 1_000_000,
-      maxMapLength: 0,
-      maxExtLength: 0,
-      maxStrLength: 1024,
-    });
-  } catch (cause) {
-    throw new TandemError('BATCH_INVALID', 'a batch is not MessagePack', { cause });
-  }
-  if (!Array.isArray(fields)) throw invalid('it is not an array');
-  const version: unknown = fields[0];
+  const reader = new HeaderReader(bytes);
+  const length = reader.array();
+  const version = length > 0 ? reader.any() : undefined;
   if (version !== BATCH_VERSION) {
     throw new TandemError(
       'BATCH_VERSION',
@@ -113,49 +103,23 @@ export function decodeBatch(bytes: Buffer): Batch {
       },
     );
   }
-  const [
-    ,
-    pair,
-    origin,
-    epoch,
-    first,
-    changes,
-    commands,
-    timestamp,
-    seenEpoch,
-    seen,
-    special,
-    groups,
-    payload,
-  ] = fields as unknown[];
-  if (typeof pair !== 'string' || typeof origin !== 'string') throw invalid('pair or origin is not text');
-  if (!(payload instanceof Uint8Array)) throw invalid('the payload is missing');
-  if (!Array.isArray(groups) || !groups.every(isCount)) throw invalid('the groups are not numbers');
-  return {
-    pair,
-    origin,
-    epoch: count(epoch, 'epoch'),
-    first: count(first, 'first'),
-    changes: count(changes, 'changes'),
-    commands: count(commands, 'commands'),
-    timestamp: count(timestamp, 'timestamp'),
-    seenEpoch: count(seenEpoch, 'seenEpoch'),
-    seen: count(seen, 'seen'),
-    special: count(special, 'special'),
-    groups,
-    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+  if (length !== ELEMENTS) throw invalid(`it has ${length} elements`);
+  const batch = {
+    pair: reader.text(),
+    origin: reader.text(),
+    epoch: reader.count(),
+    first: reader.count(),
+    changes: reader.count(),
+    commands: reader.count(),
+    timestamp: reader.count(),
+    seenEpoch: reader.count(),
+    seen: reader.count(),
+    special: reader.count(),
+    groups: reader.counts(),
+    payload: reader.bytes(),
   };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function count(value: unknown, name: string): number {
-  if (!isCount(value)) throw invalid(`${name} is not a whole number`);
-  return value;
-}
-
-function invalid(why: string): TandemError {
-  return new TandemError('BATCH_INVALID', `a batch cannot be read: ${why}`);
+  reader.end();
+  if (batch.changes < 1 || batch.changes > batch.commands) throw invalid('it has no, or too many, changes');
+  if (!Number.isSafeInteger(lastSequence(batch))) throw invalid('its sequence is too high');
+  return batch;
 }

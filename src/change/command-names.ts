@@ -4,6 +4,14 @@
 
 import { commandSpec, isContainer, type CommandSpec } from './commands.js';
 
+/** The commands of a server. */
+export interface ServerCommands {
+  /** Rows for its writes that the command table does not know, by upper-case name. */
+  readonly writes: ReadonlyMap<string, CommandSpec>;
+  /** All its commands, in upper case, without sub-commands. */
+  readonly names: ReadonlySet<string>;
+}
+
 /** What capture knows of a name. */
 export interface KnownName {
   /** Upper case. */

@@ -151,15 +151,15 @@ export class CommandReader {
         count = count * 10 + digit(byte);
       }
       if (count === 0) throw malformed('a command has no name');
+      if (isPadded(buffer, at + 1, p - 1)) throw malformed('a number is not in its shortest form');
       if (count > MAX_ARGUMENTS) throw malformed('too many arguments');
       at = p + 1;
       this.argc = count;
       this.#parsed = 0;
       this.#scan = at - start;
-      if (count * 2 > this.#bounds.length) this.#bounds = new Float64Array(count * 2);
     }
     const argc = this.argc;
-    const bounds = this.#bounds;
+    let bounds = this.#bounds;
     let parsed = this.#parsed;
     while (parsed < argc) {
       if (at >= limit) return this.#starve(start, at, parsed, 0);
@@ -172,8 +172,11 @@ export class CommandReader {
         if (byte === CR) break;
         length = length * 10 + digit(byte);
       }
+      if (isPadded(buffer, at + 1, p - 1)) throw malformed('a number is not in its shortest form');
       if (length > MAX_ARGUMENT_BYTES) throw malformed('an argument is too long');
       p++;
+      // Room for what has come, not for what is announced: that may be a lie.
+      if (2 * parsed >= bounds.length) bounds = this.#grow();
       const stop = p + length;
       if (stop + 2 > limit) return this.#starve(start, at, parsed, stop + 2 - start);
       bounds[2 * parsed] = p - start;
@@ -188,6 +191,12 @@ export class CommandReader {
     this.#parsed = -1;
     this.#need = 0;
     return true;
+  }
+
+  #grow(): Float64Array<ArrayBuffer> {
+    const grown = new Float64Array(this.#bounds.length * 2);
+    grown.set(this.#bounds);
+    return (this.#bounds = grown);
   }
 
   /** Where argument `index` of the current command starts in {@link buffer}. */
@@ -218,6 +227,11 @@ export class CommandReader {
     this.#need = need;
     return false;
   }
+}
+
+/** Whether a server would refuse this number: it has no digit, or a zero too many. Nobody may read the bytes in two ways. */
+function isPadded(buffer: Buffer, start: number, end: number): boolean {
+  return end === start || (buffer[start] === ZERO && end - start > 1);
 }
 
 function digit(byte: number): number {

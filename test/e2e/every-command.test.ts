@@ -105,6 +105,7 @@ describe('with the configuration as it comes', () => {
     expect(await east.redis.get('kept')).toBeNull();
     await west.redis.set('back', 'z');
     await until('a write of the other side to cross', () => east.redis.get('back'));
+    await west.redis.del('kept');
   });
 
   test.each(['PUBLISH', 'SPUBLISH'] as const)(

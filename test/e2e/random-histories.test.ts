@@ -34,11 +34,18 @@ describe('random histories', () => {
   test(`${HISTORIES} histories end the same on both sites`, async () => {
     const failures: string[] = [];
     for (let round = 0; round < ROUNDS; round++) failures.push(...(await runRound(SEED + round)));
-    const status = JSON.parse((await pair.east.redis.get(`tandem:{${pair.name}}:status`)) ?? '{}') as { conflicts?: Record<string, number>; late?: number; rejected?: number };
+    const status = JSON.parse((await pair.east.redis.get(`tandem:{${pair.name}}:status`)) ?? '{}') as {
+      conflicts?: Record<string, number>;
+      late?: number;
+      rejected?: number;
+    };
     const met = Object.values(status.conflicts ?? {}).reduce((sum, count) => sum + count, 0);
-    console.log(`east met ${met} concurrent writes, ${status.late} late, ${status.rejected} rejected, ${(await dataset(pair.east.redis)).size} keys`);
+    console.log(
+      `east met ${met} concurrent writes, ${status.late} late, ${status.rejected} rejected, ${(await dataset(pair.east.redis)).size} keys`,
+    );
     console.log(`${ROUNDS * PER_ROUND} histories from seed ${SEED}, ${failures.length} ended differently`);
-    if (process.env['TANDEM_TEST_OUT']) (await import('node:fs')).writeFileSync(process.env['TANDEM_TEST_OUT'], failures.join('\n'));
+    if (process.env['TANDEM_TEST_OUT'])
+      (await import('node:fs')).writeFileSync(process.env['TANDEM_TEST_OUT'], failures.join('\n'));
     expect(failures.slice(0, 10)).toEqual([]);
   }, 3_600_000);
 });
@@ -46,7 +53,12 @@ describe('random histories', () => {
 async function runRound(seed: number): Promise<string[]> {
   const random = new Random(seed);
   const names = Object.keys(MIXES);
-  const histories = Array.from({ length: PER_ROUND }, (_, index) => ({ mix: names[index % names.length]!, prefix: `${seed}:${index}:`, written: [] as string[], left: 2 + random.below(39) }));
+  const histories = Array.from({ length: PER_ROUND }, (_, index) => ({
+    mix: names[index % names.length]!,
+    prefix: `${seed}:${index}:`,
+    written: [] as string[],
+    left: 2 + random.below(39),
+  }));
   let serial = 1000;
   const phases = 2 + random.below(4);
   for (let phase = 0; phase < phases; phase++) {
@@ -59,13 +71,24 @@ async function runRound(seed: number): Promise<string[]> {
         const count = random.below(1 + Math.ceil(history.left / phases / 2) * 2);
         for (let i = 0; i < count; i++) {
           const template = TEMPLATES[random.pick([...mix.commands])];
-          const words = template({ random, key: random.pick([...mix.keys]), unique: `${site.name}${++serial}`, serial, present: ['a', 'b'] }).map((word, at) => placed(word, at, history.prefix));
+          const words = template({
+            random,
+            key: random.pick([...mix.keys]),
+            unique: `${site.name}${++serial}`,
+            serial,
+            present: ['a', 'b'],
+          }).map((word, at) => placed(word, at, history.prefix));
           history.written.push(`${phase} ${site.name} ${words.join(' ')}`);
           sent.push(send(site, words));
         }
       }
     await Promise.all(sent);
-    if (isHeld) await Promise.all(random.chance(0.5) ? [pair.east.resume(), pair.west.resume()] : [pair.west.resume(), pair.east.resume()]);
+    if (isHeld)
+      await Promise.all(
+        random.chance(0.5)
+          ? [pair.east.resume(), pair.west.resume()]
+          : [pair.west.resume(), pair.east.resume()],
+      );
     if (random.chance(0.5)) await quiet(pair, DEADLINE);
   }
   await quiet(pair, DEADLINE);
@@ -77,7 +100,9 @@ async function runRound(seed: number): Promise<string[]> {
   const failures = histories.flatMap(({ mix, prefix, written }) =>
     MIXES[mix]!.keys.flatMap((key) => {
       const [mine, theirs] = [shown(east, prefix + key), shown(west, prefix + key)];
-      return mine === theirs ? [] : [`seed ${seed}, ${mix}, key ${key}: east ${mine}, west ${theirs}\n    ${written.join('\n    ')}`];
+      return mine === theirs
+        ? []
+        : [`seed ${seed}, ${mix}, key ${key}: east ${mine}, west ${theirs}\n    ${written.join('\n    ')}`];
     }),
   );
   return failures;

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { Decider, type DeciderOptions, type Decision } from '../../../src/apply/decider.js';
+import { Inspector } from '../../../src/apply/inspector.js';
 import { Window } from '../../../src/apply/window.js';
 import type { DeliveredBatch } from '../../../src/change/batch.js';
 import { KEYS } from '../capture/stream-story.js';
 import { resp } from '../change/chunks.js';
 
 const NEVER = new AbortController().signal;
+const NO_COMMANDS = { writes: new Map(), names: new Set(['SELECT', 'SET', 'INCR', 'DEL']) };
 
 function batchOf(first: number, ...lines: string[]): DeliveredBatch {
   const counts = { epoch: 1, timestamp: 1, seenEpoch: 1, seen: 0, special: 0 };
@@ -27,6 +29,9 @@ function decider(options: Partial<DeciderOptions> = {}): Decider {
     appended: () => Promise.resolve(),
     fetch: () => Promise.resolve(undefined),
     translate: () => undefined,
+    inspector: new Inspector({ server: NO_COMMANDS, databases: 16, ownPrefix: KEYS.prefix }),
+    extraCommands: NO_COMMANDS.writes,
+    rejection: () => Buffer.alloc(0),
     onDecided: () => {},
     onConflict: () => {},
     onState: () => {},

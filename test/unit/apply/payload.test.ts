@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { forEachKey, keysOf, payloadCommands } from '../../../src/apply/payload.js';
 import type { Batch } from '../../../src/change/batch.js';
+import { row } from '../../../src/change/command-table/command-spec.js';
 import { CommandNames } from '../../../src/change/command-names.js';
 import { KeyHash } from '../../../src/change/key-hash.js';
 import { resp } from '../change/chunks.js';
@@ -70,4 +71,19 @@ test('each key of a batch is shown by its hash in its database', () => {
   const hashes: string[] = [];
   forEachKey({ batch, names: new CommandNames(), each: ({ low, high }) => hashes.push(`${low} ${high}`) });
   expect(hashes).toEqual(hashesOf(['4 a', '4 b', '4 c', '0 s', '0 a']));
+});
+
+test('a command that only this server knows has the keys that the server says', () => {
+  const extra = new Map([['MODULE.X', row('MODULE.X', 'any', 'unknown')]]);
+  const batch = batchOf(resp('SELECT 4', 'MODULE.X a', 'module.x b c'));
+  const hashes: string[] = [];
+  forEachKey({
+    batch,
+    names: new CommandNames(extra),
+    extra,
+    each: ({ low, high }) => hashes.push(`${low} ${high}`),
+  });
+  expect(hashes).toEqual(hashesOf(['4 a', '4 b']));
+  const keys = [...payloadCommands(batch.payload, { extra })].flatMap((command) => keysOf(command, 'all'));
+  expect(keys.map(({ database, key }) => `${database} ${key}`)).toEqual(['4 a', '4 b']);
 });

@@ -101,7 +101,8 @@ describe('the window', () => {
     const window = new Window({ recentMs: 0, maxEntries: MAX_ENTRIES, now: () => 0 });
     const sequences = [1, 2, 2 ** 40, 2 ** 40 + 1, 2 ** 51 + 5];
     for (const sequence of sequences) window.record(...spreadHashOf(1), sequence, 1);
-    const found = (): number[] => sequences.filter((sequence) => window.firstAbove(sequence - 1) < window.head);
+    const found = (): number[] =>
+      sequences.filter((sequence) => window.firstAbove(sequence - 1) < window.head);
     expect(found()).toEqual(sequences);
     expect(sequences.map((_, number) => window.sequenceOf(number))).toEqual(sequences);
     window.advance(2 ** 40);

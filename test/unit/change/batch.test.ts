@@ -9,9 +9,9 @@ const batches: fc.Arbitrary<Batch> = fc.record({
   pair: fc.string({ unit: 'grapheme', maxLength: 40 }),
   origin: fc.string({ maxLength: 40 }),
   epoch: count,
-  first: count,
-  changes: count,
-  commands: count,
+  first: fc.nat(),
+  changes: fc.integer({ min: 1, max: 1000 }),
+  commands: fc.integer({ min: 1000, max: 2 ** 40 }),
   timestamp: count,
   seenEpoch: count,
   seen: count,
@@ -83,6 +83,16 @@ describe('what is no batch is refused:', () => {
     expect(codeOf(Buffer.concat([encode(FIELDS), Buffer.from('x')]))).toBe('BATCH_INVALID');
   });
 
+  test('a header that announces more than there is, without memory being taken for it', () => {
+    const deep = Buffer.concat(
+      Array.from({ length: 13_000 }, () => Buffer.from([0xdd, 0, 0x0f, 0x42, 0x40])),
+    );
+    expect(codeOf(deep)).toBe('BATCH_INVALID');
+    const lie = Buffer.from(encode(FIELDS));
+    lie[lie.length - 2] = 0xff;
+    expect(codeOf(lie)).toBe('BATCH_INVALID');
+  });
+
   test.each([0, 2, '1', null])('format version %j', (version) => {
     expect(codeOf(encode([version, ...FIELDS.slice(1)]))).toBe('BATCH_VERSION');
   });
@@ -98,6 +108,9 @@ describe('what is no batch is refused:', () => {
     [11, [1, -2]],
     [12, 'text'],
     [12, null],
+    [5, 0],
+    [5, 3],
+    [4, 2 ** 53],
   ])('element %i being %j', (index, value) => {
     expect(codeOf(encode(FIELDS.with(index, value)))).toBe('BATCH_INVALID');
   });

@@ -22,6 +22,24 @@ describe('what a server or a socket says', () => {
     [reply('LOADING Redis is loading the dataset in memory'), 'SERVER_BUSY'],
     [reply("OOM command not allowed when used memory > 'maxmemory'."), 'SERVER_BUSY'],
     [reply("READONLY You can't write against a read only replica."), 'SERVER_BUSY'],
+    [
+      reply(
+        "ERR Error running script (call to f_b9): @user_script:1: @user_script: 1: -OOM command not allowed when used memory > 'maxmemory'.",
+      ),
+      'SERVER_BUSY',
+    ],
+    [
+      reply(
+        "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.",
+      ),
+      'SERVER_BUSY',
+    ],
+    [
+      Object.assign(reply('EXECABORT Transaction discarded because of previous errors.'), {
+        previousErrors: [reply("OOM command not allowed when used memory > 'maxmemory'.")],
+      }),
+      'SERVER_BUSY',
+    ],
     [reply('ERR max number of clients reached'), 'SERVER_BUSY'],
     [reply('MOVED 866 10.0.0.1:6379'), 'UNSUPPORTED_MODE'],
     [reply("ERR unknown command 'FOO', with args beginning with: 'a'"), 'UNSUPPORTED_VERSION'],

@@ -1,0 +1,189 @@
+/**
+ * Looks through every batch before anything of it is sent. The commands go raw into a transaction of an account with all rights,
+ * so what the peer's account put into the inbox, or damage, must not become anything but changes of data:
+ *
+ * | found | what follows |
+ * | --- | --- |
+ * | bytes that are no commands, another number of them than the header says, a command this server knows that is no write (`EXEC`, `CONFIG` …), a key of Tandem's own | the batch is refused, and the link stops |
+ * | a command this server does not know, a script, a database it does not have | that command is left out and listed, the rest is applied |
+ */
+
+import type { Batch } from '../change/batch.js';
+import { CommandNames, type ServerCommands } from '../change/command-names.js';
+import { CommandReader } from '../change/command-reader.js';
+import { effectOf } from '../change/commands.js';
+import { NEED, STATE } from '../change/special.js';
+import { TandemError } from '../errors.js';
+import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
+
+export interface InspectorOptions {
+  readonly server: ServerCommands;
+  /** How many databases the server has. */
+  readonly databases: number;
+  /** What all of Tandem's own keys begin with. */
+  readonly ownPrefix: string;
+}
+
+export interface Inspection {
+  /** Commands that are translated, never sent as they are. */
+  readonly special: number;
+  /** Why commands are left out, by their place. */
+  readonly leftOut: ReadonlyMap<number, string>;
+}
+
+/** Scripts stand in a replication stream as what they wrote; one that stands there itself could write anything. */
+const SCRIPTS: ReadonlySet<string> = new Set(['EVAL', 'EVALSHA', 'FCALL']);
+
+const NOTHING_LEFT_OUT: ReadonlyMap<number, string> = new Map();
+const NUMBER = /^-?\d{1,16}$/;
+
+interface Found {
+  special: number;
+  leftOut: Map<number, string> | undefined;
+}
+
+export class Inspector {
+  readonly #options: InspectorOptions;
+  readonly #names: CommandNames;
+  readonly #prefix: Buffer;
+  /** Names the server has refused, with its words. */
+  readonly #refused = new Map<string, string>();
+
+  constructor(options: InspectorOptions) {
+    this.#options = options;
+    this.#names = new CommandNames(options.server.writes);
+    this.#prefix = Buffer.from(options.ownPrefix);
+  }
+
+  /** The server does not know this command: from now on it is left out at once. */
+  refuse(name: string, error: string): void {
+    this.#refused.set(name, error);
+  }
+
+  /** @throws TandemError BATCH_INVALID */
+  inspect(batch: Batch): Inspection {
+    const found: Found = { special: 0, leftOut: undefined };
+    const reader = new CommandReader();
+    reader.push(batch.payload);
+    let count: number;
+    try {
+      count = this.#readAll(reader, found);
+    } catch (cause) {
+      if (cause instanceof TandemError && cause.code === 'BATCH_INVALID') throw cause;
+      throw new TandemError('BATCH_INVALID', 'the payload of a batch is not Redis commands', { cause });
+    }
+    if (reader.consumed !== batch.payload.length) throw invalid('its payload ends inside a command');
+    if (count !== batch.commands)
+      throw invalid(`it holds ${count} commands, its header says ${batch.commands}`);
+    if (!areGroupsSound(batch)) throw invalid('its transactions do not lie within it');
+    return { special: found.special, leftOut: found.leftOut ?? NOTHING_LEFT_OUT };
+  }
+
+  #readAll(reader: CommandReader, found: Found): number {
+    let database = 0;
+    let index = 0;
+    for (; reader.next(); index++) {
+      const known = this.#names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
+      const isPlain = known.spec?.singleKey === true && reader.argc > 1;
+      if (isPlain && database < this.#options.databases && this.#refused.size === 0) {
+        if (this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) throw ownKey();
+        continue;
+      }
+      if (known.name === 'SELECT') database = selectedBy(reader);
+      const command = { ...currentCommand(reader, database, this.#options.server.writes), index };
+      const reason = this.#judge(command, found);
+      if (reason !== undefined) (found.leftOut ??= new Map<number, string>()).set(index, reason);
+    }
+    return index;
+  }
+
+  /** Why a command is to be left out, or nothing. */
+  #judge(command: PayloadCommand, found: Found): string | undefined {
+    const { name, spec, args, database } = command;
+    const { databases } = this.#options;
+    const refused = this.#refused.get(name);
+    if (refused !== undefined) return refused;
+    if (database >= databases) return noSuchDatabase(database);
+    if (name === 'SELECT') return undefined;
+    if (name === STATE || name === NEED) {
+      found.special++;
+      return this.#judgeOwnKind(command);
+    }
+    if (spec === undefined) return this.#unknown(command);
+    if (SCRIPTS.has(name)) return 'TANDEM a script is not run for the peer';
+    const effect = effectOf(spec, args);
+    if (effect === 'flush' || effect === 'swap') {
+      found.special++;
+      const numbers = effect === 'swap' ? args.slice(1, 3).map((one) => one.toString('latin1')) : [];
+      const beyond = numbers.find((one) => !NUMBER.test(one) || Number(one) >= databases);
+      return beyond === undefined ? undefined : noSuchDatabase(Number(beyond));
+    }
+    const written = keysOf(command, 'written');
+    const own = written.filter(({ key }) => this.#isOwn(key, 0, key.length)).length;
+    if (own > 0 && own === written.length) throw ownKey();
+    return own === 0 ? undefined : "TANDEM a key of Tandem's own is among its keys";
+  }
+
+  /** A state, or a request for one. */
+  #judgeOwnKind({ name, args }: PayloadCommand): string | undefined {
+    const isWhole = name === STATE ? args.length === 7 : args.length >= 4 && args.length % 2 === 0;
+    if (!isWhole) throw invalid(`${name} has ${args.length} arguments`);
+    const from = name === STATE ? 1 : 2;
+    const keysEnd = name === STATE ? 3 : args.length;
+    const numbers = name === STATE ? [args[3]!, args[4]!] : [args[1]!];
+    for (let i = from; i < keysEnd; i += 2) {
+      const [database, key] = [args[i]!, args[i + 1]!];
+      numbers.push(database);
+      if (this.#isOwn(key, 0, key.length)) throw ownKey();
+    }
+    if (!numbers.every((one) => NUMBER.test(one.toString('latin1')))) throw invalid(`${name} lacks a number`);
+    for (let i = from; i < keysEnd; i += 2) {
+      const database = Number(args[i]!.toString('latin1'));
+      if (database < 0 || database >= this.#options.databases) return noSuchDatabase(database);
+    }
+    return undefined;
+  }
+
+  #unknown({ name, args }: PayloadCommand): string {
+    const spelt = args[0]!.toString('latin1').toUpperCase();
+    if (this.#options.server.names.has(spelt)) throw invalid(`it holds the command ${name.slice(0, 40)}`);
+    return 'TANDEM neither this server nor this version of Tandem knows the command';
+  }
+
+  #isOwn(buffer: Buffer, start: number, end: number): boolean {
+    const prefix = this.#prefix;
+    if (end - start < prefix.length || buffer[start] !== prefix[0]) return false;
+    return buffer.compare(prefix, 0, prefix.length, start, start + prefix.length) === 0;
+  }
+}
+
+function selectedBy(reader: CommandReader): number {
+  const text = reader.argc === 2 ? reader.argument(1).toString('latin1') : '';
+  if (!/^\d{1,10}$/.test(text)) throw invalid('a SELECT names no database');
+  return Number(text);
+}
+
+/** Pairs of first command and number of commands, in rising order. */
+function areGroupsSound({ groups, commands }: Batch): boolean {
+  let end = 0;
+  for (let i = 0; i < groups.length; i += 2) {
+    const [first, count] = [groups[i]!, groups[i + 1] ?? 0];
+    if (first < end || count < 1) return false;
+    end = first + count;
+  }
+  return end <= commands;
+}
+
+function noSuchDatabase(database: number): string {
+  return `TANDEM this server has no database ${database}`;
+}
+
+function ownKey(): TandemError {
+  return invalid("it writes a key of Tandem's own");
+}
+
+function invalid(why: string): TandemError {
+  return new TandemError('BATCH_INVALID', `a batch from the peer is refused: ${why}`, {
+    hint: 'nothing of it is applied, and the link stands still; look at what the peer delivered, and at who may write to the inbox',
+  });
+}
