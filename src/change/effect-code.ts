@@ -10,6 +10,8 @@ const EFFECTS = [
   'cell-remove',
   'cell-expire',
   'sum',
+  'field-sum',
+  'score-sum',
   'union',
   'push',
   'pop',
@@ -38,6 +40,8 @@ export function effectOfCode(code: number): Effect {
 /** Effects that come out the same in either order. */
 const COMMUTING: readonly ReadonlySet<number>[] = [
   new Set([effectCode('sum'), effectCode('expire')]),
+  new Set([effectCode('field-sum'), effectCode('expire')]),
+  new Set([effectCode('score-sum'), effectCode('expire')]),
   new Set([effectCode('union')]),
 ];
 

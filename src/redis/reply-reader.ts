@@ -84,6 +84,11 @@ export class ReplyReader {
   /** Whether a stream of commands, not of replies, begins after the last reply expected. */
   #streamFollows = false;
 
+  /** Whether a reply is awaited. */
+  get isAwaited(): boolean {
+    return this.#head < this.#expected.length;
+  }
+
   /** The next reply, whole. */
   value(): Promise<Reply> {
     return new Promise((resolve, reject) => this.#expected.push({ kind: 'value', resolve, reject }));

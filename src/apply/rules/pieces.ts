@@ -52,7 +52,10 @@ function roleOf(spec: CommandSpec, effect: Effect, args: readonly Buffer[]): Rol
     case 'cell-remove':
       return cellRole(spec);
     case 'sum':
-      return spec.type === 'string' ? 'sum' : cellRole(spec);
+      return 'sum';
+    case 'field-sum':
+    case 'score-sum':
+      return cellRole(spec);
     case 'union':
       return spec.reads.length === 0 ? 'union' : 'derive';
     case 'derive':
@@ -99,7 +102,7 @@ function cellsOf(spec: CommandSpec, effect: Effect, args: readonly Buffer[]): Ce
     const cell = args[index]!;
     const name = cell.toString('latin1');
     if (effect === 'cell-remove') return { name, kind: 'remove', command: [spec.name, key, cell] };
-    if (effect === 'sum') {
+    if (effect === 'field-sum' || effect === 'score-sum') {
       const amount = (spec.name === 'ZINCRBY' ? args[2] : args[3])!;
       return { name, kind: 'sum', amount: amount.toString('latin1'), command: args };
     }

@@ -55,7 +55,7 @@ export type ValueType =
  * | `cells` | overwrites the named fields, members or bits with values of its own, the others stay |
  * | `cell-remove` | takes the named fields or members away |
  * | `cell-expire` | sets or takes off the expiry of the named fields |
- * | `sum` | adds a whole number (a score, for `ZINCRBY`): commutes with itself |
+ * | `sum`, `field-sum`, `score-sum` | adds a number to a string, to a field of a hash, to the score of a member: commutes with its own kind |
  * | `union` | merges sets of observations: commutes with itself, twice is once |
  * | `push`, `pop` | list elements at either end |
  * | `list-edit` | list elements by position or value |
@@ -77,6 +77,8 @@ export type Effect =
   | 'cell-remove'
   | 'cell-expire'
   | 'sum'
+  | 'field-sum'
+  | 'score-sum'
   | 'union'
   | 'push'
   | 'pop'

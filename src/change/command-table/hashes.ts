@@ -18,7 +18,7 @@ export const HASH_COMMANDS: readonly CommandSpec[] = [
   row('HMSET', 'hash', 'cells', { cells: { first: 2, step: 2 } }),
   row('HSETNX', 'hash', 'modify', { cells: { first: 2, step: 1, last: 2 } }),
   row('HDEL', 'hash', 'cell-remove', { cells: { first: 2, step: 1 } }),
-  row('HINCRBY', 'hash', 'sum', { cells: { first: 2, step: 1, last: 2 } }),
+  row('HINCRBY', 'hash', 'field-sum', { cells: { first: 2, step: 1, last: 2 } }),
   row('HINCRBYFLOAT', 'hash', 'modify', { cells: { first: 2, step: 1, last: 2 } }),
   row('HEXPIRE', 'hash', 'cell-expire', {
     cellFinder: 'fields',

@@ -11,7 +11,7 @@ import { keys, row, type CommandSpec, type Effect } from './command-spec.js';
  */
 export const SORTED_SET_COMMANDS: readonly CommandSpec[] = [
   row('ZADD', 'zset', 'cells', { cellFinder: 'zadd', refine: addEffect }),
-  row('ZINCRBY', 'zset', 'sum', { cells: { first: 3, step: 1, last: 3 } }),
+  row('ZINCRBY', 'zset', 'score-sum', { cells: { first: 3, step: 1, last: 3 } }),
   row('ZREM', 'zset', 'cell-remove', { cells: { first: 2, step: 1 } }),
   row('ZREMRANGEBYSCORE', 'zset', 'modify'),
   row('ZREMRANGEBYRANK', 'zset', 'modify'),

@@ -40,8 +40,10 @@ export class Ledger {
     // Put and taken within one transaction.
     for (const argv of effective) {
       // A site's deletion means all that was ever there, whether a late write had hidden it meanwhile or not.
-      if (argv[0] === 'DEL' || argv[0] === 'XTRIM')
-        for (const item of this.#knownTo(site)) if (!now.has(item)) this.#taken.add(item);
+      if (argv[0] === 'DEL' || argv[0] === 'XTRIM') {
+        const meant = site.isAsking('k') ? this.#put : this.#knownTo(site);
+        for (const item of meant) if (!now.has(item)) this.#taken.add(item);
+      }
       if (['SREM', 'HDEL', 'ZREM', 'XDEL'].includes(argv[0]!))
         for (const item of argv.slice(2)) this.#taken.add(item);
       if (!['RPUSH', 'LPUSH'].includes(argv[0]!)) continue;

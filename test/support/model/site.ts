@@ -144,7 +144,7 @@ export class Site {
           own.kind !== 'need' && own.n > write.seen && own.n <= decided && writesKey(own, key),
       ),
       pending: this.#pendingRank(key, states),
-      isAsking: this.#isAsking(key),
+      isAsking: this.isAsking(key),
       lists: this.#listMemory(decided),
       sendState,
       need: (asked) => this.#need(asked),
@@ -180,7 +180,7 @@ export class Site {
   }
 
   /** Whether this site has asked for the key, and not yet heard. */
-  #isAsking(key: string): boolean {
+  isAsking(key: string): boolean {
     return this.#needs.has(key) || this.own.some((own) => own.kind === 'need' && own.key === key);
   }
 

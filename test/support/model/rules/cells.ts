@@ -21,10 +21,9 @@ export function applyCellHead(
     mine !== undefined &&
     (isFinal(mine, incoming) || (!isFinal(incoming, mine) && above(rankOf(mine), rankOf(incoming))));
   const expiresAt = store.get(key)?.expiresAt;
-  // A group is not created over another: the lower-ranked one goes first. One that came with a `STATE` stays.
-  const [, action, stream, group] = incoming.unit.argv;
-  if (incoming.unit.argv[0] === 'XGROUP' && action === 'CREATE' && mine)
-    store.run(['XGROUP', 'DESTROY', stream!, group!]);
+  // Whichever of two groups ranks higher begins anew. One that came with a `STATE` meets no own head, and stays.
+  const [name, , stream, group] = incoming.unit.argv;
+  if (name === 'XGROUP' && mine) store.run(['XGROUP', 'DESTROY', stream!, group!]);
   for (const write of [isMine ? mine : incoming, ...cell.slice(at + 1)]) runCell(store, write);
   // Taking the last cell away to build it anew must not take the expiry.
   const slot = store.get(key);
