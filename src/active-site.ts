@@ -10,9 +10,7 @@ import type { Redis } from 'ioredis';
 import { Applier } from './apply/applier.js';
 import { Barriers } from './apply/barriers.js';
 import { Decider, type Conflict } from './apply/decider.js';
-import { Inspector } from './apply/inspector.js';
 import { LateWrites } from './apply/late-writes.js';
-import { translateWhole } from './apply/whole-databases.js';
 import { currentCommand } from './apply/payload.js';
 import { Rejections } from './apply/rejections.js';
 import { settleSuspect } from './apply/suspect-run.js';
@@ -24,7 +22,6 @@ import { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
-import { Filter } from './change/filter.js';
 import { encodeNeed } from './change/special.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
@@ -35,9 +32,11 @@ import { ChangeList } from './queue/change-list.js';
 import { Courier } from './queue/courier.js';
 import { Inbox } from './queue/inbox.js';
 import { answerOf, parseRedisUrl, tlsOptions } from './redis/connect.js';
-import { allKeys, type KeyNames } from './redis/keys.js';
-import { RawConnection } from './redis/raw-connection.js';
+import type { KeyNames } from './redis/keys.js';
+import type { RawConnection } from './redis/raw-connection.js';
 import { Signal } from './service/signal.js';
+import { together } from './service/together.js';
+import { captureSettings, deciderSettings, openApplyConnection } from './stage-settings.js';
 import { hasOwnKeys, type OpenedState } from './site-state.js';
 import { beginAt } from './stream-start.js';
 
@@ -59,8 +58,6 @@ const WINDOW_ENTRIES = 1 << 20;
 /** How often a position that was reached without a change is saved, and after how many bytes of the stream at the latest. */
 const SAVE_MS = 1000;
 const SAVE_BYTES = 1024 * 1024;
-/** How long the connection that applies changes may be idle before it is tried: servers and firewalls drop idle ones. */
-const PING_MS = 15_000;
 
 export class ActiveSite {
   readonly #options: ActiveSiteOptions;
@@ -178,44 +175,30 @@ export class ActiveSite {
       if (opened.isSuspect)
         await settleSuspect({ local, keys, pair, peer, ...opened, rejections: this.rejections, rewind });
       await this.inbox.begin();
-      applying = await this.#openConnection('apply', stop.signal);
+      applying = await openApplyConnection(this.#options.config, stop.signal);
       await this.#openStream(stop.signal);
       this.#applier = this.#createApplier(applying);
       this.#acknowledgements.heartbeat(opened.heartbeat);
-      await this.#together(stop, applying, [
+      const end = (): void => {
+        stop.abort();
+        this.#stream?.close();
+      };
+      stop.signal.addEventListener('abort', end, { once: true });
+      const tasks = [
         this.#readStream(),
         this.list.run(stop.signal, { clock: () => this.clock.last, onAppended: () => this.#onAppended() }),
         this.courier.run(stop.signal),
         this.#apply(stop.signal),
-        applying.closed.then((reason) => Promise.reject(reason)),
         this.#acknowledgements.run(stop.signal),
         this.#savePositions(stop.signal),
-      ]);
+      ];
+      await together({ tasks, ended: applying.closed, end });
     } finally {
       signal.removeEventListener('abort', abort);
       stop.abort();
       this.#cutting.stop();
       this.#stream?.close();
       applying?.close();
-    }
-  }
-
-  /** Ends with the first task that ends; the others are told to, and waited for. */
-  async #together(
-    stop: AbortController,
-    applying: RawConnection,
-    tasks: readonly Promise<void>[],
-  ): Promise<void> {
-    const endAll = (): void => {
-      stop.abort();
-      this.#stream?.close();
-    };
-    stop.signal.addEventListener('abort', endAll, { once: true });
-    try {
-      await Promise.race([...tasks, applying.closed.then((reason) => Promise.reject(reason))]);
-    } finally {
-      endAll();
-      await Promise.allSettled(tasks);
     }
   }
 
@@ -245,29 +228,8 @@ export class ActiveSite {
   }
 
   #createCapture(position: Position): Capture {
-    const { config, keys, opened } = this.#options;
-    const { filters, publishChannels } = config;
-    return new Capture({
-      pair: config.pair,
-      site: config.site,
-      epoch: opened.epoch,
-      nextSequence: opened.next,
-      position,
-      keys,
-      clock: this.clock,
-      filter: new Filter({
-        ...filters,
-        channelsInclude: publishChannels.include,
-        channelsExclude: publishChannels.exclude,
-      }),
-      flush: config.flush,
-      publish: config.publish,
-      functions: config.functions,
-      batchBytes: config.batchBytes,
-      batchCommands: config.batchCommands,
-      extraCommands: opened.commands.writes,
-      listener: this.#listener(),
-    });
+    const settings = captureSettings(this.#options);
+    return new Capture({ ...settings, position, clock: this.clock, listener: this.#listener() });
   }
 
   #listener(): CaptureListener {
@@ -353,24 +315,13 @@ export class ActiveSite {
 
   #createApplier(connection: RawConnection): Applier {
     const { config, keys, token, opened, log, onConflict, onGap } = this.#options;
-    const own = allKeys(keys);
     const decider = new Decider({
-      site: config.site,
-      keys,
-      conflictsKept: config.conflictsKept,
-      conflictValueBytes: config.conflictValueBytes,
+      ...deciderSettings(this.#options),
       window: this.#window,
       capturedThrough: () => this.#capture!.nextSequence - 1,
       appendedThrough: () => this.list.appendedThrough,
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
-      translate: (command) => translateWhole(command, own, opened.databases),
-      inspector: new Inspector({
-        server: opened.commands,
-        databases: opened.databases,
-        ownPrefix: keys.prefix,
-      }),
-      extraCommands: opened.commands.writes,
       rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
       onDecided: (batch) => this.late.decided(batch),
       onState: (key) => this.late.answered(key),
@@ -431,20 +382,6 @@ export class ActiveSite {
   }
 
   // ---- the rest ----------------------------------------------------------------------------------------------------
-
-  async #openConnection(purpose: string, signal: AbortSignal): Promise<RawConnection> {
-    const { config } = this.#options;
-    const address = parseRedisUrl(config.localUrl);
-    const connection = await RawConnection.open({
-      address,
-      tls: tlsOptions(config.tls, address.host),
-      name: `tandem:${config.site}:${purpose}`,
-      connectTimeoutMs: config.connectTimeoutMs,
-      signal,
-    });
-    connection.watchSilence({ limitMs: config.commandTimeoutMs, pingMs: PING_MS });
-    return connection;
-  }
 
   /** Own keys may have gone with a database; if they have, this site ends, and the next one finds or makes them. */
   async #keyspaceChanged(event: 'flush' | 'swap', databases: readonly number[]): Promise<void> {

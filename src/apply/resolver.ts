@@ -8,6 +8,7 @@ import { effectOf, type Effect } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
 import { encodeNeed, NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
+import { allKeysOf, isDerived, isOnOneKey, isPerKey } from './command-kinds.js';
 import type { OwnCommand } from './own-changes.js';
 import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { ListMemory } from './list-memory.js';
@@ -374,31 +375,4 @@ function isListMeeting(incoming: Piece, pieces: readonly Piece[], listed: readon
 
 function nameOf({ database, key }: PlacedKey): string {
   return `${database}:${key.toString('latin1')}`;
-}
-
-/** Whether a command makes keys of other keys. */
-function isDerived({ spec, args }: PayloadCommand): boolean {
-  if (spec === undefined) return false;
-  const effect = effectOf(spec, args);
-  return effect === 'derive' || effect === 'move' || (effect === 'union' && spec.reads.length > 0);
-}
-
-function isOnOneKey(command: PayloadCommand): boolean {
-  return command.spec?.singleKey === true || keysOf(command, 'all').length === 1;
-}
-
-/** Whether each of its keys can be resolved without the others. */
-function isPerKey({ spec, args }: PayloadCommand): boolean {
-  if (spec === undefined) return false;
-  const effect = effectOf(spec, args);
-  return effect === 'remove' || (effect === 'set' && spec.name === 'MSET');
-}
-
-/** Every key of the commands, once. */
-function allKeysOf(commands: readonly PayloadCommand[], first: PlacedKey): PlacedKey[] {
-  const keys = new Map<string, PlacedKey>();
-  for (const key of [first, ...commands.flatMap((command) => keysOf(command, 'all'))]) {
-    keys.set(`${key.database}:${key.key.toString('latin1')}`, key);
-  }
-  return [...keys.values()];
 }

@@ -21,7 +21,7 @@ import { Encoder } from '@msgpack/msgpack';
 import { TandemError } from '../errors.js';
 import { HeaderReader, invalid } from './batch-header.js';
 
-export const BATCH_VERSION = 1;
+const BATCH_VERSION = 1;
 
 /** Elements of the array. */
 const ELEMENTS = 13;

@@ -40,10 +40,12 @@ describe('random histories', () => {
       rejected?: number;
     };
     const met = Object.values(status.conflicts ?? {}).reduce((sum, count) => sum + count, 0);
-    console.log(
-      `east met ${met} concurrent writes, ${status.late} late, ${status.rejected} rejected, ${(await dataset(pair.east.redis)).size} keys`,
+    process.stdout.write(
+      `east met ${met} concurrent writes, ${status.late} late, ${status.rejected} rejected, ${(await dataset(pair.east.redis)).size} keys\n`,
     );
-    console.log(`${ROUNDS * PER_ROUND} histories from seed ${SEED}, ${failures.length} ended differently`);
+    process.stdout.write(
+      `${ROUNDS * PER_ROUND} histories from seed ${SEED}, ${failures.length} ended differently\n`,
+    );
     if (process.env['TANDEM_TEST_OUT'])
       (await import('node:fs')).writeFileSync(process.env['TANDEM_TEST_OUT'], failures.join('\n'));
     expect(failures.slice(0, 10)).toEqual([]);
@@ -63,7 +65,7 @@ async function runRound(seed: number): Promise<string[]> {
   const phases = 2 + random.below(4);
   for (let phase = 0; phase < phases; phase++) {
     const isHeld = random.chance(0.8);
-    if (isHeld) await Promise.all([pair.east.pause(), pair.west.pause()]);
+    if (isHeld) for (const site of [pair.east, pair.west]) site.pause();
     const sent: Promise<unknown>[] = [];
     for (const site of [pair.east, pair.west])
       for (const history of histories) {
@@ -83,12 +85,8 @@ async function runRound(seed: number): Promise<string[]> {
         }
       }
     await Promise.all(sent);
-    if (isHeld)
-      await Promise.all(
-        random.chance(0.5)
-          ? [pair.east.resume(), pair.west.resume()]
-          : [pair.west.resume(), pair.east.resume()],
-      );
+    const order = random.chance(0.5) ? [pair.east, pair.west] : [pair.west, pair.east];
+    if (isHeld) for (const site of order) site.resume();
     if (random.chance(0.5)) await quiet(pair, DEADLINE);
   }
   await quiet(pair, DEADLINE);

@@ -79,9 +79,9 @@ async function troubles(config: Config): Promise<string[]> {
 }
 
 async function register(redis: Redis, site: string, pair = 'orders'): Promise<void> {
-  const keys = keyNames({ prefix: 'tandem', pair });
-  await redis.hset(keys.site, { pair, site, version: '0.1.0', startedAt: '0' });
-  await redis.hset(keys.state, { pair, site });
+  const own = keyNames({ prefix: 'tandem', pair });
+  await redis.hset(own.site, { pair, site, version: '0.1.0', startedAt: '0' });
+  await redis.hset(own.state, { pair, site });
 }
 
 /** An account at a server, removed by name at the end of the test that made it. */

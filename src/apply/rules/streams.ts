@@ -46,7 +46,7 @@ export function clashesInStream(first: Piece, second: Piece): boolean {
 }
 
 /** Entries, each as ID, number of fields and values, fields and values. */
-export function insertion(key: Argument, entries: readonly (readonly Argument[])[]): Argument[] {
+function insertion(key: Argument, entries: readonly (readonly Argument[])[]): Argument[] {
   return ['EVAL', scriptSource('insert'), 1, key, ...entries.flat()];
 }
 

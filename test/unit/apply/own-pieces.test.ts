@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { payloadCommands } from '../../../src/apply/payload.js';
 import type { Piece } from '../../../src/apply/rules/meeting.js';

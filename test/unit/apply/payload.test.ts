@@ -85,5 +85,5 @@ test('a command that only this server knows has the keys that the server says', 
   });
   expect(hashes).toEqual(hashesOf(['4 a', '4 b']));
   const keys = [...payloadCommands(batch.payload, { extra })].flatMap((command) => keysOf(command, 'all'));
-  expect(keys.map(({ database, key }) => `${database} ${key}`)).toEqual(['4 a', '4 b']);
+  expect(keys.map(({ database, key }) => `${database} ${key.toString()}`)).toEqual(['4 a', '4 b']);
 });

@@ -24,6 +24,8 @@ export function applyCellHead(
   // Whichever of two groups ranks higher begins anew. One that came with a `STATE` meets no own head, and stays.
   const [name, , stream, group] = incoming.unit.argv;
   if (name === 'XGROUP' && mine) store.run(['XGROUP', 'DESTROY', stream!, group!]);
+  // A delivery that loses has moved the group's last ID all the same.
+  if (isMine && name === 'XCLAIM') runCell(store, incoming);
   for (const write of [isMine ? mine : incoming, ...cell.slice(at + 1)]) runCell(store, write);
   // Taking the last cell away to build it anew must not take the expiry.
   const slot = store.get(key);

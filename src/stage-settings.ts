@@ -1,0 +1,80 @@
+/** What the stages of a site take from the configuration and from what was found in Redis, without the stages themselves. */
+
+import type { DeciderOptions } from './apply/decider.js';
+import { Inspector } from './apply/inspector.js';
+import { translateWhole } from './apply/whole-databases.js';
+import type { CaptureOptions } from './capture/capture.js';
+import { Filter } from './change/filter.js';
+import type { Config } from './config.js';
+import { parseRedisUrl, tlsOptions } from './redis/connect.js';
+import { allKeys, type KeyNames } from './redis/keys.js';
+import { RawConnection } from './redis/raw-connection.js';
+import type { OpenedState } from './site-state.js';
+
+/** An idle connection is tried this often. */
+const PING_MS = 15_000;
+
+interface Found {
+  readonly config: Config;
+  readonly keys: KeyNames;
+  readonly opened: OpenedState;
+}
+
+export function captureSettings({
+  config,
+  keys,
+  opened,
+}: Found): Omit<CaptureOptions, 'position' | 'clock' | 'listener'> {
+  const { filters, publishChannels, pair, site, flush, publish, functions, batchBytes, batchCommands } =
+    config;
+  const channels = { channelsInclude: publishChannels.include, channelsExclude: publishChannels.exclude };
+  return {
+    pair,
+    site,
+    keys,
+    flush,
+    publish,
+    functions,
+    batchBytes,
+    batchCommands,
+    epoch: opened.epoch,
+    nextSequence: opened.next,
+    filter: new Filter({ ...filters, ...channels }),
+    extraCommands: opened.commands.writes,
+  };
+}
+
+export function deciderSettings({
+  config,
+  keys,
+  opened,
+}: Found): Pick<
+  DeciderOptions,
+  'site' | 'keys' | 'conflictsKept' | 'conflictValueBytes' | 'translate' | 'inspector' | 'extraCommands'
+> {
+  const own = allKeys(keys);
+  const { databases, commands } = opened;
+  return {
+    site: config.site,
+    keys,
+    conflictsKept: config.conflictsKept,
+    conflictValueBytes: config.conflictValueBytes,
+    translate: (command) => translateWhole(command, own, databases),
+    inspector: new Inspector({ server: commands, databases, ownPrefix: keys.prefix }),
+    extraCommands: commands.writes,
+  };
+}
+
+/** The connection that the peer's changes are applied on. @throws TandemError as `RawConnection.open` does */
+export async function openApplyConnection(config: Config, signal: AbortSignal): Promise<RawConnection> {
+  const address = parseRedisUrl(config.localUrl);
+  const connection = await RawConnection.open({
+    address,
+    tls: tlsOptions(config.tls, address.host),
+    name: `tandem:${config.site}:apply`,
+    connectTimeoutMs: config.connectTimeoutMs,
+    signal,
+  });
+  connection.watchSilence({ limitMs: config.commandTimeoutMs, pingMs: PING_MS });
+  return connection;
+}
