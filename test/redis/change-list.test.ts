@@ -34,7 +34,7 @@ function listAt(next: number): ChangeList {
     epoch: EPOCH,
     next,
     last: next - 1,
-    trimmed: next - 1,
+    trimmed: 0,
     onDropped: () => {},
     bytes: 0,
     maxBytes: 1e9,

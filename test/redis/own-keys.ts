@@ -19,11 +19,12 @@ export async function openFresh(client: Redis, site: 'east' | 'west' = 'east'): 
   await client.flushall();
   await client.set(KEYS.fence, TOKEN);
   const peer = site === 'east' ? 'west' : 'east';
-  const remembered = [0, 1, 0, 0, '', 0, 0, 0, 0, 0];
+  // Epoch and next of a new history, then nothing remembered: applied, replid, offset, database, seen, clock, last, trimmed, bytes.
+  const remembered = [EPOCH, 1, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0];
   await runScript(
     client,
     'open',
-    [KEYS.state, KEYS.received, KEYS.applied, KEYS.fence, KEYS.site],
+    [KEYS.state, KEYS.received, KEYS.applied, KEYS.fence, KEYS.site, KEYS.inbox],
     [TOKEN, `${PAIR}/${peer}`, INBOX_LIMIT, PAIR, site, '0', Date.now(), ...remembered],
   );
 }
@@ -69,6 +70,6 @@ export async function deliver(
     client,
     'deliver',
     [KEYS.received, KEYS.inbox],
-    [origin, epoch, first, last, batch, isOldest ? 1 : 0],
+    [origin, epoch, first, last, batch, isOldest ? '' : first - 1],
   )) as unknown[];
 }

@@ -139,55 +139,20 @@ describe('guard', () => {
   });
 });
 
-describe('lease', () => {
-  const take = (process: string, what = 'take'): Promise<unknown> =>
-    runScript(client, 'lease', [KEYS.lease, KEYS.fence], [process, 5000, what]);
-
-  test('goes to one process at a time, and tells the other how long it lasts', async () => {
-    expect(await take('one')).toEqual([TOKEN + 1, 0]);
-    const [token, left] = (await take('two')) as [number, number];
-    expect(token).toBe(0);
-    expect(left).toBeGreaterThan(0);
-    expect(left).toBeLessThanOrEqual(5000);
-  });
-
-  test('is kept under the same token, and lasts longer then', async () => {
-    await take('one');
-    await client.pexpire(KEYS.lease, 100);
-    expect(await take('one', 'keep')).toEqual([TOKEN + 1, 0]);
-    expect(await client.pttl(KEYS.lease)).toBeGreaterThan(1000);
-  });
-
-  test('gives a new token to its holder too when it begins again: what it sent before does not count any more', async () => {
-    await take('one');
-    expect(await take('one')).toEqual([TOKEN + 2, 0]);
-  });
-
-  test('gives a higher token to the next process once it has ended or was given back', async () => {
-    await take('one');
-    await client.del(KEYS.lease);
-    expect(await take('two')).toEqual([TOKEN + 2, 0]);
-    expect(await runScript(client, 'release', [KEYS.lease], ['one'])).toBe(0);
-    expect(await client.get(KEYS.lease)).toBe('two');
-    expect(await runScript(client, 'release', [KEYS.lease], ['two'])).toBe(1);
-    expect(await take('three')).toEqual([TOKEN + 3, 0]);
-  });
-});
-
 describe('append and trim', () => {
   const append = (next: number, upTo: number, ...batches: Buffer[]): Promise<unknown> =>
     runScript(
       client,
       'append',
       [KEYS.state, KEYS.changes, KEYS.fence],
-      [TOKEN, EPOCH, next, upTo, 'replid', 100 + upTo, 3, 2, 7, 9, ...batches],
+      [TOKEN, EPOCH, next, upTo, 'replid', 100 + upTo, 3, 2, 7, 9, 1e9, ...batches],
     );
   const trim = (token: number, batches: number, bytes: number, epoch = EPOCH): Promise<unknown> =>
-    runScript(client, 'trim', [KEYS.state, KEYS.changes, KEYS.fence], [token, epoch, batches, bytes]);
+    runScript(client, 'trim', [KEYS.state, KEYS.changes, KEYS.fence], [token, epoch, batches, bytes, 0, 2]);
 
   test('move the position and the batches in one step, and count the bytes', async () => {
     const [one, two] = [batchOf(1, 2), batchOf(3, 1)];
-    expect(await append(1, 4, one, two)).toBe(one.length + two.length);
+    expect(await append(1, 4, one, two)).toEqual([one.length + two.length, 2, 0]);
     expect(await client.hgetall(KEYS.state)).toMatchObject({
       next: '4',
       offset: '104',
@@ -229,35 +194,5 @@ describe('beat', () => {
     expect(await client.hexists(KEYS.received, 'beat')).toBe(0);
     await client.del(KEYS.received);
     expect(await beat(3)).toEqual(['unready', 0, 0]);
-  });
-});
-
-describe('open', () => {
-  test('leaves what is there, and makes what is missing from what the process remembers', async () => {
-    await deliver(client, batchOf(1, 3), { first: 1, last: 3, epoch: 2 });
-    await client.hset(KEYS.applied, 'epoch', 2, 'n', 3);
-    await client.del(KEYS.state, KEYS.received);
-    const remembered = [4, 77, 2, 3, 'replid', 500, 1, 2, 3, 9];
-    await runScript(
-      client,
-      'open',
-      [KEYS.state, KEYS.received, KEYS.applied, KEYS.fence, KEYS.site],
-      [TOKEN, `${PAIR}/west`, INBOX_LIMIT, PAIR, 'east', '0', 0, ...remembered],
-    );
-    // The history of a site whose state is gone goes on in a new epoch.
-    expect(await client.hgetall(KEYS.state)).toMatchObject({
-      epoch: '5',
-      next: '77',
-      offset: '500',
-      bytes: '0',
-    });
-    // What was delivered and not applied is asked for again.
-    expect(await client.hgetall(KEYS.received)).toMatchObject({
-      epoch: '2',
-      n: '3',
-      bytes: '0',
-      origin: `${PAIR}/west`,
-    });
-    expect(await client.hget(KEYS.applied, 'n')).toBe('3');
   });
 });
