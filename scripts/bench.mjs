@@ -110,7 +110,15 @@ async function throughputs(pipeline, round) {
       const result = await onFreshServers(build, (servers, pair) =>
         measureThroughput({ ...rest, ...settings, ...programs, servers, pair, pipeline }),
       );
-      samples.push({ kind: 'throughput', scenario: name, title: scenario.title, pipeline, build, ...result });
+      samples.push({
+        kind: 'throughput',
+        round,
+        scenario: name,
+        title: scenario.title,
+        pipeline,
+        build,
+        ...result,
+      });
     }
   }
 }

@@ -197,7 +197,7 @@ export const SCHEMA: convict.Schema<Config> = {
     format: 'whole number',
     min: 1,
     max: 3600,
-    doc: 'Keys written here within this time are watched while a change is applied.',
+    doc: 'How long at least it stays in memory that a key was written here, though the peer has seen the write.',
   },
   conflictsKept: {
     default: 10_000,

@@ -13,15 +13,12 @@ export function summary({ machine, settings, samples }) {
       pipeline,
       build,
       changesPerSecond: median(group.map((one) => one.changesPerSecond)),
+      ofNative: median(group.map((one) => ofNative(one, samples))),
       all: group.map((one) => Math.round(one.changesPerSecond)),
       cpuMicroseconds: Object.fromEntries(cpu.filter(([, value]) => value !== null)),
       ...memoryOf(group),
     };
   });
-  for (const row of throughput) {
-    const native = throughput.find((one) => one.scenario === 'native' && one.pipeline === row.pipeline);
-    row.ofNative = native ? row.changesPerSecond / native.changesPerSecond : null;
-  }
   const lag = grouped(samples, 'lag').map((group) => {
     const [{ scenario, title, build }] = group;
     const each = group.map(({ lagsMs }) => lagsMs.toSorted((a, b) => a - b));
@@ -77,6 +74,14 @@ export function asText({ machine, settings, throughput, lag }) {
     );
   }
   return lines.join('\n');
+}
+
+/** The share of what the native replica reached in the same round: what else the machine does changes from round to round. */
+function ofNative({ pipeline, round, changesPerSecond }, samples) {
+  const native = samples.find(
+    (one) => one.scenario === 'native' && one.pipeline === pipeline && one.round === round,
+  );
+  return native ? changesPerSecond / native.changesPerSecond : null;
 }
 
 /** Samples of a kind, those that belong together in one list, in the order of their first. */

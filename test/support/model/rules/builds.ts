@@ -112,7 +112,7 @@ function askForExpiry(
   const isGroup = incoming.unit.argv[0] === 'XGROUP' || incoming.unit.argv[0] === 'XCLAIM';
   if (incoming.unit.removal ? slot.expiresAt === undefined : incoming.unit.role !== 'expiry' && !isGroup)
     return;
-  const isGone = own.some((write) => (write.kind === 'user' ? write.unit.removal : write.slot === undefined));
+  const isGone = own.some((write) => write.kind === 'state' || write.unit.removal);
   if (!incoming.unit.removal && !isGone) return;
   const added = built.reduce(
     (sum, { unit }) => sum + (unit.removal ? 0 : unit.type === 'list' ? unit.argv.length - 2 : 1),

@@ -14,6 +14,8 @@ export function applyHead(occasion: Occasion, incoming: UserWrite): void {
     if (state) occasion.sendState(occasion.key, latest(occasion, incoming));
   } else if (lastHead(own) !== state) {
     meetHead({ ...occasion, own: after(own, state) }, incoming);
+    // There the state comes out on top: what its list holds then, a later own head has covered here.
+    occasion.lists.set(occasion.key, undefined);
   } else if (!pending) {
     const built = after(own, state);
     replaceBy(occasion, state, built);
