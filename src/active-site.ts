@@ -86,7 +86,7 @@ export class ActiveSite {
     this.clock = new HybridClock(opened.clock);
     this.#cutting = new CutTimer({ delayMs: config.batchDelayMs, capture: () => this.#capture! });
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
-    this.late = new LateWrites(this.#window, { extra: opened.commands.writes });
+    this.late = new LateWrites(this.#window, { extra: opened.commands.writes, ownPrefix: keys.prefix });
     this.list = new ChangeList({
       client: local,
       keys,

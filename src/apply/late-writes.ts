@@ -30,6 +30,7 @@ interface Echo {
 
 export class LateWrites {
   readonly #window: Window;
+  readonly #ownPrefix: string;
   readonly #now: () => number;
   readonly #extra: ExtraCommands | undefined;
   readonly #names: CommandNames;
@@ -40,7 +41,12 @@ export class LateWrites {
   #echo: Echo | undefined;
   #count = 0;
 
-  constructor(window: Window, { now = Date.now, extra }: { now?: () => number; extra?: ExtraCommands } = {}) {
+  /** @param options `ownPrefix`: what the names of Tandem's own keys start with */
+  constructor(
+    window: Window,
+    { now = Date.now, extra, ownPrefix }: { now?: () => number; extra?: ExtraCommands; ownPrefix: string },
+  ) {
+    this.#ownPrefix = ownPrefix;
     this.#window = window;
     this.#now = now;
     this.#extra = extra;
@@ -80,6 +86,8 @@ export class LateWrites {
       command.spec === undefined ? 'set' : recordedEffect(command.spec, command.args),
     );
     for (const key of keysOf(command, 'all')) {
+      // A flush or a swap of the peer's moves Tandem's own keys out of the way and back: those are no data.
+      if (key.key.toString('latin1').startsWith(this.#ownPrefix)) continue;
       this.#hash.of(key.database, key.key, 0, key.key.length);
       if (echo.isBlind || this.#isLate(echo.from, effect))
         echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });

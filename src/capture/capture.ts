@@ -332,7 +332,9 @@ export class Capture {
     } else if (known.name === 'SELECT') this.#database = Number(reader.argument(1).toString('latin1'));
     else if (known.name === 'SET' && reader.argument(1).toString('latin1') === keys.out)
       this.#out(reader.argument(2));
-    else listener.echoed(reader, this.#database);
+    // The bookkeeping in the same transaction is nobody's data: nothing of it is to be asked for.
+    else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1)))
+      listener.echoed(reader, this.#database);
   }
 
   #endEcho(): void {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scriptSource, type ScriptName } from '../../src/lua/scripts.js';
 import { expectEqual } from '../support/equal.js';
 import { type Pair, startPair } from '../support/pair.js';
@@ -140,6 +140,20 @@ describe.each(STEPS.filter(({ hasNoReply }) => !hasNoReply))('when it is to $ste
       release();
     });
   });
+});
+
+test('killed when it is to trim the change list, it trims it after all, though nobody writes any more', async () => {
+  const { east } = pair;
+  await quiet(pair, { deadlineMs: QUIET_DEADLINE_MS });
+  await expectNothingWaits(pair);
+  const step: Step = (args) => isScript('trim', args);
+  const struck = proxies.local.strike({ step, moment: 'before it', act: killEast });
+  await east.redis.set('the last write', 'x');
+  await within('the trim', STRIKE_DEADLINE_MS, struck);
+  await east.ended();
+  expect(await east.redis.llen(KEYS.changes)).toBeGreaterThan(0);
+  await startEast();
+  await expectNothingWaits(pair);
 });
 
 /** Load at both sites, the blow, more load; then both sites hold exactly what was written, and nothing waits. */

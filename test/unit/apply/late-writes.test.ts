@@ -34,7 +34,7 @@ interface Site {
 function setup(maxEntries = 1000): Site {
   const clock = { now: 1_000_000 };
   const window = new Window({ recentMs: 1000, maxEntries, now: () => clock.now });
-  const late = new LateWrites(window, { now: () => clock.now });
+  const late = new LateWrites(window, { now: () => clock.now, ownPrefix: 'tandem:{test}:' });
   const hash = new KeyHash();
   return {
     late,
