@@ -7,7 +7,7 @@ import { KEYS } from '../capture/stream-story.js';
 import { resp } from '../change/chunks.js';
 
 const NEVER = new AbortController().signal;
-const NO_COMMANDS = { writes: new Map(), names: new Set(['SELECT', 'SET', 'INCR', 'DEL']) };
+const NO_COMMANDS = { writes: new Map(), names: new Set(['SELECT', 'SET', 'INCR', 'DEL', 'RPUSH', 'SADD']) };
 
 function batchOf(first: number, ...lines: string[]): DeliveredBatch {
   const counts = { epoch: 1, timestamp: 1, seenEpoch: 1, seen: 0, special: 0 };
@@ -55,7 +55,7 @@ describe('a batch whose keys were not written here', () => {
 
 describe('a command the server would not queue', () => {
   test('is left out when the batch is decided again', async () => {
-    const batch = batchOf(5, 'SET a 1', 'NEWER x', 'INCR b');
+    const batch = batchOf(5, 'SET a 1', 'RPUSH x', 'INCR b');
     const one = decider();
     one.leaveOut(batch, (await one.decide(batch, NEVER))!, [
       { index: 2, error: { message: 'ERR', code: 'ERR' } },
@@ -65,7 +65,7 @@ describe('a command the server would not queue', () => {
   });
 
   test('is found though commands before it are left out already', async () => {
-    const batch = batchOf(5, 'NEWER x', 'SET a 1', 'NEWEST x', 'INCR b');
+    const batch = batchOf(5, 'RPUSH x', 'SET a 1', 'SADD x', 'INCR b');
     const one = decider();
     const error = { message: 'ERR', code: 'ERR' };
     one.leaveOut(batch, (await one.decide(batch, NEVER))!, [{ index: 1, error }]);
@@ -75,7 +75,7 @@ describe('a command the server would not queue', () => {
 
   test('of one batch does not touch another', async () => {
     const one = decider();
-    const batch = batchOf(5, 'NEWER x');
+    const batch = batchOf(5, 'RPUSH x');
     one.leaveOut(batch, (await one.decide(batch, NEVER))!, [
       { index: 1, error: { message: 'ERR', code: 'ERR' } },
     ]);
