@@ -45,6 +45,8 @@ export class Site {
   readonly #startedAt = Date.now();
   readonly #conflicts: Record<string, number> = {};
   readonly #skipped: Record<string, number> = {};
+  /** What was counted before the last new beginning: counters of a process only rise. */
+  #before = { sent: NOTHING, applied: NOTHING, rejected: 0, late: 0 };
   readonly #sendRate = new Rate();
   readonly #applyRate = new Rate();
   #active: ActiveSite | undefined;
@@ -155,6 +157,7 @@ export class Site {
       onSkipped: (reason, command) => this.#skip(reason, command),
       onGap: () => this.#gaps++,
     });
+    this.#addUp(this.#active);
     this.#active = active;
     const stop = new AbortController();
     const abort = (): void => stop.abort();
@@ -221,6 +224,17 @@ export class Site {
     };
   }
 
+  #addUp(ended: ActiveSite | undefined): void {
+    if (!ended) return;
+    const { sent, applied, rejected, late } = this.#before;
+    this.#before = {
+      sent: sum(sent, ended.courier.sent),
+      applied: sum(applied, ended.applier?.counts),
+      rejected: rejected + ended.rejections.count,
+      late: late + ended.late.count,
+    };
+  }
+
   #conflict(conflict: Conflict): void {
     const { command, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
     const kind = `${command.toLowerCase()}:${outcome}`;
@@ -262,8 +276,8 @@ export class Site {
       outbound: this.#outboundStatus(now),
       inbound: this.#inboundStatus(now),
       conflicts: { ...this.#conflicts },
-      rejected: active?.rejections.count ?? 0,
-      late: active?.late.count ?? 0,
+      rejected: this.#before.rejected + (active?.rejections.count ?? 0),
+      late: this.#before.late + (active?.late.count ?? 0),
       clockSkewMs: active?.courier.skewMs ?? null,
       memoryBytes: process.memoryUsage.rss(),
       gap: this.#gaps > 0,
@@ -293,7 +307,7 @@ export class Site {
 
   #outboundStatus(now: number): SiteStatus['outbound'] {
     const active = this.#active;
-    const sent = active?.courier.sent ?? { changes: 0, bytes: 0 };
+    const sent = sum(this.#before.sent, active?.courier.sent);
     const oldest = active?.list.oldestTimestamp;
     return {
       ...this.#linkState(active?.courier.state, active?.courier.detail),
@@ -310,7 +324,7 @@ export class Site {
 
   #inboundStatus(now: number): SiteStatus['inbound'] {
     const active = this.#active;
-    const counts = active?.applier?.counts ?? { changes: 0, bytes: 0 };
+    const counts = sum(this.#before.applied, active?.applier?.counts);
     return {
       ...this.#linkState(active?.applier?.state, active?.applier?.detail),
       lagMs: active?.applier?.lagMs ?? 0,
@@ -331,4 +345,15 @@ export class Site {
     if (this.#trouble) return { state: 'backing-off', detail: this.#trouble.message };
     return { state: state ?? 'starting', ...(detail === undefined ? {} : { detail }) };
   }
+}
+
+interface Amount {
+  readonly changes: number;
+  readonly bytes: number;
+}
+
+const NOTHING: Amount = { changes: 0, bytes: 0 };
+
+function sum(before: Amount, now: Amount = NOTHING): Amount {
+  return { changes: before.changes + now.changes, bytes: before.bytes + now.bytes };
 }

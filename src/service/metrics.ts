@@ -55,7 +55,7 @@ const METRICS: readonly Metric[] = [
   ),
   counter(
     'tandem_stream_gaps_total',
-    'Times the stream did not reach back to the saved position.',
+    'Times the history of changes was cut, so that the sites must be compared.',
     (s) => s.capture.gaps,
   ),
   gauge(

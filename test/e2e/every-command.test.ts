@@ -7,7 +7,7 @@ import {
   isAvailable,
   samplesFor,
 } from '../support/command-catalogue.js';
-import { expectEqual } from '../support/equal.js';
+import { type EqualOptions, expectEqual } from '../support/equal.js';
 import { type Pair, type PairOptions, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
@@ -15,6 +15,8 @@ import { QUICK, statusOf } from './observe.js';
 
 /** What the whole catalogue may take on a machine that is busy. */
 const DEADLINE_MS = 60_000;
+/** By how much a busy machine may be late to read a burst. */
+const LATE_READING_MS = 5000;
 
 let pair: Pair;
 let version: ServerVersion;
@@ -26,7 +28,13 @@ async function link(options: PairOptions = {}): Promise<void> {
 
 async function expectQuietAndEqual(): Promise<void> {
   await quiet(pair, { deadlineMs: DEADLINE_MS });
-  await expectEqual(pair.east.redis, pair.west.redis, { functions: knowsFunctions() });
+  await expectEqual(pair.east.redis, pair.west.redis, comparison());
+}
+
+/** The stream of Redis 6.2 says how long a key lives from the moment the command is read, not until when. */
+function comparison(): EqualOptions {
+  if (isAvailable('redis 7.0, valkey 7.2', version)) return { functions: true };
+  return { functions: false, expiryToleranceMs: LATE_READING_MS };
 }
 
 function knowsFunctions(): boolean {
@@ -78,11 +86,9 @@ describe('a command that reaches beyond its own keys', () => {
         await expectQuietAndEqual();
         await runAll(site, [sample], ({ setup, command }) => [...setup, command]);
         await quiet(pair, { deadlineMs: DEADLINE_MS });
-        await expectEqual(pair.east.redis, pair.west.redis, { functions: knowsFunctions() }).catch(
-          (error: unknown) => {
-            throw new Error(`after ${sample.title} at ${site.name}: ${String(error)}`, { cause: error });
-          },
-        );
+        await expectEqual(pair.east.redis, pair.west.redis, comparison()).catch((error: unknown) => {
+          throw new Error(`after ${sample.title} at ${site.name}: ${String(error)}`, { cause: error });
+        });
       }
     }
     await expectNothingLeftOut();
