@@ -6,7 +6,7 @@
 
 import { isAbove, type Meeting, type Piece, type Role, type Resolution } from './meeting.js';
 import { nameOf } from './list-places.js';
-import { clashesInStream } from './streams.js';
+import { clashesInStream, resolveStream } from './streams.js';
 
 const COMMUTE_WITH_THEIR_KIND: ReadonlySet<Role> = new Set([
   'hash',
@@ -36,7 +36,9 @@ export function resolveClash({ incoming, own }: Meeting): Resolution {
   );
   // A key head that lost is not run: it would replace what won. Neither is a pop: it would take what nobody asked for.
   const isLeftOut = incoming.role === 'set' || incoming.role === 'removal' || POPS.has(nameOf(incoming));
-  const commands = isLeftOut ? [] : incoming.commands;
+  // An entry goes to the place of its ID, which may be below the last one.
+  const onTop = incoming.role === 'stream' ? resolveStream({ incoming, own }).commands : incoming.commands;
+  const commands = isLeftOut ? [] : onTop;
   return { commands, outcome: 'clash-resolved', state: { timestamp, site } };
 }
 
