@@ -23,10 +23,17 @@ interface Scanned {
   readonly databases: Int32Array;
 }
 
-/** Batches kept at hand, 64 KiB each as a rule. */
-const CACHED_BATCHES = 128;
-/** Changes kept taken apart: one batch after another meets the same ones, until the peer has seen them. */
+/** Bytes of batches kept at hand, 64 KiB each as a rule; the latest one is kept whatever its size. */
+const CACHED_BYTES = 24 * 1024 * 1024;
+/** Changes kept taken apart, and their bytes: one batch after another meets the same ones, until the peer has seen them. */
 const KNOWN_CHANGES = 16_384;
+const KNOWN_BYTES = 8 * 1024 * 1024;
+
+/** A change taken apart. It holds a copy of its own bytes, or it would keep its whole batch in memory. */
+interface Known {
+  readonly commands: readonly OwnCommand[];
+  readonly bytes: number;
+}
 
 export class OwnChanges {
   readonly #fetch: (sequence: number) => Promise<Buffer | undefined>;
@@ -35,7 +42,9 @@ export class OwnChanges {
   readonly #batches = new Map<number, Scanned>();
   #latest: Scanned | undefined;
   /** By sequence, the one asked for first first. */
-  readonly #known = new Map<number, readonly OwnCommand[]>();
+  readonly #known = new Map<number, Known>();
+  #cachedBytes = 0;
+  #knownBytes = 0;
 
   /** @param fetch reads the batch of the change list that holds a sequence */
   constructor(fetch: (sequence: number) => Promise<Buffer | undefined>, extra?: ExtraCommands) {
@@ -46,17 +55,22 @@ export class OwnChanges {
   /** The commands of an own change. @throws TandemError STATE_LOST when it is in the change list no more */
   async commandsOf(sequence: number): Promise<readonly OwnCommand[]> {
     const known = this.#known.get(sequence);
-    if (known) return known;
-    const commands = await this.#takeApart(sequence);
-    this.#known.set(sequence, commands);
-    if (this.#known.size > KNOWN_CHANGES) this.#known.delete(this.#known.keys().next().value!);
-    return commands;
+    if (known) return known.commands;
+    const taken = await this.#takeApart(sequence);
+    this.#known.set(sequence, taken);
+    this.#knownBytes += taken.bytes;
+    while (this.#known.size > 1 && (this.#known.size > KNOWN_CHANGES || this.#knownBytes > KNOWN_BYTES)) {
+      const [oldest, { bytes }] = this.#known.entries().next().value!;
+      this.#known.delete(oldest);
+      this.#knownBytes -= bytes;
+    }
+    return taken.commands;
   }
 
-  async #takeApart(sequence: number): Promise<readonly OwnCommand[]> {
+  async #takeApart(sequence: number): Promise<Known> {
     const { batch, starts, databases } = this.#cached(sequence) ?? (await this.#scan(sequence));
     const at = sequence - batch.first;
-    const payload = batch.payload.subarray(starts[at], starts[at + 1]);
+    const payload = Buffer.from(batch.payload.subarray(starts[at], starts[at + 1]));
     const commands: OwnCommand[] = [];
     for (const command of payloadCommands(payload, {
       selected: databases[at] ?? 0,
@@ -64,7 +78,7 @@ export class OwnChanges {
     })) {
       if (command.name !== 'SELECT') commands.push({ ...command, sequence, timestamp: batch.timestamp });
     }
-    return commands;
+    return { commands, bytes: payload.length };
   }
 
   #cached(sequence: number): Scanned | undefined {
@@ -87,7 +101,12 @@ export class OwnChanges {
     const batch = decodeBatch(bytes);
     const scanned = { batch, ...changePlaces(batch) };
     this.#batches.set(batch.first, scanned);
-    if (this.#batches.size > CACHED_BATCHES) this.#batches.delete(this.#batches.keys().next().value!);
+    this.#cachedBytes += batch.payload.length;
+    while (this.#batches.size > 1 && this.#cachedBytes > CACHED_BYTES) {
+      const [oldest, least] = this.#batches.entries().next().value!;
+      this.#batches.delete(oldest);
+      this.#cachedBytes -= least.batch.payload.length;
+    }
     return (this.#latest = scanned);
   }
 }
