@@ -53,7 +53,7 @@ export interface ActiveSiteOptions {
   readonly onGap: () => void;
 }
 
-/** Entries the window holds at the most: about 60 MB. */
+/** Entries the window holds at the most, 24 bytes each. */
 const WINDOW_ENTRIES = 1 << 20;
 /** How often a position that was reached without a change is saved, and after how many bytes of the stream at the latest. */
 const SAVE_MS = 1000;

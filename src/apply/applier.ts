@@ -42,7 +42,6 @@ export interface ApplierOptions {
   readonly applied: { readonly epoch: number; readonly sequence: number };
   readonly inbox: {
     next(): Promise<DeliveredBatch | undefined>;
-    readonly isReady: boolean;
     readonly fault: TandemError | undefined;
     readonly arrived: { wait(signal: AbortSignal, timeoutMs?: number): Promise<void> };
     settled(): void;

@@ -16,7 +16,7 @@ export interface StreamStart {
 }
 
 /**
- * After this the connection sends, for a stream that is not resumed, a snapshot (see rdb-skipper.ts) and then commands;
+ * After this the connection sends, for a stream that is not resumed, a snapshot (see snapshot-skipper.ts) and then commands;
  * for a resumed one, commands at once.
  * @param from where to go on, or nothing to begin at the present
  * @throws TandemError NO_PERMISSION, STREAM_REFUSED, SERVER_BUSY … worded for the user

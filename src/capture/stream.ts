@@ -25,7 +25,7 @@ export interface StreamOptions {
 
 /** A primary writes something every ten seconds (`repl-ping-replica-period`), and Tandem its status every second: after this the stream is dead. */
 const SILENCE_MS = 30_000;
-/** How often the saved offset is acknowledged. */
+/** How often the offset read is acknowledged. */
 const ACK_MS = 1000;
 
 export class ReplicationStream {

@@ -106,11 +106,6 @@ export class Inbox {
     return batch;
   }
 
-  /** Whether {@link next} would have a batch without waiting for Redis. */
-  get isReady(): boolean {
-    return this.#queue.length > 0;
-  }
-
   /** The oldest batch handed out was taken off the list. */
   settled(): void {
     this.#out--;

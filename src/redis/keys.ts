@@ -62,34 +62,6 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
 
 /** Every key of a site, the state first: what moves together when a database is swapped or emptied. */
 export function allKeys(keys: KeyNames): string[] {
-  const {
-    state,
-    changes,
-    inbox,
-    received,
-    site,
-    applied,
-    guard,
-    fence,
-    lease,
-    barrier,
-    conflicts,
-    rejected,
-    status,
-  } = keys;
-  return [
-    state,
-    changes,
-    inbox,
-    received,
-    site,
-    applied,
-    guard,
-    fence,
-    lease,
-    barrier,
-    conflicts,
-    rejected,
-    status,
-  ];
+  const { prefix: _prefix, peerPrefix: _peerPrefix, state, ...others } = keys;
+  return [state, ...Object.values(others)];
 }

@@ -1,7 +1,6 @@
 /**
  * Random histories on real servers: many keys at a time, each with a history of its own, 2 to 40 writes on either side. Both
- * processes stand still now and then, so that writes meet unseen; they are killed now and then, so that memory is lost. At the
- * end both sites must be equal. `TANDEM_TEST_SEED` and `TANDEM_TEST_HISTORIES` choose; a failure prints the seed.
+ * processes stand still now and then, so that writes meet unseen. At the end both sites must be equal. `TANDEM_TEST_SEED` and `TANDEM_TEST_HISTORIES` choose; a failure prints the seed.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

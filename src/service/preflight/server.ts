@@ -1,7 +1,7 @@
 import type { ServerFacts } from './facts.js';
 import type { Subject, Verdict } from './finding.js';
 
-/** Redis 6.2 is the first whose stream carries absolute times and whose commands the table knows. */
+/** Redis 6.2 is the first that counts its error replies, which settle.lua needs, and whose commands the table knows. */
 const OLDEST_VERSION = [6, 2] as const;
 
 /** With a shorter backlog a restart of Tandem under load finds that the stream no longer reaches back. */
