@@ -68,6 +68,8 @@ export interface DeciderOptions {
   readonly fetch: (sequence: number) => Promise<Buffer | undefined>;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
+  /** What runs here for a question of a comparison; nothing for an answer, which is taken note of. */
+  readonly compare: (command: PayloadCommand, batch: DeliveredBatch) => Buffer | undefined;
   readonly inspector: Inspector;
   /** Rows for commands that only this server knows. */
   readonly extraCommands: ExtraCommands;
@@ -241,7 +243,7 @@ export class Decider {
   }
 
   #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, lengths }: Terms): Promise<Resolved> {
-    const { site, keys, translate, onState, extraCommands } = this.#options;
+    const { site, keys, translate, compare, onState, extraCommands } = this.#options;
     const range = { seen: batch.seen, decided };
     // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
     const found = new Map<string, Promise<OwnCommand[]>>();
@@ -263,6 +265,7 @@ export class Decider {
       applied: keys.applied,
       out: keys.out,
       translate,
+      compare,
       onState,
       extraCommands,
       decided,

@@ -12,6 +12,7 @@ import type { Batch } from '../change/batch.js';
 import { CommandNames, type ServerCommands } from '../change/command-names.js';
 import { CommandReader } from '../change/command-reader.js';
 import { effectOf } from '../change/commands.js';
+import { comparedKeys, comparisonFault, isComparison, LIST, listedDatabase } from '../change/comparison.js';
 import { NEED, STATE } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
@@ -109,6 +110,10 @@ export class Inspector {
       found.special++;
       return this.#judgeOwnKind(command);
     }
+    if (isComparison(name)) {
+      found.special++;
+      return this.#judgeComparison(command);
+    }
     if (spec === undefined) return this.#unknown(command);
     if (SCRIPTS.has(name)) return 'TANDEM a script is not run for the peer';
     const effect = effectOf(spec, args);
@@ -142,6 +147,17 @@ export class Inspector {
       if (database < 0 || database >= this.#options.databases) return noSuchDatabase(database);
     }
     return undefined;
+  }
+
+  /** A question or an answer of a comparison. */
+  #judgeComparison({ name, args }: PayloadCommand): string | undefined {
+    const fault = comparisonFault(args);
+    if (fault !== undefined) throw invalid(fault);
+    const keys = comparedKeys(args);
+    if (keys.some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
+    const databases = name === LIST ? [listedDatabase(args)] : keys.map(({ database }) => database);
+    const beyond = databases.find((database) => database >= this.#options.databases);
+    return beyond === undefined ? undefined : noSuchDatabase(beyond);
   }
 
   #unknown({ name, args }: PayloadCommand): string {

@@ -6,6 +6,7 @@
 import type { DeliveredBatch } from '../change/batch.js';
 import { effectOf, type Effect } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
+import { isComparison } from '../change/comparison.js';
 import { encodeNeed, NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import { allKeysOf, isDerived, isOnOneKey, isPerKey } from './command-kinds.js';
@@ -81,6 +82,8 @@ export interface ResolverOptions {
   readonly commutes: (key: PlacedKey, effect: Effect) => boolean;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
+  /** What runs here for a question of a comparison; nothing for an answer, which is taken note of. */
+  readonly compare: (command: PayloadCommand, batch: DeliveredBatch) => Buffer | undefined;
 }
 
 /** Own commands as pieces, as long as they are remembered (`own-changes.ts`): batch after batch meets the same ones. */
@@ -142,6 +145,7 @@ export class Resolver {
     const whole = this.#options.translate(command);
     if (whole) this.#send(command, whole);
     else if (command.name === NEED) this.#need(command);
+    else if (isComparison(command.name)) this.#compare(command);
     else {
       if (command.spec?.singleKey === true && this.#commutes(command)) {
         this.#send(command, command.bytes);
@@ -167,6 +171,11 @@ export class Resolver {
     const effect = effectOf(spec!, args);
     // A sum of one field commutes with that of another, but not with a field's being overwritten: only whole keys are told here.
     return this.#options.commutes({ database, key: args[1]! }, effect);
+  }
+
+  #compare(command: PayloadCommand): void {
+    const script = this.#options.compare(command, this.#batch);
+    if (script) this.#send(command, script);
   }
 
   #need(command: PayloadCommand): void {

@@ -21,6 +21,7 @@ import { encodeCommand } from '../change/encode-command.js';
 import type { Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
 import type { Position } from '../change/position.js';
+import { ANSWER } from '../change/comparison.js';
 import { specialKeys } from '../change/special.js';
 import type { KeyNames } from '../redis/keys.js';
 import { BatchBuilder } from './batch-builder.js';
@@ -51,6 +52,8 @@ export interface CaptureListener {
   echoed(reader: CommandReader, database: number): void;
   /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, or nothing. */
   appliedEnd(): Buffer | undefined;
+  /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` */
+  answering(args: readonly Buffer[]): Buffer;
   /** The barrier with this text has come round. */
   barrier(text: string): void;
   /** Something that calls for attention beyond replication: own keys may be gone or elsewhere. */
@@ -349,11 +352,12 @@ export class Capture {
       this.#options.listener.skipped('not-ours', 'SET');
       return;
     }
-    for (const { database, key } of specialKeys(args[0]!.toString('latin1'), args)) {
+    const name = args[0]!.toString('latin1');
+    for (const { database, key } of specialKeys(name, args)) {
       this.#hash.of(database, key, 0, key.length);
       this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, 'set');
     }
-    this.#special(command);
+    this.#special(name === ANSWER ? this.#options.listener.answering(args) : command);
   }
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */

@@ -5,8 +5,10 @@
  * - `TANDEM.STATE database key expiry rankTimestamp rankSite dump`: the whole key as it was at this place in its origin's order.
  *   Expiry in ms since 1970, 0 for none; an empty dump says that there was no such key. The rank is that of a key head.
  * - `TANDEM.NEED timestamp (database key)…`: asks for the `STATE` of these keys, ranked with this timestamp.
+ * - the questions and answers of a comparison (`comparison.ts`).
  */
 
+import { comparisonFault, isComparison } from './comparison.js';
 import { encodeCommand } from './encode-command.js';
 
 export const STATE = 'TANDEM.STATE';
@@ -15,6 +17,7 @@ export const NEED = 'TANDEM.NEED';
 /** Whether these are the arguments of a well-formed special command. */
 export function isSpecial(args: readonly Buffer[]): boolean {
   const name = args[0]?.toString('latin1');
+  if (name !== undefined && isComparison(name)) return comparisonFault(args) === undefined;
   const isNumber = (at: number): boolean => /^\d{1,16}$/.test(args[at]?.toString('latin1') ?? '');
   if (name === STATE) return args.length === 7 && isNumber(1) && isNumber(3) && isNumber(4);
   if (name !== NEED || args.length < 4 || args.length % 2 !== 0 || !isNumber(1)) return false;

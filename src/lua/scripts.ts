@@ -18,8 +18,10 @@ const NAMES = [
   'attempt',
   'beat',
   'begin',
+  'compare',
   'cut',
   'deliver',
+  'digest',
   'doubt',
   'epoch',
   'flush',
@@ -27,6 +29,7 @@ const NAMES = [
   'home',
   'insert',
   'lease',
+  'list',
   'open',
   'probe',
   'reject',
@@ -45,7 +48,7 @@ export type ScriptName = (typeof NAMES)[number];
 const SOURCES = Object.fromEntries(
   NAMES.map((name) => [
     name,
-    withoutComments(readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')),
+    withoutComments(withParts(sourceOf(name))),
   ]),
 ) as Record<ScriptName, string>;
 
@@ -92,6 +95,15 @@ export function scriptRefusal(name: ScriptName, error: unknown): TandemError | u
     });
   }
   return undefined;
+}
+
+function sourceOf(file: string): string {
+  return readFileSync(new URL(`./${file}.lua`, import.meta.url), 'utf8');
+}
+
+/** A line `-- @include name` stands for the file `name.part.lua`: what several scripts share. */
+function withParts(source: string): string {
+  return source.replace(/^-- @include (\w+)$/gm, (_, name: string) => sourceOf(`${name}.part`));
 }
 
 function withoutComments(source: string): string {

@@ -1,0 +1,52 @@
+-- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire, milliseconds by which expiries may differ,
+--                   then per key: database, key, entry
+-- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream.
+-- Result: keys that differ.
+local fields_expire = ARGV[4] == '1'
+-- @include value
+local function bulk(text)
+  return '$' .. #text .. '\r\n' .. text .. '\r\n'
+end
+local function parted(entry)
+  return string.sub(entry, 1, 1), string.sub(entry, 2, 17), tonumber(string.sub(entry, 19)) or 0
+end
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+local tolerance = tonumber(ARGV[5])
+-- A key whose time has come goes at each site by itself, a moment apart.
+local function is_ending(expires)
+  return expires > 0 and expires <= now + 1000
+end
+local function finding(theirs, own, size)
+  if theirs == own then
+    return nil
+  end
+  local kind, digest, expires = parted(own)
+  local their_kind, their_digest, their_expires = parted(theirs)
+  if is_ending(expires) or is_ending(their_expires) then
+    return 'b'
+  elseif own == '-' then
+    return 'm'
+  elseif theirs == '-' then
+    return 'o' .. size
+  elseif kind ~= their_kind then
+    return 't' .. size
+  elseif digest ~= their_digest then
+    return 'v' .. size
+  elseif (expires > 0) ~= (their_expires > 0) or math.abs(expires - their_expires) > tolerance then
+    return 'e' .. size
+  end
+end
+local parts = {}
+for i = 6, #ARGV, 3 do
+  redis.call('SELECT', ARGV[i])
+  local found = finding(ARGV[i + 2], entry_of(ARGV[i + 1]))
+  if found then
+    parts[#parts + 1] = bulk(ARGV[i]) .. bulk(ARGV[i + 1]) .. bulk(found)
+  end
+end
+redis.call('SELECT', 0)
+redis.call('SET', KEYS[1], '*' .. 4 + 3 * #parts .. '\r\n' .. bulk('TANDEM.ANSWER') .. bulk(ARGV[1]) .. bulk(ARGV[2])
+  .. bulk(ARGV[3]) .. table.concat(parts))
+redis.call('UNLINK', KEYS[1])
+return #parts

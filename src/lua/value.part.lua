@@ -1,0 +1,162 @@
+-- What a value is, in a few bytes that do not depend on how the server keeps it: type, 64 bits of a digest, expiry.
+-- Needs `fields_expire`: whether this server knows expiring fields of a hash.
+local function expiry_of(key)
+  if redis.REDIS_VERSION_NUM then
+    return math.max(0, redis.call('PEXPIRETIME', key))
+  end
+  local left, now = redis.call('PTTL', key), redis.call('TIME')
+  return left < 0 and 0 or now[1] * 1000 + math.floor(now[2] / 1000) + left
+end
+-- Elements in whatever order: their digests are added without carry, which no order changes.
+local function unordered(elements, step)
+  local high, low, size = 0, 0, 0
+  for i = 1, #elements, step do
+    local text = step == 1 and elements[i] or #elements[i] .. ':' .. elements[i] .. elements[i + 1]
+    local digest = redis.sha1hex(text)
+    high = bit.bxor(high, tonumber(string.sub(digest, 1, 8), 16))
+    low = bit.bxor(low, tonumber(string.sub(digest, 9, 16), 16))
+    size = size + #text
+  end
+  return bit.tohex(high) .. bit.tohex(low), size
+end
+local function ordered(parts)
+  for i = 1, #parts do
+    parts[i] = #parts[i] .. ':' .. parts[i]
+  end
+  local text = table.concat(parts)
+  return string.sub(redis.sha1hex(text), 1, 16), #text
+end
+-- A HyperLogLog is kept in two ways, and may have its count beside it: its registers are what counts.
+local function registers(value)
+  local found, at, index = {}, 17, 0
+  local function run(length, count)
+    if count > 0 then
+      for i = index, index + length - 1 do
+        found[#found + 1] = i .. '=' .. count
+      end
+    end
+    index = index + length
+  end
+  if string.byte(value, 5) == 1 then
+    while at <= #value do
+      local code = string.byte(value, at)
+      if code >= 128 then
+        run(code % 4 + 1, math.floor(code / 4) % 32 + 1)
+      elseif code >= 64 then
+        at = at + 1
+        run((code % 64) * 256 + string.byte(value, at) + 1, 0)
+      else
+        run(code + 1, 0)
+      end
+      at = at + 1
+    end
+  else
+    for i = 0, 16383 do
+      local place = 17 + math.floor(i * 6 / 8)
+      local pair = string.byte(value, place) + 256 * (string.byte(value, place + 1) or 0)
+      run(1, math.floor(pair / 2 ^ (i * 6 % 8)) % 64)
+    end
+  end
+  return found
+end
+local function field_expiries(key, fields)
+  local found = {}
+  for from = 1, #fields, 1000 do
+    local part = {}
+    for i = from, math.min(from + 999, #fields) do
+      part[#part + 1] = fields[i]
+    end
+    local ends = redis.call('HPEXPIRETIME', key, 'FIELDS', #part, unpack(part))
+    for i, at in ipairs(ends) do
+      if at > 0 then
+        found[#found + 1] = #part[i] .. ':' .. part[i] .. string.format('%.0f', at)
+      end
+    end
+  end
+  return found
+end
+local function flat(value, into)
+  if type(value) ~= 'table' then
+    into[#into + 1] = tostring(value)
+    return into
+  end
+  into[#into + 1] = '(' .. #value
+  for i = 1, #value do
+    flat(value[i], into)
+  end
+  return into
+end
+local function record(list)
+  local found = {}
+  for i = 1, #list, 2 do
+    found[list[i]] = list[i + 1]
+  end
+  return found
+end
+-- Entries, last ID, and the groups with what is pending in them: not when somebody last looked.
+local function stream(key)
+  local whole = record(redis.call('XINFO', 'STREAM', key, 'FULL', 'COUNT', 0))
+  local parts = flat(whole['entries'], { whole['last-generated-id'] })
+  local groups = {}
+  for _, one in ipairs(whole['groups']) do
+    local group = record(one)
+    groups[#groups + 1] = table.concat(flat(group['pel'] or group['pending'], { group['name'], group['last-delivered-id'] }), ' ')
+  end
+  local digest = unordered(groups, 1)
+  parts[#parts + 1] = digest
+  return ordered(parts)
+end
+local kinds = {
+  string = function(key)
+    local value = redis.call('GET', key)
+    if string.sub(value, 1, 4) == 'HYLL' and #value > 16 then
+      return 's', ordered(registers(value))
+    end
+    return 's', string.sub(redis.sha1hex(value), 1, 16), #value
+  end,
+  list = function(key)
+    return 'l', ordered(redis.call('LRANGE', key, 0, -1))
+  end,
+  set = function(key)
+    return 'e', unordered(redis.call('SMEMBERS', key), 1)
+  end,
+  hash = function(key)
+    local digest, size = unordered(redis.call('HGETALL', key), 2)
+    if fields_expire and redis.call('OBJECT', 'ENCODING', key) ~= 'listpack' then
+      local ends = field_expiries(key, redis.call('HKEYS', key))
+      if #ends > 0 then
+        digest = string.sub(redis.sha1hex(digest .. unordered(ends, 1)), 1, 16)
+      end
+    end
+    return 'h', digest, size
+  end,
+  zset = function(key)
+    local parts = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for i = 2, #parts, 2 do
+      parts[i] = string.format('%.17g', tonumber(parts[i]))
+    end
+    return 'z', ordered(parts)
+  end,
+  stream = function(key)
+    return 'x', stream(key)
+  end,
+}
+-- The key in the selected database: its entry and the bytes of its value, `-` and 0 when there is none.
+local function entry_of(key)
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'none' then
+    return '-', 0
+  end
+  local letter, digest, size
+  if kinds[kind] then
+    letter, digest, size = kinds[kind](key)
+  else
+    local dump = redis.call('DUMP', key)
+    letter, digest, size = 'o', string.sub(redis.sha1hex(string.sub(dump, 1, -11)), 1, 16), #dump
+  end
+  local expires = expiry_of(key)
+  if expires > 0 then
+    return letter .. digest .. ':' .. string.format('%.0f', expires), size
+  end
+  return letter .. digest, size
+end
