@@ -264,7 +264,7 @@ export class ActiveSite {
       { keys: late.length },
       'local writes slipped in before a change was applied: asking for the state',
     );
-    return encodeNeed(this.clock.tick(), late);
+    return encodeNeed({ timestamp: this.clock.tick(), isLacking: true, keys: late });
   }
 
   /** The change list reached its bound: the peer will miss what was in it, as far as it has not received it. */

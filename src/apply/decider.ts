@@ -183,7 +183,8 @@ export class Decider {
   /** The request for the state of keys, to be written where capture takes it out of the stream. */
   askFor(batch: DeliveredBatch, keys: readonly PlacedKey[]): Buffer {
     const { out } = this.#options.keys;
-    return encodeCommand(['EVAL', scriptSource('say'), 1, out, encodeNeed(batch.timestamp, keys)]);
+    const request = encodeNeed({ timestamp: batch.timestamp, isLacking: false, keys });
+    return encodeCommand(['EVAL', scriptSource('say'), 1, out, request]);
   }
 
   #leftOutOf(batch: DeliveredBatch, { leftOut }: Inspection): ReadonlyMap<number, string> {
@@ -293,7 +294,7 @@ export class Decider {
         keys: [],
       })),
       ...states.map((request) => ({
-        bytes: this.#snapshot(request),
+        bytes: this.#snapshot(request, { seen: batch.seen, decided }),
         purpose: 'state' as const,
         keys: request.keys,
       })),
@@ -344,17 +345,12 @@ export class Decider {
     return found;
   }
 
-  #snapshot({ rank, keys }: StateRequest): Buffer {
-    const places = keys.flatMap(({ database, key }) => [database, key]);
-    return encodeCommand([
-      'EVAL',
-      scriptSource('snapshot'),
-      1,
-      this.#options.keys.out,
-      rank.timestamp,
-      rank.site,
-      ...places,
-    ]);
+  #snapshot({ rank, keys }: StateRequest, range: { seen: number; decided: number }): Buffer {
+    const places = keys.flatMap(({ database, key }) => {
+      this.#hash.of(database, key, 0, key.length);
+      return [database, key, rank.timestamp, this.#newestOn(this.#hash, range)];
+    });
+    return encodeCommand(['EVAL', scriptSource('snapshot'), 1, this.#options.keys.out, rank.site, ...places]);
   }
 }
 

@@ -13,7 +13,7 @@ import { CommandNames, type ServerCommands } from '../change/command-names.js';
 import { CommandReader } from '../change/command-reader.js';
 import { effectOf } from '../change/commands.js';
 import { comparedKeys, comparisonFault, isComparison, LIST, listedDatabase } from '../change/comparison.js';
-import { NEED, STATE } from '../change/special.js';
+import { NEED, specialFault, specialKeys, STATE } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
 
@@ -131,22 +131,13 @@ export class Inspector {
 
   /** A state, or a request for one. */
   #judgeOwnKind({ name, args }: PayloadCommand): string | undefined {
-    const isWhole = name === STATE ? args.length === 7 : args.length >= 4 && args.length % 2 === 0;
-    if (!isWhole) throw invalid(`${name} has ${args.length} arguments`);
-    const from = name === STATE ? 1 : 2;
-    const keysEnd = name === STATE ? 3 : args.length;
-    const numbers = name === STATE ? [args[3]!, args[4]!] : [args[1]!];
-    for (let i = from; i < keysEnd; i += 2) {
-      const [database, key] = [args[i]!, args[i + 1]!];
-      numbers.push(database);
-      if (this.#isOwn(key, 0, key.length)) throw ownKey();
-    }
-    if (!numbers.every((one) => NUMBER.test(one.toString('latin1')))) throw invalid(`${name} lacks a number`);
-    for (let i = from; i < keysEnd; i += 2) {
-      const database = Number(args[i]!.toString('latin1'));
-      if (database < 0 || database >= this.#options.databases) return noSuchDatabase(database);
-    }
-    return undefined;
+    const fault = specialFault(args);
+    if (fault === 'arguments') throw invalid(`${name} has ${args.length} arguments`);
+    if (fault === 'number') throw invalid(`${name} lacks a number`);
+    const keys = specialKeys(name, args);
+    if (keys.some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
+    const beyond = keys.find(({ database }) => database >= this.#options.databases);
+    return beyond && noSuchDatabase(beyond.database);
   }
 
   /** A question or an answer of a comparison. */

@@ -10,7 +10,7 @@ import { CommandNames } from '../change/command-names.js';
 import { recordedEffect } from '../change/commands.js';
 import { commutingWith, effectCode } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
-import type { PlacedKey } from '../change/special.js';
+import { NEED, type PlacedKey } from '../change/special.js';
 import { forEachKey, keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { Window } from './window.js';
 
@@ -81,7 +81,8 @@ export class LateWrites {
   /** A command of the applied transaction has come round: after a restart the only word of what was applied. */
   command(command: PayloadCommand): void {
     const echo = this.#echo;
-    if (!echo) return;
+    // A request changes nothing.
+    if (!echo || command.name === NEED) return;
     const effect = effectCode(
       command.spec === undefined ? 'set' : recordedEffect(command.spec, command.args),
     );

@@ -11,7 +11,7 @@ import {
   writtenKeys,
   type CommandSpec,
 } from '../change/commands.js';
-import { specialKeys, STATE, type PlacedKey } from '../change/special.js';
+import { NEED, specialKeys, STATE, type PlacedKey } from '../change/special.js';
 import { KeyHash } from '../change/key-hash.js';
 
 /** One command of a payload, with the database it runs in. */
@@ -107,7 +107,7 @@ export function forEachKey({
     else if (known.spec?.singleKey === true && reader.argc > 1) {
       hash.of(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
       each(hash);
-    } else if (known.spec !== undefined || known.container || known.name === STATE) {
+    } else if (known.spec !== undefined || known.container || known.name === STATE || known.name === NEED) {
       for (const key of keysOf(currentCommand(reader, database, extra), 'all')) {
         hash.of(key.database, key.key, 0, key.key.length);
         each(hash);
@@ -119,7 +119,8 @@ export function forEachKey({
 /** Every key a command writes, and reads if asked for, with its database. */
 export function keysOf(command: PayloadCommand, which: 'written' | 'all'): PlacedKey[] {
   const { spec, args, database } = command;
-  if (spec === undefined) return specialKeys(command.name, args);
+  if (spec === undefined)
+    return command.name === NEED && which === 'written' ? [] : specialKeys(command.name, args);
   const written = writtenKeys(spec, args);
   const indexes = which === 'all' ? [...written, ...readKeys(spec, args)] : written;
   const keys = indexes.map((index) => ({ database, key: args[index]! }));

@@ -216,7 +216,7 @@ export class Resolver {
     const doubt = expiryDoubt(meeting);
     if (!doubt) return;
     const { out } = this.#options;
-    const need = encodeNeed(this.#batch.timestamp, [key]);
+    const need = encodeNeed({ timestamp: this.#batch.timestamp, isLacking: false, keys: [key] });
     const args = [key.key, doubt.added, doubt.onlyWithExpiry ? 1 : 0, need];
     this.#send(command, encodeCommand(['EVAL', scriptSource('doubt'), 1, out, ...args]));
   }

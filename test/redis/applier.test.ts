@@ -55,7 +55,7 @@ describe('a batch that is no changes of data is refused, nothing of it is applie
     ["Tandem's own position", batchOf(1, [set, ['HSET', KEYS.applied, 'n', '9']])],
     [
       "the state of one of Tandem's keys",
-      batchOf(1, [set, ['TANDEM.STATE', '0', KEYS.fence, '0', '1', 'west', '']], { special: 1 }),
+      batchOf(1, [set, ['TANDEM.STATE', '0', KEYS.fence, '0', '1', 'west', '0', '-1', '']], { special: 1 }),
     ],
     ['a STATE cut short', batchOf(1, [set, ['TANDEM.STATE', '0', 'k']], { special: 1 })],
     ['too high a count', batchOf(1, [set], { commands: 9 })],
@@ -194,7 +194,7 @@ test('a failure behind the commands is listed, and the peer is asked for the key
     if (words[0]?.toUpperCase() === 'SET' && words[1] === KEYS.out) messages.push(words[2] ?? '');
   });
   await client.set('k', '1');
-  await deliver(client, batchOf(1, [['TANDEM.NEED', '5', '0', 'k']], { special: 1 }));
+  await deliver(client, batchOf(1, [['TANDEM.NEED', '5', '0', '0', 'k']], { special: 1 }));
   await client.call('ACL', 'SETUSER', 'default', '-dump');
   applying = await startApplying(server, client);
   await applied(1);

@@ -116,7 +116,7 @@ describe('an echo', () => {
   });
 
   test('that is cut in the middle does not let its own changes be numbered twice', () => {
-    const made = '*4\r\n$11\r\nTANDEM.NEED\r\n$1\r\n5\r\n$1\r\n0\r\n$1\r\nk\r\n';
+    const made = '*5\r\n$11\r\nTANDEM.NEED\r\n$1\r\n5\r\n$1\r\n0\r\n$1\r\n0\r\n$1\r\nk\r\n';
     const { stream, changes } = tell([{ kind: 'echo', advance: 1, commands: [], made: [made] }]);
     for (let at = 1; at < stream.length; at++) {
       const { batches, capture } = captured([Buffer.from(stream.subarray(0, at))]);

@@ -89,7 +89,10 @@ const own: fc.Arbitrary<Event> = fc.constantFrom<Event>(
 );
 
 const made = fc
-  .constantFrom(['TANDEM.NEED', '5', '0', 'a'], ['TANDEM.STATE', '9', 'a', '0', '77', 'east', 'dump'])
+  .constantFrom(
+    ['TANDEM.NEED', '5', '0', '0', 'a'],
+    ['TANDEM.STATE', '9', 'a', '0', '77', 'east', '3', '-1', 'dump'],
+  )
   .map((command) => encodeCommand(command).toString('latin1'));
 
 const event: fc.Arbitrary<Event> = fc.oneof(
