@@ -22,6 +22,7 @@ import { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
+import { withBusy } from './change/comparison.js';
 import { encodeNeed } from './change/special.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
@@ -51,6 +52,8 @@ export interface ActiveSiteOptions {
   readonly onConflict: (conflict: Conflict) => void;
   readonly onSkipped: (reason: string, command: string) => void;
   readonly onGap: () => void;
+  /** The peer has answered a question about its keys. */
+  readonly onAnswer: (args: readonly Buffer[]) => void;
 }
 
 /** Entries the window holds at the most, 24 bytes each. */
@@ -250,6 +253,7 @@ export class ActiveSite {
           this.late.command(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
       appliedEnd: () => this.#askForLate(),
+      answering: (args) => withBusy(args, (key, seen) => this.late.isUnseen(key, seen)),
       barrier: (text) => this.#barriers.passed(text),
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
       askedForAcknowledgement: () => this.#stream?.acknowledge(),
@@ -316,7 +320,7 @@ export class ActiveSite {
   #createApplier(connection: RawConnection): Applier {
     const { config, keys, token, opened, log, onConflict, onGap } = this.#options;
     const decider = new Decider({
-      ...deciderSettings(this.#options),
+      ...deciderSettings(this.#options, this.#options.onAnswer),
       window: this.#window,
       capturedThrough: () => this.#capture!.nextSequence - 1,
       appendedThrough: () => this.list.appendedThrough,

@@ -62,6 +62,12 @@ export const ERROR_CODES = {
     meaning: 'The other end belongs to another pair, or to another site than the configured peer.',
   },
 
+  SITES_DIFFER: {
+    exitCode: 6,
+    passes: false,
+    meaning: 'Both sites had data before they became a pair, and it differs; nobody has said whose is to stay.',
+  },
+
   STREAM_REFUSED: {
     exitCode: 7,
     passes: false,

@@ -3,6 +3,7 @@
  * something fails begins again from what Redis holds, with back-off; only what a person must change ends it.
  */
 
+import { LongWork } from './long-work.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActiveSite } from './active-site.js';
 import type { Conflict } from './apply/decider.js';
@@ -54,6 +55,8 @@ export class Site {
   #role: 'active' | 'standby' = 'standby';
   #trouble: TandemError | undefined;
   #gaps = 0;
+  isRepairDue = false;
+  work: LongWork | undefined;
   #isChecked = false;
 
   constructor({ config, log }: { config: Config; log: Logger }) {
@@ -145,7 +148,16 @@ export class Site {
     this.#role = 'active';
     this.#trouble = undefined;
     log.info({ token }, 'active: this process works for the site');
-    const active = new ActiveSite({
+    const work: LongWork = new LongWork({
+      config,
+      keys,
+      opened,
+      log: log.child({ stage: 'sync' }),
+      changesBytes: () => active.list.bytes,
+      isCapturing: () => active.capture !== undefined,
+      onRepaired: () => (this.isRepairDue = false),
+    });
+    const active: ActiveSite = new ActiveSite({
       config,
       log,
       keys,
@@ -156,7 +168,9 @@ export class Site {
       onConflict: (conflict) => this.#conflict(conflict),
       onSkipped: (reason, command) => this.#skip(reason, command),
       onGap: () => this.#gaps++,
+      onAnswer: (args) => work.exchange.take(args),
     });
+    this.work = work;
     this.#addUp(this.#active);
     this.#active = active;
     const stop = new AbortController();
@@ -175,6 +189,7 @@ export class Site {
       abort();
       signal.removeEventListener('abort', abort);
       await Promise.allSettled([running, keeping]);
+      work.close();
       this.#remember(active, opened.epoch);
     }
   }

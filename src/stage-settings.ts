@@ -1,5 +1,6 @@
 /** What the stages of a site take from the configuration and from what was found in Redis, without the stages themselves. */
 
+import { translateComparison } from './apply/comparison.js';
 import type { DeciderOptions } from './apply/decider.js';
 import { Inspector } from './apply/inspector.js';
 import { translateWhole } from './apply/whole-databases.js';
@@ -44,13 +45,25 @@ export function captureSettings({
   };
 }
 
-export function deciderSettings({
-  config,
-  keys,
-  opened,
-}: Found): Pick<
+/** Whether the server knows expiring fields of a hash. */
+export function fieldsExpire({ commands }: OpenedState): boolean {
+  return commands.names.has('HPEXPIRETIME');
+}
+
+/** @param onAnswer an answer of the peer's to a question about its keys has come; the name first */
+export function deciderSettings(
+  { config, keys, opened }: Found,
+  onAnswer: (args: readonly Buffer[]) => void,
+): Pick<
   DeciderOptions,
-  'site' | 'keys' | 'conflictsKept' | 'conflictValueBytes' | 'translate' | 'inspector' | 'extraCommands'
+  | 'site'
+  | 'keys'
+  | 'conflictsKept'
+  | 'conflictValueBytes'
+  | 'translate'
+  | 'compare'
+  | 'inspector'
+  | 'extraCommands'
 > {
   const own = allKeys(keys);
   const { databases, commands } = opened;
@@ -60,6 +73,8 @@ export function deciderSettings({
     conflictsKept: config.conflictsKept,
     conflictValueBytes: config.conflictValueBytes,
     translate: (command) => translateWhole(command, own, databases),
+    compare: (command, { seen }) =>
+      translateComparison(command, { out: keys.out, seen, fieldsExpire: fieldsExpire(opened), onAnswer }),
     inspector: new Inspector({ server: commands, databases, ownPrefix: keys.prefix }),
     extraCommands: commands.writes,
   };

@@ -123,6 +123,14 @@ export class LateWrites {
     this.#asked.delete(nameOf(key));
   }
 
+  /** Whether a key was written here by what a peer that has seen `seen` does not know, or may have been. */
+  isUnseen({ database, key }: PlacedKey, seen: number): boolean {
+    if (this.#window.isBlindAbove(seen)) return true;
+    this.#hash.of(database, key, 0, key.length);
+    const newest = this.#window.newest(this.#hash.low, this.#hash.high);
+    return newest >= 0 && this.#window.sequenceOf(newest) > seen;
+  }
+
   /** Whether any key of the batch was written here after its decision, by hashes alone. */
   #touches(batch: Batch, from: number, isBlind: boolean): boolean {
     let touches = isBlind;

@@ -57,7 +57,7 @@ const SESSION = /^[\da-z-]{1,40}$/;
 const NUMBER = /^\d{1,16}$/;
 const CURSOR = /^\d{1,20}$/;
 const FINDING = /^[motveb]\d{0,16}$/;
-const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16})?)$/;
+const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16}~?)?)$/;
 
 /** Whether a command is a question or an answer, well-formed or not. */
 export function isComparison(name: string): boolean {

@@ -24,6 +24,10 @@ export interface Config {
   readonly windowSeconds: number;
   readonly conflictsKept: number;
   readonly conflictValueBytes: number;
+  /** The site whose values stay where both have one; null: nobody has said. */
+  readonly prefer: string | null;
+  readonly syncKeysPerSecond: number;
+  readonly syncBytesPerSecond: number;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
   readonly connectTimeoutMs: number;
@@ -212,6 +216,25 @@ export const SCHEMA: convict.Schema<Config> = {
     min: 0,
     max: 65_536,
     doc: 'Bytes of each of the two commands that an entry shows. 0: none, for data that must not be stored twice.',
+  },
+  prefer: {
+    default: null,
+    nullable: true,
+    format: 'name',
+    doc: 'Name of the site whose values stay when a first copy or a repair finds keys with different values. Without it a first copy overwrites nothing.',
+  },
+  syncKeysPerSecond: {
+    default: 50_000,
+    format: 'whole number',
+    min: 0,
+    max: 10_000_000,
+    doc: 'A first copy, a comparison or a repair goes through so many keys a second at the most. 0: no limit.',
+  },
+  syncBytesPerSecond: {
+    default: 64 * MiB,
+    format: 'bytes',
+    min: 0,
+    doc: 'And through so many bytes of values a second. 0: no limit.',
   },
   heartbeatMs: {
     default: 50,

@@ -1,18 +1,15 @@
--- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire, milliseconds by which expiries may differ,
---                   then per key: database, key, entry
+-- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire, then per key: database, key, entry
 -- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream.
 -- Result: keys that differ.
 local fields_expire = ARGV[4] == '1'
+-- @include state
 -- @include value
-local function bulk(text)
-  return '$' .. #text .. '\r\n' .. text .. '\r\n'
-end
 local function parted(entry)
-  return string.sub(entry, 1, 1), string.sub(entry, 2, 17), tonumber(string.sub(entry, 19)) or 0
+  local expires, about = string.match(entry, ':(%d+)(~?)')
+  return string.sub(entry, 1, 1), string.sub(entry, 2, 17), tonumber(expires) or 0, about == '~' and 5000 or 0
 end
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
-local tolerance = tonumber(ARGV[5])
 -- A key whose time has come goes at each site by itself, a moment apart.
 local function is_ending(expires)
   return expires > 0 and expires <= now + 1000
@@ -21,8 +18,8 @@ local function finding(theirs, own, size)
   if theirs == own then
     return nil
   end
-  local kind, digest, expires = parted(own)
-  local their_kind, their_digest, their_expires = parted(theirs)
+  local kind, digest, expires, tolerance = parted(own)
+  local their_kind, their_digest, their_expires, their_tolerance = parted(theirs)
   if is_ending(expires) or is_ending(their_expires) then
     return 'b'
   elseif own == '-' then
@@ -33,12 +30,12 @@ local function finding(theirs, own, size)
     return 't' .. size
   elseif digest ~= their_digest then
     return 'v' .. size
-  elseif (expires > 0) ~= (their_expires > 0) or math.abs(expires - their_expires) > tolerance then
+  elseif (expires > 0) ~= (their_expires > 0) or math.abs(expires - their_expires) > tolerance + their_tolerance then
     return 'e' .. size
   end
 end
 local parts = {}
-for i = 6, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   redis.call('SELECT', ARGV[i])
   local found = finding(ARGV[i + 2], entry_of(ARGV[i + 1]))
   if found then

@@ -3,10 +3,8 @@
 -- Writes a TANDEM.COMPARE with the entries of keys to an own key and removes it: capture takes it out of the stream at this very place.
 -- Result: bytes of each value, 0 for keys that do not exist, as far as they were looked at.
 local fields_expire = ARGV[3] == '1'
+-- @include state
 -- @include value
-local function bulk(text)
-  return '$' .. #text .. '\r\n' .. text .. '\r\n'
-end
 local parts, sizes, total, limit = {}, {}, 0, tonumber(ARGV[4])
 for i = 5, #ARGV, 2 do
   local database, key = ARGV[i], ARGV[i + 1]

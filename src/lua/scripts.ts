@@ -19,6 +19,7 @@ const NAMES = [
   'beat',
   'begin',
   'compare',
+  'copy',
   'cut',
   'deliver',
   'digest',

@@ -1,12 +1,5 @@
 -- What a value is, in a few bytes that do not depend on how the server keeps it: type, 64 bits of a digest, expiry.
 -- Needs `fields_expire`: whether this server knows expiring fields of a hash.
-local function expiry_of(key)
-  if redis.REDIS_VERSION_NUM then
-    return math.max(0, redis.call('PEXPIRETIME', key))
-  end
-  local left, now = redis.call('PTTL', key), redis.call('TIME')
-  return left < 0 and 0 or now[1] * 1000 + math.floor(now[2] / 1000) + left
-end
 -- Elements in whatever order: their digests are added without carry, which no order changes.
 local function unordered(elements, step)
   local high, low, size = 0, 0, 0
@@ -156,7 +149,8 @@ local function entry_of(key)
   end
   local expires = expiry_of(key)
   if expires > 0 then
-    return letter .. digest .. ':' .. string.format('%.0f', expires), size
+    -- A server that does not tell when a key expires tells how long it lasts: about.
+    return letter .. digest .. ':' .. string.format('%.0f', expires) .. (redis.REDIS_VERSION_NUM and '' or '~'), size
   end
   return letter .. digest, size
 end

@@ -33,6 +33,8 @@ export interface KeyNames {
   readonly conflicts: string;
   /** Stream, capped: the changes that could not be applied. */
   readonly rejected: string;
+  /** Hashes with expiry: what a comparison has found about single keys, by job. */
+  readonly differencesPrefix: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
   readonly status: string;
 }
@@ -56,12 +58,13 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     out: `${own}out`,
     conflicts: `${own}conflicts`,
     rejected: `${own}rejected`,
+    differencesPrefix: `${own}differences:`,
     status: `${own}status`,
   });
 }
 
 /** Every key of a site, the state first: what moves together when a database is swapped or emptied. */
 export function allKeys(keys: KeyNames): string[] {
-  const { prefix: _prefix, peerPrefix: _peerPrefix, state, ...others } = keys;
+  const { prefix: _prefix, peerPrefix: _peerPrefix, differencesPrefix: _differences, state, ...others } = keys;
   return [state, ...Object.values(others)];
 }

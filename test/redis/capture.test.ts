@@ -1,3 +1,4 @@
+import { encodeCommand } from '../../src/change/encode-command.js';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sequencedCommands } from '../../src/apply/payload.js';
@@ -97,6 +98,7 @@ function listener(batches: CapturedBatch[], events: string[]): CaptureListener {
     applied: (sequence, decided) => events.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
     appliedEnd: () => undefined,
+    answering: (args) => encodeCommand(args),
     barrier: (text) => events.push(`barrier ${text}`),
     keyspace: (event) => events.push(event),
     askedForAcknowledgement: () => {},

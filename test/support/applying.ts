@@ -98,6 +98,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
     appended: () => Promise.resolve(),
     fetch: () => Promise.resolve(undefined),
     translate: (command) => translateWhole(command, allKeys(KEYS), DATABASES),
+    compare: () => undefined,
     inspector: new Inspector({ server: commands, databases: DATABASES, ownPrefix: KEYS.prefix }),
     extraCommands: commands.writes,
     rejection: (batch, command, error) => rejections.entry(batch, command, error),

@@ -29,6 +29,7 @@ function decider(options: Partial<DeciderOptions> = {}): Decider {
     appended: () => Promise.resolve(),
     fetch: () => Promise.resolve(undefined),
     translate: () => undefined,
+    compare: () => undefined,
     inspector: new Inspector({ server: NO_COMMANDS, databases: 16, ownPrefix: KEYS.prefix }),
     extraCommands: NO_COMMANDS.writes,
     rejection: () => Buffer.alloc(0),

@@ -1,3 +1,4 @@
+import { encodeCommand } from '../../../src/change/encode-command.js';
 /** Runs capture over bytes and keeps what it hands out, in a form that is easy to compare. */
 
 import {
@@ -45,6 +46,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     applied: (sequence, decided) => heard.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
     appliedEnd: () => undefined,
+    answering: (args) => encodeCommand(args),
     barrier: (text) => heard.push(`barrier ${text}`),
     keyspace: (what, databases) => heard.push(`${what} ${databases.join()}`),
     askedForAcknowledgement: () => {},

@@ -1,0 +1,231 @@
+/**
+ * The comparison of both sites, with repair if it is wanted: the task behind `tandem verify` and `tandem repair`. It goes through
+ * this site's keys, then through those of the peer that this site lacks, a stretch at a time; what a stretch has found is kept
+ * before the next one begins, so that an attempt that ends anywhere is followed by one that goes on there.
+ */
+
+import type { PlacedKey } from '../change/special.js';
+import { TandemError } from '../errors.js';
+import { Chosen, databaseSizes, runIdOf, type Choice } from './keys.js';
+import { askStates, remedyOf, sendStates, type Preference } from './mending.js';
+import { Survey, type Difference } from './survey.js';
+import type { Attempt, SyncSite } from './work.js';
+
+/** What is asked for. */
+export interface ComparisonRequest extends Choice {
+  readonly repair?: boolean;
+  /** With `repair`: tell what would be done, and do nothing. */
+  readonly dryRun?: boolean;
+  readonly prefer?: string | undefined;
+  readonly removes?: boolean;
+}
+
+/** How many keys were found to be what. */
+export interface ComparisonResult {
+  readonly compared: number;
+  readonly equal: number;
+  /** Keys that were found to differ. */
+  readonly differing: number;
+  /** The same, by what about them. */
+  readonly byKind: Readonly<Record<string, number>>;
+  /** How many of those are equal now. */
+  readonly repaired: number;
+  /** Keys that could not be told, because they were written all the time. */
+  readonly undecided: number;
+}
+
+/** Keeps what was found about single keys. The same may be noted twice. */
+export interface Ledger {
+  note(jobId: string, entries: readonly LedgerEntry[]): Promise<void>;
+}
+
+export interface LedgerEntry extends PlacedKey {
+  readonly kind: string;
+}
+
+interface Checkpoint {
+  /** Of the server whose cursors these are. */
+  readonly runId: string;
+  readonly phase: 'own' | 'peer';
+  readonly database: number;
+  readonly cursor: string;
+  readonly counts: Counts;
+}
+
+interface Counts {
+  compared: number;
+  differing: number;
+  repaired: number;
+  undecided: number;
+  byKind: Record<string, number>;
+}
+
+/** Steps of `SCAN` between two checkpoints. */
+const STEPS = 256;
+const PEER_STEPS = 32;
+/** A stretch may find so many suspects; the rest of it is left for later. They are in memory. */
+const MAX_SUSPECTS = 50_000;
+
+/** @throws TandemError TIMEOUT when the peer does not answer; what the local server refused */
+export async function compareSites(site: SyncSite, ledger: Ledger, attempt: Attempt): Promise<ComparisonResult> {
+  return new Comparison(site, ledger, attempt).run();
+}
+
+class Comparison {
+  readonly #site: SyncSite;
+  readonly #ledger: Ledger;
+  readonly #attempt: Attempt;
+  readonly #request: ComparisonRequest;
+  readonly #chosen: Chosen;
+  readonly #survey: Survey;
+  #counts: Counts = { compared: 0, differing: 0, repaired: 0, undecided: 0, byKind: {} };
+  #total = 0;
+  #toldAt = 0;
+
+  constructor(site: SyncSite, ledger: Ledger, attempt: Attempt) {
+    this.#site = site;
+    this.#ledger = ledger;
+    this.#attempt = attempt;
+    this.#request = (attempt.data ?? {}) as ComparisonRequest;
+    const { filter, ownPrefix } = site;
+    this.#chosen = new Chosen({ filter, ownPrefix, choice: this.#request });
+    this.#survey = new Survey(site, {
+      chosen: this.#chosen,
+      pattern: this.#request.pattern,
+      signal: attempt.signal,
+    });
+  }
+
+  async run(): Promise<ComparisonResult> {
+    const { client, databases, site, peer } = this.#site;
+    const { prefer } = this.#request;
+    if (prefer !== undefined && prefer !== site && prefer !== peer)
+      throw new TandemError('CONFIG_INVALID', `no site of this pair is called ${prefer}`, {
+        hint: `the sites are ${site} and ${peer}`,
+      });
+    const runId = await runIdOf(client);
+    const from = this.#resumed(runId);
+    const sizes = await databaseSizes(client);
+    this.#total = [...sizes].reduce((sum, [db, keys]) => sum + (this.#chosen.database(db) ? keys : 0), 0);
+    if (from.phase === 'own') await this.#phase('own', { from, runId, among: [...sizes.keys()].toSorted(byNumber) });
+    const all = Array.from({ length: databases }, (_, database) => database);
+    const beginning = { database: 0, cursor: '0' };
+    await this.#phase('peer', { from: from.phase === 'peer' ? from : beginning, runId, among: all });
+    return this.#result();
+  }
+
+  async #phase(
+    phase: 'own' | 'peer',
+    { from, runId, among }: { from: { database: number; cursor: string }; runId: string; among: number[] },
+  ): Promise<void> {
+    const chosen = among.filter((database) => database >= from.database && this.#chosen.database(database));
+    for (const database of chosen) {
+      let cursor = database === from.database ? from.cursor : '0';
+      do {
+        cursor = await this.#stretch(phase, database, cursor);
+        const next = cursor === '0' ? { database: database + 1, cursor } : { database, cursor };
+        await this.#attempt.save({ runId, phase, ...next, counts: this.#counts } satisfies Checkpoint);
+      } while (cursor !== '0');
+    }
+  }
+
+  /** Goes through some keys, makes sure of those that differ, mends them if that is wanted. Gives the cursor behind them. */
+  async #stretch(phase: 'own' | 'peer', database: number, cursor: string): Promise<string> {
+    const suspects: PlacedKey[] = [];
+    const each = async (keys: PlacedKey[]): Promise<void> => {
+      suspects.push(...(await this.#survey.compare(keys)));
+      // What only the peer has was asked about because it is missing here.
+      this.#counts.compared += keys.length;
+      await this.#tell();
+    };
+    const next = await (phase === 'own'
+      ? this.#survey.ownKeys({ database, cursor, steps: STEPS }, each)
+      : this.#survey.peerKeys({ database, cursor, steps: PEER_STEPS }, each));
+    for (let at = 0; at < suspects.length; at += MAX_SUSPECTS)
+      await this.#settle(suspects.slice(at, at + MAX_SUSPECTS));
+    await this.#tell(true);
+    return next;
+  }
+
+  async #settle(suspects: readonly PlacedKey[]): Promise<void> {
+    if (suspects.length === 0) return;
+    const counts = this.#counts;
+    const { different, undecided } = await this.#survey.settle(suspects);
+    counts.undecided += undecided.length;
+    for (const one of different) {
+      const kind = this.#kindOf(one);
+      counts.byKind[kind] = (counts.byKind[kind] ?? 0) + 1;
+    }
+    counts.differing += different.length;
+    counts.repaired += different.length - (await this.#mend(different));
+    await this.#ledger.note(
+      this.#attempt.id,
+      different.map((one) => ({ database: one.database, key: one.key, kind: this.#kindOf(one) })),
+    );
+  }
+
+  /** Gives how many still differ. */
+  async #mend(different: readonly Difference[]): Promise<number> {
+    const { repair = false, dryRun = false, prefer, removes = false } = this.#request;
+    if (!repair || dryRun || different.length === 0) return different.length;
+    const { signal } = this.#attempt;
+    const preference: Preference = { prefer: prefer ?? this.#site.site, removes };
+    const remedy = (one: Difference): string => remedyOf(one, preference, this.#site);
+    const sent = different.filter((one) => remedy(one) === 'send');
+    await sendStates(this.#site, sent, { absent: removes, signal });
+    await askStates(
+      this.#site,
+      different.filter((one) => remedy(one) === 'ask'),
+      signal,
+    );
+    const { different: still, undecided } = await this.#survey.settle(different);
+    this.#counts.undecided += undecided.length;
+    return still.length;
+  }
+
+  #kindOf({ finding }: Difference): string {
+    const { site, peer } = this.#site;
+    if (finding === 'missing-here') return `missing-${site}`;
+    return finding === 'missing-there' ? `missing-${peer}` : finding;
+  }
+
+  #resumed(runId: string): Checkpoint {
+    const saved = this.#attempt.checkpoint as Checkpoint | undefined | null;
+    if (!saved || saved.runId !== runId)
+      return { runId, phase: 'own', database: 0, cursor: '0', counts: this.#counts };
+    this.#counts = saved.counts;
+    return saved;
+  }
+
+  async #tell(always = false): Promise<void> {
+    const now = Date.now();
+    if (!always && now - this.#toldAt < TELL_MS) return;
+    this.#toldAt = now;
+    const { compared, differing, repaired } = this.#counts;
+    await this.#attempt.progress({
+      done: compared,
+      total: Math.max(this.#total, compared),
+      differing,
+      repaired,
+    });
+  }
+
+  #result(): ComparisonResult {
+    const { compared, differing, repaired, undecided, byKind } = this.#counts;
+    return {
+      compared,
+      equal: Math.max(0, compared - differing - undecided),
+      differing,
+      byKind,
+      repaired,
+      undecided,
+    };
+  }
+}
+
+/** How often progress is told. */
+const TELL_MS = 500;
+
+function byNumber(a: number, b: number): number {
+  return a - b;
+}

@@ -1,0 +1,171 @@
+/**
+ * The first copy: what a site held before the pair existed reaches the other one. Each site sends what is its own, in the order of
+ * its changes, while both are written; so nothing is locked, and nothing falls between the copy and the stream. A key that both
+ * have, with different values, is left alone unless the user has said which site's value stays.
+ */
+
+import type { PlacedKey } from '../change/special.js';
+import { TandemError } from '../errors.js';
+import { Chosen, databaseSizes, runIdOf } from './keys.js';
+import { sendStates } from './mending.js';
+import { Survey, type Difference } from './survey.js';
+import type { Attempt, SyncSite } from './work.js';
+
+export interface FirstCopyResult {
+  /** Keys looked at, and those sent. */
+  readonly looked: number;
+  readonly sent: number;
+  readonly bytes: number;
+  /** Keys that both sites have with different values. */
+  readonly differing: number;
+}
+
+interface Checkpoint {
+  readonly runId: string;
+  readonly database: number;
+  readonly cursor: string;
+  readonly isEmpty: boolean;
+  readonly counts: Counts;
+}
+
+interface Counts {
+  looked: number;
+  sent: number;
+  bytes: number;
+  differing: number;
+}
+
+/** Steps of `SCAN` between two checkpoints. */
+const STEPS = 256;
+/** Names asked of the peer to see whether it has any in a database. */
+const PROBED_KEYS = 1000;
+const TELL_MS = 500;
+
+/**
+ * @param prefer the site whose values stay where both have one; undefined: nothing of that is overwritten
+ * @throws TandemError SITES_DIFFER when both have data that differs, and nobody said whose is to stay
+ */
+export async function copyFirst(
+  site: SyncSite,
+  prefer: string | undefined,
+  attempt: Attempt,
+): Promise<FirstCopyResult> {
+  const result = await new FirstCopy(site, prefer, attempt).run();
+  if (result.differing > 0 && prefer === undefined)
+    throw new TandemError(
+      'SITES_DIFFER',
+      `${result.differing} keys have one value at ${site.site} and another at ${site.peer}; none of them was overwritten`,
+      {
+        hint: `set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start again; tandem verify lists the keys`,
+        details: { ...result },
+      },
+    );
+  return result;
+}
+
+class FirstCopy {
+  readonly #site: SyncSite;
+  readonly #prefer: string | undefined;
+  readonly #attempt: Attempt;
+  readonly #chosen: Chosen;
+  readonly #survey: Survey;
+  #counts: Counts = { looked: 0, sent: 0, bytes: 0, differing: 0 };
+  #total = 0;
+  #toldAt = 0;
+
+  constructor(site: SyncSite, prefer: string | undefined, attempt: Attempt) {
+    this.#site = site;
+    this.#prefer = prefer;
+    this.#attempt = attempt;
+    const { filter, ownPrefix } = site;
+    this.#chosen = new Chosen({ filter, ownPrefix, choice: {} });
+    this.#survey = new Survey(site, { chosen: this.#chosen, pattern: undefined, signal: attempt.signal });
+  }
+
+  async run(): Promise<FirstCopyResult> {
+    const { client } = this.#site;
+    const runId = await runIdOf(client);
+    const saved = this.#resumed(runId);
+    const sizes = await databaseSizes(client);
+    const databases = [...sizes.keys()].filter((database) => this.#chosen.database(database));
+    this.#total = databases.reduce((sum, database) => sum + sizes.get(database)!, 0);
+    for (const database of databases.toSorted((a, b) => a - b)) {
+      if (saved && database < saved.database) continue;
+      const resumed = saved?.database === database ? saved : undefined;
+      let cursor = resumed?.cursor ?? '0';
+      const isEmpty = resumed?.isEmpty ?? (await this.#isEmptyThere(database));
+      do {
+        cursor = await this.#stretch(database, cursor, isEmpty);
+        const next = { database: cursor === '0' ? database + 1 : database, cursor };
+        await this.#attempt.save({ runId, ...next, isEmpty, counts: this.#counts } satisfies Checkpoint);
+      } while (cursor !== '0');
+    }
+    return { ...this.#counts };
+  }
+
+  /** Whether the peer has nothing in a database: then nothing there can be overwritten, and there is nothing to compare with. */
+  async #isEmptyThere(database: number): Promise<boolean> {
+    const { exchange } = this.#site;
+    const { cursor, keys } = await exchange.list(
+      { database, cursor: '0', count: PROBED_KEYS },
+      this.#attempt.signal,
+    );
+    return cursor === '0' && !keys.some((key) => this.#chosen.key(database, key));
+  }
+
+  async #stretch(database: number, cursor: string, isEmpty: boolean): Promise<string> {
+    const suspects: PlacedKey[] = [];
+    const next = await this.#survey.ownKeys({ database, cursor, steps: STEPS }, async (keys) => {
+      if (isEmpty) await this.#send(keys);
+      else suspects.push(...(await this.#sendMissing(keys)));
+      this.#counts.looked += keys.length;
+      await this.#tell();
+    });
+    if (suspects.length > 0) await this.#settle(suspects);
+    return next;
+  }
+
+  /** Sends the keys the peer does not have; gives those that may differ. */
+  async #sendMissing(keys: PlacedKey[]): Promise<PlacedKey[]> {
+    const found = await this.#survey.compare(keys);
+    await this.#send(found.filter(({ finding }) => finding === 'missing-there'));
+    return found.filter(({ finding }) => finding !== 'missing-there');
+  }
+
+  async #settle(suspects: readonly PlacedKey[]): Promise<void> {
+    const { different } = await this.#survey.settle(suspects);
+    const isMissing = ({ finding }: Difference): boolean => finding === 'missing-there';
+    await this.#send(different.filter(isMissing));
+    const differing = different.filter((one) => !isMissing(one) && one.finding !== 'missing-here');
+    this.#counts.differing += differing.length;
+    if (this.#prefer === this.#site.site) await this.#send(differing);
+  }
+
+  async #send(keys: readonly PlacedKey[]): Promise<void> {
+    if (keys.length === 0) return;
+    const bytes = await sendStates(this.#site, keys, { absent: false, signal: this.#attempt.signal });
+    this.#counts.sent += keys.length;
+    this.#counts.bytes += bytes;
+  }
+
+  #resumed(runId: string): Checkpoint | undefined {
+    const saved = this.#attempt.checkpoint as Checkpoint | undefined | null;
+    if (!saved || saved.runId !== runId) return undefined;
+    this.#counts = saved.counts;
+    return saved;
+  }
+
+  async #tell(): Promise<void> {
+    const now = Date.now();
+    if (now - this.#toldAt < TELL_MS) return;
+    this.#toldAt = now;
+    const { looked, sent, bytes, differing } = this.#counts;
+    await this.#attempt.progress({
+      done: looked,
+      total: Math.max(this.#total, looked),
+      sent,
+      bytes,
+      differing,
+    });
+  }
+}

@@ -1,0 +1,72 @@
+/** Makes keys equal that differ, by the state of one of the sites. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PlacedKey } from '../change/special.js';
+import type { Difference } from './survey.js';
+import type { SyncSite } from './work.js';
+
+/** Which site's value stays. */
+export interface Preference {
+  /** A site's name; without one, only keys that one of the sites lacks are mended. */
+  readonly prefer: string | undefined;
+  /** Whether a key that the preferred site lacks is removed at the other; if not, it is copied. */
+  readonly removes: boolean;
+}
+
+/** Bytes of values asked for in one go: the peer sends them in one step. */
+const ASKED_BYTES = 1024 * 1024;
+const ASKED_KEYS = 128;
+/** How often it is looked whether the change list has room again. */
+const ROOM_MS = 5;
+
+/** What is done about a difference. */
+export function remedyOf(
+  { finding }: Pick<Difference, 'finding'>,
+  { prefer, removes }: Preference,
+  { site, peer }: { site: string; peer: string },
+): 'send' | 'ask' | 'leave' {
+  const isMissing = finding === 'missing-here' || finding === 'missing-there';
+  if (isMissing && !(removes && prefer !== undefined)) return finding === 'missing-there' ? 'send' : 'ask';
+  if (prefer === site) return 'send';
+  return prefer === peer ? 'ask' : 'leave';
+}
+
+/** Sends this site's state of keys. Gives how many bytes those were. @param absent whether keys this site lacks are removed */
+export async function sendStates(
+  site: SyncSite,
+  keys: readonly PlacedKey[],
+  { absent, signal }: { absent: boolean; signal: AbortSignal },
+): Promise<number> {
+  const { exchange, pace, hasRoom } = site;
+  let bytes = 0;
+  for (let from = 0; from < keys.length;) {
+    while (!hasRoom()) await sleep(ROOM_MS, undefined, { signal });
+    const sizes = await exchange.send(keys.slice(from, from + ASKED_KEYS), { absent });
+    const sum = sizes.reduce((a, b) => a + b, 0);
+    from += sizes.length;
+    bytes += sum;
+    await pace.take({ keys: sizes.length, bytes: sum }, signal);
+  }
+  return bytes;
+}
+
+/** Asks for the peer's state of keys. It is here some time later. */
+export async function askStates(
+  { exchange, pace }: SyncSite,
+  differences: readonly Difference[],
+  signal: AbortSignal,
+): Promise<void> {
+  let [part, bytes]: [Difference[], number] = [[], 0];
+  const ask = async (): Promise<void> => {
+    if (part.length === 0) return;
+    await exchange.ask(part);
+    await pace.take({ keys: part.length, bytes }, signal);
+    [part, bytes] = [[], 0];
+  };
+  for (const difference of differences) {
+    if (part.length >= ASKED_KEYS || bytes + difference.bytes > ASKED_BYTES) await ask();
+    part.push(difference);
+    bytes += difference.bytes;
+  }
+  await ask();
+}

@@ -1,0 +1,170 @@
+/**
+ * Goes through the keys of both sites and finds those that differ. What is found at first is only suspected: a key may have been
+ * written at both sites at that moment, or be on its way. It counts when it is found again and again, each time at one place of the
+ * order, by sites that had nothing to tell each other about it.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Finding, Found } from '../change/comparison.js';
+import type { PlacedKey } from '../change/special.js';
+import { scan, type Chosen } from './keys.js';
+import { Pool } from './pool.js';
+import type { SyncSite } from './work.js';
+
+/** A key that differs for certain. */
+export interface Difference extends PlacedKey {
+  readonly finding: Exclude<Finding, 'busy'>;
+  /** Roughly the bytes of the value at the peer. */
+  readonly bytes: number;
+}
+
+export interface Settled {
+  readonly different: readonly Difference[];
+  /** Keys that were written all the time. */
+  readonly undecided: readonly PlacedKey[];
+}
+
+/** Keys looked at in one step of the server. */
+const STEP_KEYS = 128;
+/** Questions on their way. */
+const QUESTIONS = 6;
+/** Names asked of the peer in one go. */
+const LISTED_KEYS = 1000;
+/** How often a key must be found to differ, and how often it is looked at before it counts as undecided. */
+const FINDINGS = 3;
+const LOOKS = 16;
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 1000;
+
+export class Survey {
+  readonly #site: SyncSite;
+  readonly #chosen: Chosen;
+  readonly #pattern: string | undefined;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    site: SyncSite,
+    { chosen, pattern, signal }: { chosen: Chosen; pattern: string | undefined; signal: AbortSignal },
+  ) {
+    this.#site = site;
+    this.#chosen = chosen;
+    this.#pattern = pattern;
+    this.#signal = signal;
+  }
+
+  /**
+   * Calls `each` with the keys this site has in a database, some at a time, several times at once.
+   * @param options `cursor`: where to begin; `steps`: after how many of `SCAN` to end
+   * @returns the cursor to go on with; `0` when all have been seen
+   */
+  async ownKeys(
+    { database, cursor, steps }: { database: number; cursor: string; steps: number },
+    each: (keys: PlacedKey[]) => Promise<void>,
+  ): Promise<string> {
+    const { client } = this.#site;
+    const pool = new Pool(QUESTIONS);
+    await client.select(database);
+    let at = cursor;
+    for (let step = 0; step < steps; step++) {
+      this.#signal.throwIfAborted();
+      const { cursor: next, keys } = await scan(client, {
+        cursor: at,
+        count: STEP_KEYS,
+        pattern: this.#pattern,
+      });
+      at = next;
+      const wanted = this.#placed(database, keys);
+      if (wanted.length > 0) await pool.add(() => each(wanted));
+      if (at === '0') break;
+    }
+    await pool.drain();
+    return at;
+  }
+
+  /** Calls `each` with the keys of the peer's that this site seems not to have. Arguments and result are those of {@link ownKeys}. */
+  async peerKeys(
+    { database, cursor, steps }: { database: number; cursor: string; steps: number },
+    each: (keys: PlacedKey[]) => Promise<void>,
+  ): Promise<string> {
+    const { exchange } = this.#site;
+    const pool = new Pool(QUESTIONS);
+    let at = cursor;
+    for (let step = 0; step < steps; step++) {
+      const listed = await exchange.list({ database, cursor: at, count: LISTED_KEYS }, this.#signal);
+      at = listed.cursor;
+      const absent = await this.#absent(database, this.#placed(database, listed.keys));
+      if (absent.length > 0) await pool.add(() => each(absent));
+      if (at === '0') break;
+    }
+    await pool.drain();
+    return at;
+  }
+
+  /** Holds keys against the peer's once. */
+  async compare(keys: readonly PlacedKey[]): Promise<Found[]> {
+    const { exchange, pace } = this.#site;
+    const all: Found[] = [];
+    for (let from = 0; from < keys.length;) {
+      const { sizes, found } = await exchange.compare(keys.slice(from, from + STEP_KEYS), this.#signal);
+      all.push(...found);
+      from += sizes.length;
+      await pace.take({ keys: sizes.length, bytes: sizes.reduce((a, b) => a + b, 0) }, this.#signal);
+    }
+    return all;
+  }
+
+  /** Looks at keys until it is certain of each whether it differs. */
+  async settle(suspected: readonly PlacedKey[]): Promise<Settled> {
+    const different: Difference[] = [];
+    const times = new Map<string, number>();
+    let open: readonly PlacedKey[] = suspected;
+    for (let look = 0; look < LOOKS && open.length > 0; look++) {
+      await sleep(Math.min(FIRST_PAUSE_MS * 2 ** look, LONGEST_PAUSE_MS), undefined, {
+        signal: this.#signal,
+      });
+      const found = await this.#compareAside(open);
+      open = found.filter((one) => {
+        const name = nameOf(one);
+        if (one.finding === 'busy') {
+          times.delete(name);
+          return true;
+        }
+        const count = (times.get(name) ?? 0) + 1;
+        times.set(name, count);
+        if (count < FINDINGS) return true;
+        different.push({ ...one, finding: one.finding });
+        return false;
+      });
+    }
+    return { different, undecided: open };
+  }
+
+  async #compareAside(keys: readonly PlacedKey[]): Promise<Found[]> {
+    const pool = new Pool(QUESTIONS);
+    const all: Found[] = [];
+    for (let from = 0; from < keys.length; from += STEP_KEYS) {
+      const part = keys.slice(from, from + STEP_KEYS);
+      await pool.add(async () => void all.push(...(await this.compare(part))));
+    }
+    await pool.drain();
+    return all;
+  }
+
+  #placed(database: number, keys: readonly Buffer[]): PlacedKey[] {
+    return keys.filter((key) => this.#chosen.key(database, key)).map((key) => ({ database, key }));
+  }
+
+  async #absent(database: number, keys: readonly PlacedKey[]): Promise<PlacedKey[]> {
+    if (keys.length === 0) return [];
+    const { client } = this.#site;
+    await client.select(database);
+    const pipeline = client.pipeline();
+    for (const { key } of keys) pipeline.exists(key);
+    const replies = (await pipeline.exec()) ?? [];
+    return keys.filter((_, at) => replies[at]?.[0] === null && replies[at][1] === 0);
+  }
+}
+
+function nameOf({ database, key }: PlacedKey): string {
+  return `${database}:${key.toString('latin1')}`;
+}
