@@ -27,7 +27,7 @@ export interface Settled {
 /** Keys looked at in one step of the server. */
 const STEP_KEYS = 128;
 /** Questions on their way. */
-const QUESTIONS = 6;
+const QUESTIONS = 16;
 /** Names asked of the peer in one go. */
 const LISTED_KEYS = 1000;
 /** How often a key must be found to differ, and how often it is looked at before it counts as undecided. */
