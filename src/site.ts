@@ -8,6 +8,7 @@ import { ActiveSite } from './active-site.js';
 import type { Conflict } from './apply/decider.js';
 import { wallMs } from './change/clock.js';
 import type { Config } from './config.js';
+import { ControlPlane } from './control/jobs.js';
 import { Lease } from './control/lease.js';
 import { passesByItself, TandemError } from './errors.js';
 import type { Logger } from './log.js';
@@ -25,6 +26,7 @@ import {
   type Memory,
   type OpenedState,
 } from './site-state.js';
+import { tasksOf } from './tasks.js';
 import { VERSION } from './version.js';
 
 /** Failures of the local side that a new beginning from Redis' state mends. */
@@ -35,6 +37,13 @@ const NEVER = new Promise<never>(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 10_000;
 
+export interface SiteOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** The long work it can do as jobs. */
+  readonly tasks?: typeof tasksOf;
+}
+
 export class Site {
   readonly #config: Config;
   readonly #log: Logger;
@@ -42,6 +51,9 @@ export class Site {
   readonly #local: Redis;
   readonly #peer: Redis;
   readonly #lease: Lease;
+  readonly #control: ControlPlane;
+  /** Settles when the control plane has ended. */
+  #controlling: Promise<void> = Promise.resolve();
   readonly #startedAt = Date.now();
   readonly #conflicts: Record<string, number> = {};
   readonly #skipped: Record<string, number> = {};
@@ -56,7 +68,7 @@ export class Site {
   #gaps = 0;
   #isChecked = false;
 
-  constructor({ config, log }: { config: Config; log: Logger }) {
+  constructor({ config, log, tasks = tasksOf }: SiteOptions) {
     this.#config = config;
     this.#log = log;
     this.#keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
@@ -74,6 +86,8 @@ export class Site {
     this.#local = client(config.localUrl, 'local');
     this.#peer = client(config.peerUrl, 'courier');
     this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
+    const parts = { config, keys: this.#keys, log };
+    this.#control = new ControlPlane({ ...parts, tasks: tasks(parts) });
   }
 
   /** Works until the signal aborts. @throws TandemError for what a person must change */
@@ -106,6 +120,8 @@ export class Site {
         }
       }
     } finally {
+      // With the lease, so that the next process finds the jobs put back.
+      await this.#controlling;
       await this.#lease.release().catch(() => {});
       this.#local.disconnect();
       this.#peer.disconnect();
@@ -164,6 +180,8 @@ export class Site {
     signal.addEventListener('abort', abort, { once: true });
     const keeping = this.#lease.keep(stop.signal);
     const running = active.run(stop.signal);
+    // Beside it: no failure there ends this, and a new beginning does not wait for it.
+    this.#controlling = this.#control.run(stop.signal);
     try {
       await Promise.race([running, keeping, checking.then(() => NEVER)]);
     } catch (error) {
@@ -278,6 +296,7 @@ export class Site {
       conflicts: { ...this.#conflicts },
       rejected: this.#before.rejected + (active?.rejections.count ?? 0),
       late: this.#before.late + (active?.late.count ?? 0),
+      jobs: this.#control.status,
       clockSkewMs: active?.courier.skewMs ?? null,
       memoryBytes: process.memoryUsage.rss(),
       gap: this.#gaps > 0,

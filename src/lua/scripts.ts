@@ -26,6 +26,7 @@ const NAMES = [
   'guard',
   'home',
   'insert',
+  'job',
   'lease',
   'open',
   'probe',

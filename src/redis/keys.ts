@@ -33,6 +33,10 @@ export interface KeyNames {
   readonly conflicts: string;
   /** Stream, capped: the changes that could not be applied. */
   readonly rejected: string;
+  /** What the keys of all jobs start with: `tandem:{pair}:jobs:`. Which there are is BullMQ's affair. */
+  readonly jobsPrefix: string;
+  /** Set: the kinds of jobs there have been. */
+  readonly jobKinds: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
   readonly status: string;
 }
@@ -56,12 +60,14 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     out: `${own}out`,
     conflicts: `${own}conflicts`,
     rejected: `${own}rejected`,
+    jobsPrefix: `${own}jobs:`,
+    jobKinds: `${own}jobs:kinds`,
     status: `${own}status`,
   });
 }
 
 /** Every key of a site, the state first: what moves together when a database is swapped or emptied. */
 export function allKeys(keys: KeyNames): string[] {
-  const { prefix: _prefix, peerPrefix: _peerPrefix, state, ...others } = keys;
+  const { prefix: _prefix, peerPrefix: _peerPrefix, jobsPrefix: _jobsPrefix, state, ...others } = keys;
   return [state, ...Object.values(others)];
 }
