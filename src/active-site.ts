@@ -51,7 +51,8 @@ export interface ActiveSiteOptions {
   readonly opened: OpenedState;
   readonly onConflict: (conflict: Conflict) => void;
   readonly onSkipped: (reason: string, command: string) => void;
-  readonly onGap: () => void;
+  /** The histories were cut. `whose`: the site whose values count where the sites now differ. */
+  readonly onGap: (whose: 'own' | 'peer') => void;
   /** The peer has answered a question about its keys. */
   readonly onAnswer: (args: readonly Buffer[]) => void;
 }
@@ -220,7 +221,11 @@ export class ActiveSite {
     });
     this.#stream = stream;
     const { resumed } = stream.start;
-    const position = await beginAt(stream.start, { ...this.#options, clock: this.clock.last });
+    const position = await beginAt(stream.start, {
+      ...this.#options,
+      onGap: () => this.#options.onGap('own'),
+      clock: this.clock.last,
+    });
     this.#start = position;
     this.#capture = this.#createCapture(position);
     await this.list.savePosition(position, this.clock.last);
@@ -274,7 +279,7 @@ export class ActiveSite {
   /** The change list reached its bound: the peer will miss what was in it, as far as it has not received it. */
   #dropped(last: number): void {
     const { config, log, onGap } = this.#options;
-    onGap();
+    onGap('own');
     log.error(
       { last, maxBytes: config.changesBytes },
       'the change list reached its bound and was dropped, the peer was away too long: the sites must be compared',
@@ -345,7 +350,7 @@ export class ActiveSite {
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
-      onGap,
+      onGap: () => onGap('peer'),
       onApplied: (batch) => this.#appliedBatch(batch),
     });
   }

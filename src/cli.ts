@@ -4,6 +4,7 @@ import { check } from './commands/check.js';
 import { configFrom, withSettings } from './commands/options.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
+import { verify, type VerifyArguments } from './commands/verify.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -51,7 +52,32 @@ function programOf(finish: (exitCode: number) => void): Command {
       finish(await status(configFrom(command), { json, watch })),
     );
 
+  comparing(program.command('verify'), finish)
+    .description('compare both sites exactly while they are written; exit code 0: equal, 1: different, 2: not compared')
+    .option('--repair', "make the keys that differ equal: a key one site lacks is copied, else prefer's value stays");
+  comparing(program.command('repair'), finish, { repair: true }).description(
+    "compare both sites and make them equal: a key one site lacks is copied, else prefer's value stays (without prefer: this site's)",
+  );
+
   return program;
+}
+
+function comparing(
+  command: Command,
+  finish: (exitCode: number) => void,
+  always: Partial<VerifyArguments> = {},
+): Command {
+  return withSettings(command)
+    .option('--sample <percent>', 'only so many of the keys, always the same ones')
+    .option('--pattern <glob>', 'only keys that match')
+    .option('--db <number>', 'only keys of this database')
+    .option('--dry-run', 'with --repair: tell what differs and change nothing')
+    .option('--out <file>', 'where to list the keys that differ (tandem-differences.jsonl)')
+    .option('--json', 'print one JSON object')
+    .action(async (given: Partial<VerifyArguments>, self: Command) => {
+      const { sample, pattern, db, out, repair = false, dryRun = false, json = false } = { ...given, ...always };
+      finish(await verify(configFrom(self), { sample, pattern, db, out, repair, dryRun, json }));
+    });
 }
 
 function failed(error: unknown): number {

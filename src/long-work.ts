@@ -1,50 +1,84 @@
-/** The long work of a site, wired: what the control plane runs, and what it is given to run with. */
+/**
+ * The long work of a site: what the control plane runs as jobs, wired to the stages, which do not know of it. A job outlives the
+ * process and its work on the stream; it goes on as soon as the site is at work again.
+ */
 
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Filter } from './change/filter.js';
 import type { Config } from './config.js';
+import type { JobContext } from './control/jobs.js';
 import type { Logger } from './log.js';
 import { answerOf, connectClient, openClient, type Redis } from './redis/connect.js';
 import type { KeyNames } from './redis/keys.js';
 import type { OpenedState } from './site-state.js';
-import { fieldsExpire } from './stage-settings.js';
-import { compareSites, type ComparisonRequest, type ComparisonResult, type LedgerEntry } from './sync/comparison.js';
+import { fieldsExpire, filterOf } from './stage-settings.js';
+import {
+  compareSites,
+  type ComparisonRequest,
+  type ComparisonResult,
+  type LedgerEntry,
+} from './sync/comparison.js';
 import { Exchange } from './sync/exchange.js';
 import { copyFirst, type FirstCopyResult } from './sync/first-copy.js';
 import { Pace } from './sync/pace.js';
-import type { Attempt, SyncSite } from './sync/work.js';
+import type { SyncSite } from './sync/work.js';
 
 export interface LongWorkOptions {
   readonly config: Config;
   readonly keys: KeyNames;
-  readonly opened: OpenedState;
   readonly log: Logger;
-  /** Bytes in the change list. */
-  readonly changesBytes: () => number;
+  /** What a cut of the histories had left different is equal again. */
+  readonly onRepaired: () => void;
+}
+
+/** A site at work, as far as long work needs it. */
+interface Stages {
   /** Whether capture reads the stream: what is asked before is heard by nobody. */
   readonly isCapturing: () => boolean;
-  /** The histories are whole again. */
-  readonly onRepaired: () => void;
+  /** Bytes in the change list. */
+  readonly changesBytes: () => number;
+}
+
+interface Attached extends Stages {
+  readonly client: Redis;
+  readonly exchange: Exchange;
+  readonly databases: number;
 }
 
 /** A change list longer than this is left to drain before more old data goes into it. */
 const ROOM_BYTES = 16 * 1024 * 1024;
-/** How long the list of differences is kept, in seconds, and how many keys it names. */
+/** How long the list of differences is kept, in seconds, and about how many keys it names. */
 const KEPT_SECONDS = 7 * 24 * 3600;
 const MAX_NOTED = 100_000;
 const READY_MS = 20;
+const FIELDS_A_COMMAND = 1000;
 
 export class LongWork {
   readonly #options: LongWorkOptions;
-  readonly #client: Redis;
-  readonly #site: SyncSite;
-  readonly exchange: Exchange;
+  readonly #filter: Filter;
+  readonly #pace: Pace;
+  #attached: Attached | undefined;
 
   constructor(options: LongWorkOptions) {
-    const { config, keys, opened, log, changesBytes } = options;
+    const { config } = options;
     this.#options = options;
-    this.#client = openClient({
+    this.#filter = filterOf(config);
+    this.#pace = new Pace({ keys: config.syncKeysPerSecond, bytes: config.syncBytesPerSecond });
+  }
+
+  /** By the name of their kind. */
+  readonly tasks = {
+    verify: (context: JobContext): Promise<ComparisonResult> => this.#compare(context),
+    'first-copy': (context: JobContext): Promise<FirstCopyResult> => this.#copyFirst(context),
+    repair: (context: JobContext): Promise<ComparisonResult> => this.#repair(context),
+  };
+
+  /** The site is at work until {@link detach}. */
+  attach(opened: OpenedState, stages: Stages): void {
+    const { config, keys, log } = this.#options;
+    const client = openClient({
       url: config.localUrl,
       tls: config.tls,
       name: `tandem:${config.site}:sync`,
@@ -54,85 +88,92 @@ export class LongWork {
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
     });
-    this.exchange = new Exchange({
-      client: this.#client,
+    const exchange = new Exchange({
+      client,
       out: keys.out,
       site: config.site,
       session: randomBytes(8).toString('hex'),
       fieldsExpire: fieldsExpire(opened),
     });
-    const { include, exclude } = config.publishChannels;
-    this.#site = {
-      site: config.site,
-      peer: config.peer,
-      client: this.#client,
-      exchange: this.exchange,
-      filter: new Filter({ ...config.filters, channelsInclude: include, channelsExclude: exclude }),
-      ownPrefix: keys.prefix,
-      databases: opened.databases,
-      hasRoom: () => changesBytes() < Math.min(ROOM_BYTES, config.changesBytes / 4),
-      pace: new Pace({ keys: config.syncKeysPerSecond, bytes: config.syncBytesPerSecond }),
-      log,
-    };
+    this.#attached = { ...stages, client, exchange, databases: opened.databases };
   }
 
-  /** By name, for the control plane. */
-  readonly tasks = {
-    verify: (attempt: Attempt): Promise<ComparisonResult> => this.#compare(attempt),
-    'first-copy': (attempt: Attempt): Promise<FirstCopyResult> => this.#copyFirst(attempt),
-    repair: (attempt: Attempt): Promise<ComparisonResult> => this.#repairGap(attempt),
-  };
-
-  close(): void {
-    this.#client.disconnect();
+  detach(): void {
+    this.#attached?.client.disconnect();
+    this.#attached = undefined;
   }
 
-  async #compare(attempt: Attempt): Promise<ComparisonResult> {
-    await this.#ready(attempt.signal);
-    const { prefer } = this.#options.config;
-    const request = (attempt.data ?? {}) as ComparisonRequest;
-    const data = { ...request, prefer: request.prefer ?? prefer ?? undefined };
-    const result = await compareSites(this.#site, { note: (...args) => this.#note(...args) }, { ...attempt, data });
-    this.#options.log.info({ job: attempt.id, ...result }, 'the sites have been compared');
+  /** The peer has answered a question. @param args well-formed, the name first */
+  answered(args: readonly Buffer[]): void {
+    this.#attached?.exchange.take(args);
+  }
+
+  async #compare(context: JobContext): Promise<ComparisonResult> {
+    const site = await this.#site(context.signal);
+    const { config, log } = this.#options;
+    const request = (context.data ?? {}) as ComparisonRequest;
+    const data = { ...request, prefer: request.prefer ?? config.prefer ?? undefined };
+    const note = (id: string, entries: readonly LedgerEntry[]): Promise<void> =>
+      this.#note(site.client, id, entries);
+    const result = await compareSites(site, { note }, { ...context, data });
+    log.info({ job: context.id, ...result }, 'the sites have been compared');
     return result;
   }
 
-  async #copyFirst(attempt: Attempt): Promise<FirstCopyResult> {
-    await this.#ready(attempt.signal);
+  async #copyFirst(context: JobContext): Promise<FirstCopyResult> {
+    const site = await this.#site(context.signal);
     const { config, keys, log } = this.#options;
-    const result = await copyFirst(this.#site, config.prefer ?? undefined, attempt);
-    await answerOf(this.#client, this.#client.hset(keys.state, 'copied', 1));
+    const result = await copyFirst(site, config.prefer ?? undefined, context);
+    await answerOf(site.client, site.client.hset(keys.state, 'copied', 1));
     log.info({ ...result }, 'what this site held before the pair began has been sent to the peer');
     return result;
   }
 
-  /** What a cut of the histories has left different. */
-  async #repairGap(attempt: Attempt): Promise<ComparisonResult> {
-    const { keys, onRepaired } = this.#options;
-    const result = await this.#compare(attempt);
-    if (result.differing === result.repaired && result.undecided === 0) {
-      await answerOf(this.#client, this.#client.hdel(keys.state, 'repair'));
-      onRepaired();
+  /** What a cut of the histories has left different. Another cut meanwhile means: once more. */
+  async #repair(context: JobContext): Promise<ComparisonResult> {
+    const { keys, config, onRepaired } = this.#options;
+    const { client } = await this.#site(context.signal);
+    for (let { checkpoint } = context; ; checkpoint = null) {
+      const reason = await answerOf(client, client.hget(keys.state, 'repair'));
+      const prefer = reason?.startsWith('peer') === true ? config.peer : config.site;
+      const result = await this.#compare({ ...context, checkpoint, data: { repair: true, prefer } });
+      if ((await answerOf(client, client.hget(keys.state, 'repair'))) !== reason) continue;
+      await answerOf(client, client.hdel(keys.state, 'repair'));
+      if (result.repaired === result.differing) onRepaired();
+      return result;
     }
-    return result;
   }
 
-  async #ready(signal: AbortSignal): Promise<void> {
-    await connectClient(this.#client, signal);
-    while (!this.#options.isCapturing()) await sleep(READY_MS, undefined, { signal });
+  async #site(signal: AbortSignal): Promise<SyncSite> {
+    // Many questions wait side by side.
+    setMaxListeners(0, signal);
+    const { config, keys, log } = this.#options;
+    while (this.#attached?.isCapturing() !== true) await sleep(READY_MS, undefined, { signal });
+    const { client, exchange, databases, changesBytes } = this.#attached;
+    await connectClient(client, signal);
+    return {
+      site: config.site,
+      peer: config.peer,
+      client,
+      exchange,
+      databases,
+      filter: this.#filter,
+      ownPrefix: keys.prefix,
+      hasRoom: () => changesBytes() < Math.min(ROOM_BYTES, config.changesBytes / 4),
+      pace: this.#pace,
+      log,
+    };
   }
 
-  async #note(jobId: string, entries: readonly LedgerEntry[]): Promise<void> {
-    if (entries.length === 0) return;
-    const { keys } = this.#options;
-    const key = `${keys.differencesPrefix}${jobId}`;
-    if ((await this.#client.hlen(key)) >= MAX_NOTED) return;
+  async #note(client: Redis, jobId: string, entries: readonly LedgerEntry[]): Promise<void> {
+    const key = `${this.#options.keys.differencesPrefix}${jobId}`;
+    if (entries.length === 0 || (await answerOf(client, client.hlen(key))) >= MAX_NOTED) return;
     const fields = entries.flatMap((one) => [
       Buffer.concat([Buffer.from(`${one.database}:`), one.key]),
       Buffer.from(one.kind),
     ]);
-    for (let from = 0; from < fields.length; from += 1000)
-      await answerOf(this.#client, this.#client.hset(key, ...fields.slice(from, from + 1000)));
-    await answerOf(this.#client, this.#client.expire(key, KEPT_SECONDS));
+    for (let from = 0; from < fields.length; from += FIELDS_A_COMMAND)
+      await answerOf(client, client.hset(key, ...fields.slice(from, from + FIELDS_A_COMMAND)));
+    await answerOf(client, client.expire(key, KEPT_SECONDS));
   }
 }

@@ -32,6 +32,10 @@ export interface OpenedState {
   readonly clock: number;
   /** Databases of the server. */
   readonly databases: number;
+  /** Whether what this site held before the pair began has been sent to the peer. */
+  readonly isCopied: boolean;
+  /** After a cut of the histories: whose values count, and a number for the cut, as `peer 1795222259609`. */
+  readonly repair: string | undefined;
   /** What commands the server has. */
   readonly commands: ServerCommands;
 }
@@ -137,6 +141,8 @@ export async function openState({
     applied: { epoch: number(appliedFields, 'epoch'), sequence: number(appliedFields, 'n') },
     isSuspect: appliedFields.has('suspect'),
     clock: Math.max(number(state, 'clock'), number(appliedFields, 'clock')),
+    isCopied: state.has('copied'),
+    repair: state.get('repair'),
     databases: await databasesOf(local),
     commands: await serverCommands(local),
   };

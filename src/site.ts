@@ -3,16 +3,17 @@
  * something fails begins again from what Redis holds, with back-off; only what a person must change ends it.
  */
 
-import { LongWork } from './long-work.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActiveSite } from './active-site.js';
 import type { Conflict } from './apply/decider.js';
 import { wallMs } from './change/clock.js';
 import type { Config } from './config.js';
+import { ControlPlane } from './control/jobs.js';
 import { Lease } from './control/lease.js';
 import { passesByItself, TandemError } from './errors.js';
 import type { Logger } from './log.js';
-import { backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
+import { LongWork } from './long-work.js';
+import { answerOf, backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
 import { keyNames, type KeyNames } from './redis/keys.js';
 import { refusalOf } from './redis/refusal.js';
 import { preflight } from './service/preflight.js';
@@ -35,6 +36,8 @@ const CHECK_MS = 1000;
 const NEVER = new Promise<never>(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 10_000;
+/** Work that must be done some day: it goes on as long as it takes. */
+const MANY_ATTEMPTS = 100_000;
 
 export class Site {
   readonly #config: Config;
@@ -43,6 +46,10 @@ export class Site {
   readonly #local: Redis;
   readonly #peer: Redis;
   readonly #lease: Lease;
+  readonly #work: LongWork;
+  readonly #control: ControlPlane;
+  /** Settles when the control plane has ended. */
+  #controlling: Promise<void> = Promise.resolve();
   readonly #startedAt = Date.now();
   readonly #conflicts: Record<string, number> = {};
   readonly #skipped: Record<string, number> = {};
@@ -55,8 +62,8 @@ export class Site {
   #role: 'active' | 'standby' = 'standby';
   #trouble: TandemError | undefined;
   #gaps = 0;
-  isRepairDue = false;
-  work: LongWork | undefined;
+  /** The last cut of the histories that nobody has repaired: whose values count, and a number. */
+  #cut: string | undefined;
   #isChecked = false;
 
   constructor({ config, log }: { config: Config; log: Logger }) {
@@ -77,6 +84,9 @@ export class Site {
     this.#local = client(config.localUrl, 'local');
     this.#peer = client(config.peerUrl, 'courier');
     this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
+    const parts = { config, keys: this.#keys, log };
+    this.#work = new LongWork({ ...parts, onRepaired: () => (this.#cut = undefined) });
+    this.#control = new ControlPlane({ ...parts, tasks: this.#work.tasks });
   }
 
   /** Works until the signal aborts. @throws TandemError for what a person must change */
@@ -109,6 +119,8 @@ export class Site {
         }
       }
     } finally {
+      // With the lease, so that the next process finds the jobs put back.
+      await this.#controlling;
       await this.#lease.release().catch(() => {});
       this.#local.disconnect();
       this.#peer.disconnect();
@@ -148,15 +160,6 @@ export class Site {
     this.#role = 'active';
     this.#trouble = undefined;
     log.info({ token }, 'active: this process works for the site');
-    const work: LongWork = new LongWork({
-      config,
-      keys,
-      opened,
-      log: log.child({ stage: 'sync' }),
-      changesBytes: () => active.list.bytes,
-      isCapturing: () => active.capture !== undefined,
-      onRepaired: () => (this.isRepairDue = false),
-    });
     const active: ActiveSite = new ActiveSite({
       config,
       log,
@@ -167,10 +170,13 @@ export class Site {
       opened,
       onConflict: (conflict) => this.#conflict(conflict),
       onSkipped: (reason, command) => this.#skip(reason, command),
-      onGap: () => this.#gaps++,
-      onAnswer: (args) => work.exchange.take(args),
+      onGap: (whose) => void this.#gap(whose),
+      onAnswer: (args) => this.#work.answered(args),
     });
-    this.work = work;
+    this.#work.attach(opened, {
+      isCapturing: () => active.capture !== undefined,
+      changesBytes: () => active.list.bytes,
+    });
     this.#addUp(this.#active);
     this.#active = active;
     const stop = new AbortController();
@@ -178,6 +184,9 @@ export class Site {
     signal.addEventListener('abort', abort, { once: true });
     const keeping = this.#lease.keep(stop.signal);
     const running = active.run(stop.signal);
+    // Beside it: no failure there ends this, and a new beginning does not wait for it.
+    this.#controlling = this.#control.run(stop.signal);
+    void this.#beginLongWork(opened);
     try {
       await Promise.race([running, keeping, checking.then(() => NEVER)]);
     } catch (error) {
@@ -189,7 +198,7 @@ export class Site {
       abort();
       signal.removeEventListener('abort', abort);
       await Promise.allSettled([running, keeping]);
-      work.close();
+      this.#work.detach();
       this.#remember(active, opened.epoch);
     }
   }
@@ -204,7 +213,7 @@ export class Site {
     const { list, courier, clock, start } = this.#active!;
     const position = courier.hasSent ? list.saved : start;
     if (epoch === undefined || received === undefined || position === undefined) return;
-    this.#gaps++;
+    void this.#gap('peer');
     this.#log.error(
       { epoch, received },
       "this site's Redis has lost writes that the peer has: a new epoch begins, the sites must be compared",
@@ -250,6 +259,33 @@ export class Site {
     };
   }
 
+  /** What is due from the start: the first copy, and the repair of what a cut has left. */
+  async #beginLongWork({ isCopied, repair }: OpenedState): Promise<void> {
+    try {
+      if (!isCopied) await this.#control.add('first-copy', {}, { id: 'first-copy', attempts: MANY_ATTEMPTS });
+      // Noted before Redis could be told, or before it forgot.
+      this.#cut ??= repair;
+      if (this.#cut !== undefined) await this.#repairCut(this.#cut);
+    } catch (err) {
+      this.#log.warn({ err }, 'long work could not be begun; the next beginning tries again');
+    }
+  }
+
+  /** The histories were cut. @param whose the site whose values count where the sites now differ */
+  async #gap(whose: 'own' | 'peer'): Promise<void> {
+    this.#gaps++;
+    const reason = this.#cut?.startsWith('peer') === true ? 'peer' : whose;
+    this.#cut = `${reason} ${Date.now()}`;
+    await this.#repairCut(this.#cut).catch((err: unknown) =>
+      this.#log.debug({ err }, 'a repair could not be begun; the next beginning tries again'),
+    );
+  }
+
+  async #repairCut(cut: string): Promise<void> {
+    await answerOf(this.#local, this.#local.hset(this.#keys.state, 'repair', cut));
+    await this.#control.add('repair', {}, { id: 'repair-of-cut', attempts: MANY_ATTEMPTS });
+  }
+
   #conflict(conflict: Conflict): void {
     const { command, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
     const kind = `${command.toLowerCase()}:${outcome}`;
@@ -293,9 +329,10 @@ export class Site {
       conflicts: { ...this.#conflicts },
       rejected: this.#before.rejected + (active?.rejections.count ?? 0),
       late: this.#before.late + (active?.late.count ?? 0),
+      jobs: this.#control.status,
       clockSkewMs: active?.courier.skewMs ?? null,
       memoryBytes: process.memoryUsage.rss(),
-      gap: this.#gaps > 0,
+      gap: this.#cut !== undefined,
     };
   }
 

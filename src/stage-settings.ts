@@ -26,9 +26,8 @@ export function captureSettings({
   keys,
   opened,
 }: Found): Omit<CaptureOptions, 'position' | 'clock' | 'listener'> {
-  const { filters, publishChannels, pair, site, flush, publish, functions, batchBytes, batchCommands } =
+  const { pair, site, flush, publish, functions, batchBytes, batchCommands } =
     config;
-  const channels = { channelsInclude: publishChannels.include, channelsExclude: publishChannels.exclude };
   return {
     pair,
     site,
@@ -40,9 +39,14 @@ export function captureSettings({
     batchCommands,
     epoch: opened.epoch,
     nextSequence: opened.next,
-    filter: new Filter({ ...filters, ...channels }),
+    filter: filterOf(config),
     extraCommands: opened.commands.writes,
   };
+}
+
+/** Which changes cross the link. */
+export function filterOf({ filters, publishChannels: { include, exclude } }: Config): Filter {
+  return new Filter({ ...filters, channelsInclude: include, channelsExclude: exclude });
 }
 
 /** Whether the server knows expiring fields of a hash. */

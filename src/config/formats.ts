@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import convict from 'convict';
+import { CronExpressionParser } from 'cron-parser';
 import { parseRedisUrl } from './redis-url.js';
 
 /**
@@ -51,6 +52,14 @@ const FORMATS: Format[] = [
     name: 'text',
     validate: (value) =>
       demand(typeof value === 'string' && value !== '', 'must be a string that is not empty'),
+  },
+  {
+    name: 'cron',
+    validate: (value) => {
+      demand(typeof value === 'string', 'must be a string');
+      if (value === '') return;
+      demand(isCron(value as string), 'must be five or six fields as in a crontab, such as "0 3 * * *"');
+    },
   },
   {
     name: 'file',
@@ -106,6 +115,16 @@ const FORMATS: Format[] = [
 ];
 
 for (const format of FORMATS) convict.addFormat(format);
+
+/** What BullMQ makes of it later: the same parser. It would take fewer fields, and fill them up. */
+function isCron(text: string): boolean {
+  try {
+    CronExpressionParser.parse(text);
+    return [5, 6].includes(text.trim().split(/\s+/).length);
+  } catch {
+    return false;
+  }
+}
 
 function demand(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);

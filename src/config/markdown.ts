@@ -16,7 +16,7 @@ export function settingsTable(): string {
 
 function defaultText({ default: value, nullable, format }: Setting): string {
   if (value === null) return nullable ? 'none' : 'required';
-  if (Array.isArray(value) && value.length === 0) return 'none';
+  if (value === '' || (Array.isArray(value) && value.length === 0)) return 'none';
   const text = `\`${format === 'bytes' ? inUnits(Number(value)) : valueText(value)}\``;
   return Array.isArray(format) ? `${text} (${format.join(', ')})` : text;
 }

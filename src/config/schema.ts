@@ -30,6 +30,8 @@ export interface Config {
   readonly syncBytesPerSecond: number;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
+  /** Empty: no regular comparison. */
+  readonly verifyCron: string;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly backoffMinMs: number;
@@ -249,6 +251,11 @@ export const SCHEMA: convict.Schema<Config> = {
     min: 500,
     max: 600_000,
     doc: 'A second process for the site takes over this long after the first fell silent.',
+  },
+  verifyCron: {
+    default: '',
+    format: 'cron',
+    doc: 'When the sites are compared regularly, as in a crontab: `0 3 * * *`, with seconds before it if there are six fields. In the time zone of the process. Empty: never.',
   },
 
   connectTimeoutMs: {

@@ -29,6 +29,7 @@ const NAMES = [
   'guard',
   'home',
   'insert',
+  'job',
   'lease',
   'list',
   'open',

@@ -45,7 +45,7 @@ export interface CourierOptions {
   readonly isSettled: () => boolean;
   readonly clock: () => number;
   /** The sites must be compared: changes are missing at the peer, or here. */
-  readonly onGap: () => void;
+  readonly onGap: (whose: 'own' | 'peer') => void;
 }
 
 /** Batches and bytes on the way without an answer. */
@@ -230,7 +230,7 @@ export class Courier {
     const continuity = list.continuity(received);
     if (continuity === 'whole') return false;
     if (this.#gapAt !== received) {
-      onGap();
+      onGap(continuity === 'hole' ? 'own' : 'peer');
       const details = { received, from: list.firstSequence, last: list.last };
       if (continuity === 'hole')
         log.error(

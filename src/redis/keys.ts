@@ -35,6 +35,10 @@ export interface KeyNames {
   readonly rejected: string;
   /** Hashes with expiry: what a comparison has found about single keys, by job. */
   readonly differencesPrefix: string;
+  /** What the keys of all jobs start with: `tandem:{pair}:jobs:`. Which there are is BullMQ's affair. */
+  readonly jobsPrefix: string;
+  /** Set: the kinds of jobs there have been. */
+  readonly jobKinds: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
   readonly status: string;
 }
@@ -59,12 +63,21 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     conflicts: `${own}conflicts`,
     rejected: `${own}rejected`,
     differencesPrefix: `${own}differences:`,
+    jobsPrefix: `${own}jobs:`,
+    jobKinds: `${own}jobs:kinds`,
     status: `${own}status`,
   });
 }
 
 /** Every key of a site, the state first: what moves together when a database is swapped or emptied. */
 export function allKeys(keys: KeyNames): string[] {
-  const { prefix: _prefix, peerPrefix: _peerPrefix, differencesPrefix: _differences, state, ...others } = keys;
+  const {
+    prefix: _prefix,
+    peerPrefix: _peerPrefix,
+    jobsPrefix: _jobsPrefix,
+    differencesPrefix: _differencesPrefix,
+    state,
+    ...others
+  } = keys;
   return [state, ...Object.values(others)];
 }

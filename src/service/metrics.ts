@@ -129,6 +129,17 @@ const METRICS: readonly Metric[] = [
     (s) => s.late,
   ),
   {
+    name: 'tandem_jobs',
+    type: 'gauge',
+    help: 'Jobs in the local Redis, by state.',
+    samples: ({ jobs: { faults: _faults, ...states } }) => byLabel('state', states),
+  },
+  counter(
+    'tandem_jobs_faults_total',
+    'Times the control plane failed and began again.',
+    (s) => s.jobs.faults,
+  ),
+  {
     name: 'tandem_clock_skew_seconds',
     type: 'gauge',
     help: "The peer's clock minus this site's.",

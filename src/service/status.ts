@@ -21,11 +21,23 @@ export interface SiteStatus {
   rejected: number;
   /** Local writes that slipped in between a decision and its application, and were settled afterwards. */
   late: number;
+  jobs: JobsStatus;
   /** The peer's clock minus ours; null while unknown. */
   clockSkewMs: number | null;
   memoryBytes: number;
   /** Whether the histories were cut and a comparison is due. */
   gap: boolean;
+}
+
+/** Jobs of all kinds, by state. `delayed`: for their time, or for their next attempt. */
+export interface JobsStatus {
+  waiting: number;
+  delayed: number;
+  active: number;
+  failed: number;
+  completed: number;
+  /** How often the control plane itself has failed and begun again. */
+  faults: number;
 }
 
 export interface CaptureStatus {

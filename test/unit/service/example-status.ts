@@ -48,6 +48,7 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
     conflicts: { 'set against set': 5 },
     rejected: 1,
     late: 2,
+    jobs: { waiting: 3, delayed: 1, active: 1, failed: 2, completed: 40, faults: 4 },
     clockSkewMs: -250,
     memoryBytes: 80_000_000,
     gap: false,

@@ -1,0 +1,203 @@
+import { writeFileSync } from 'node:fs';
+import type { Config } from '../config.js';
+import { JobClient, type JobView } from '../control/job-client.js';
+import { errorLine, TandemError } from '../errors.js';
+import type { ComparisonRequest, ComparisonResult } from '../sync/comparison.js';
+import { atOwnSite, isWorkedFor, type OwnSite } from './own-site.js';
+import { duration, grouped, paint } from './terminal.js';
+
+/** What `tandem verify` was told; `tandem repair` is the same with `repair`. */
+export interface VerifyArguments {
+  /** Percent of the keys, as text. */
+  readonly sample: string | undefined;
+  readonly pattern: string | undefined;
+  /** Number of a database, as text. */
+  readonly db: string | undefined;
+  readonly repair: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  /** File for the list of keys that differ. */
+  readonly out: string | undefined;
+}
+
+/** Exit codes of a comparison. */
+const EQUAL = 0;
+const DIFFERENT = 1;
+const NOT_COMPARED = 2;
+
+const DEFAULT_FILE = 'tandem-differences.jsonl';
+const SHOWN = 20;
+
+interface ListedDifference {
+  readonly db: number;
+  /** As text; bytes that are none as `\xNN`. */
+  readonly key: string;
+  readonly kind: string;
+}
+
+/**
+ * Has the running process compare the sites, and tells what it found. Resolves with 0 when they are equal (or have been made so),
+ * 1 when they differ, 2 when they could not be compared.
+ */
+export async function verify(config: Config, args: VerifyArguments): Promise<number> {
+  try {
+    const request = requestOf(config, args);
+    return await atOwnSite(config, 'verify', async (own) => {
+      if (!(await isWorkedFor(own)))
+        throw new TandemError('PEER_NOT_READY', `no process works for site ${config.site}, which would compare`, {
+          hint: 'start it with tandem run, at both sites',
+        });
+      return compare(config, own, { request, args });
+    });
+  } catch (error) {
+    console.error(`tandem: ${errorLine(error)}`);
+    if (error instanceof TandemError && error.hint !== undefined) console.error(`  → ${error.hint}`);
+    return NOT_COMPARED;
+  }
+}
+
+async function compare(
+  config: Config,
+  own: OwnSite,
+  { request, args }: { request: ComparisonRequest; args: VerifyArguments },
+): Promise<number> {
+  const jobs = new JobClient({ client: own.redis, keys: own.keys, log: own.log });
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  process.once('SIGINT', abort).once('SIGTERM', abort);
+  const id = await jobs.add('verify', request);
+  try {
+    const bar = new ProgressBar(!args.json && process.stderr.isTTY);
+    const job = await jobs.follow(id, (now) => bar.show(now), stop.signal);
+    bar.clear();
+    if (job.state === 'failed' || job.result === null)
+      throw new TandemError('INTERNAL', `the comparison failed: ${job.failure ?? 'without a reason'}`, {
+        hint: 'see the log of the running process',
+      });
+    const result = job.result as ComparisonResult;
+    const differences = await listed(own, id);
+    tell(result, differences, { config, args, tookMs: (job.endedAt ?? 0) - (job.startedAt ?? 0) });
+    if (result.differing > result.repaired) return DIFFERENT;
+    return result.undecided > 0 ? NOT_COMPARED : EQUAL;
+  } finally {
+    if (stop.signal.aborted) await jobs.cancel(id).catch(() => {});
+    await jobs.close();
+    process.off('SIGINT', abort).off('SIGTERM', abort);
+  }
+}
+
+function requestOf(config: Config, { sample, pattern, db, repair, dryRun }: VerifyArguments): ComparisonRequest {
+  const percent = sample === undefined ? undefined : Number(sample.replace(/%$/, ''));
+  if (percent !== undefined && !(percent > 0 && percent <= 100))
+    throw wrong(`--sample ${sample} is no percentage above 0`);
+  const database = db === undefined ? undefined : Number(db);
+  if (database !== undefined && !(Number.isInteger(database) && database >= 0))
+    throw wrong(`--db ${db} is no number of a database`);
+  if (config.prefer !== null && config.prefer !== config.site && config.prefer !== config.peer)
+    throw wrong(`--prefer ${config.prefer} is neither ${config.site} nor ${config.peer}`);
+  return { sample: percent, pattern, database, repair, dryRun, prefer: config.prefer ?? undefined };
+}
+
+function wrong(message: string): TandemError {
+  return new TandemError('CONFIG_INVALID', message);
+}
+
+/** What the job has noted, in the order of databases and keys. */
+async function listed({ redis, keys }: OwnSite, id: string): Promise<ListedDifference[]> {
+  const found: ListedDifference[] = [];
+  const key = `${keys.differencesPrefix}${id}`;
+  let cursor = '0';
+  do {
+    const [next, fields] = await redis.hscanBuffer(key, cursor, 'COUNT', 1000);
+    cursor = next.toString();
+    for (let i = 0; i + 1 < fields.length; i += 2) found.push(differenceOf(fields[i]!, fields[i + 1]!));
+  } while (cursor !== '0');
+  return found.toSorted((a, b) => a.db - b.db || (a.key < b.key ? -1 : 1));
+}
+
+function differenceOf(field: Buffer, kind: Buffer): ListedDifference {
+  const colon = field.indexOf(':');
+  return {
+    db: Number(field.subarray(0, colon).toString()),
+    key: textOf(field.subarray(colon + 1)),
+    kind: kind.toString(),
+  };
+}
+
+/** Text as it is, anything else as redis-cli shows it. */
+function textOf(bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  if (Buffer.from(text, 'utf8').equals(bytes)) return text;
+  return bytes
+    .toString('latin1')
+    .replace(/[^\x20-\x7e]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+function tell(
+  result: ComparisonResult,
+  differences: readonly ListedDifference[],
+  { config, args, tookMs }: { config: Config; args: VerifyArguments; tookMs: number },
+): void {
+  const file = args.out ?? DEFAULT_FILE;
+  const isWritten = (args.out !== undefined || !args.json) && differences.length > 0;
+  if (isWritten) writeFileSync(file, differences.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  if (args.json) {
+    console.log(JSON.stringify({ ...result, differences }));
+    return;
+  }
+  console.log(renderResult(result, { sites: `${config.site} and ${config.peer}`, tookMs }));
+  for (const { db, key, kind } of differences.slice(0, SHOWN)) console.log(`  db ${db}  ${kind}  ${key}`);
+  if (isWritten) console.log(`The keys are listed in ${file}.`);
+  if (args.repair && args.dryRun && differences.length > 0) console.log('Nothing was changed: --dry-run.');
+}
+
+/** The numbers for a person. */
+export function renderResult(
+  { compared, equal, differing, repaired, undecided, byKind }: ComparisonResult,
+  { sites, tookMs }: { sites: string; tookMs: number },
+): string {
+  const rate = tookMs > 0 ? `, ${grouped((compared * 1000) / tookMs)} keys/s` : '';
+  const head = `${grouped(compared)} keys of ${sites} compared in ${duration(tookMs)}${rate}: ${grouped(equal)} equal`;
+  const kinds = Object.entries(byKind)
+    .map(([kind, count]) => `${kind} ${grouped(count)}`)
+    .join(', ');
+  const lines = [
+    differing === 0
+      ? paint.green(`${head}.`)
+      : `${head}, ${paint.red(`${grouped(differing)} different`)} (${kinds}).`,
+  ];
+  if (repaired > 0) lines.push(paint.green(`${grouped(repaired)} of them are equal now.`));
+  if (undecided > 0)
+    lines.push(
+      paint.yellow(`${grouped(undecided)} keys were written all the time and could not be compared: try again.`),
+    );
+  return lines.join('\n');
+}
+
+/** One line that is written over; nothing when nobody watches. */
+class ProgressBar {
+  readonly #isShown: boolean;
+  readonly #startedAt = performance.now();
+
+  constructor(isShown: boolean) {
+    this.#isShown = isShown;
+  }
+
+  show({ state, progress }: JobView): void {
+    if (!this.#isShown) return;
+    const { done = 0, total = 0, differing = 0 } = (progress ?? {}) as Record<string, number>;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const rate = done / seconds;
+    const left = rate > 0 ? `, ${duration(((total - done) / rate) * 1000)} left` : '';
+    const share = total > 0 ? ` (${Math.floor((100 * done) / total)} %)` : '';
+    const text =
+      done === 0
+        ? `${state} …`
+        : `${grouped(done)} of ${grouped(total)} keys${share}, ${grouped(rate)} keys/s${left}, ${grouped(differing)} different`;
+    process.stderr.write(`\r\u001B[K${text}`);
+  }
+
+  clear(): void {
+    if (this.#isShown) process.stderr.write('\r\u001B[K');
+  }
+}

@@ -1,0 +1,175 @@
+/** How jobs lie in Redis: one BullMQ queue for each kind of work, all under `jobs:`, on one connection of ours. */
+
+import { randomUUID } from 'node:crypto';
+import type * as BullMqModule from 'bullmq';
+import type { Job, Queue, Worker } from 'bullmq';
+import { TandemError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { backoffDelayMs, type Redis } from '../redis/connect.js';
+import type { KeyNames } from '../redis/keys.js';
+
+export type BullMq = typeof BullMqModule;
+
+/** Loaded by those who need it: it takes 27 MB and 0.2 s. */
+export async function loadBullMq(): Promise<BullMq> {
+  return import('bullmq');
+}
+
+/** A job taken out of its queue. BullMQ's types leave out that most of it may be missing. */
+export type TakenJob = Job & { deferredFailure?: string };
+
+/** Jobs of all kinds by state. `delayed`: for their time, or for their next attempt. */
+export interface JobCounts {
+  waiting: number;
+  delayed: number;
+  active: number;
+  failed: number;
+  completed: number;
+}
+
+export const NO_JOBS: Readonly<JobCounts> = { waiting: 0, delayed: 0, active: 0, failed: 0, completed: 0 };
+
+/** Attempts of a job that does not say. */
+const ATTEMPTS = 8;
+const RETRY_MIN_MS = 1000;
+const RETRY_MAX_MS = 60_000;
+/** Completed and failed jobs of each kind that are kept. */
+const KEPT = { count: 100 };
+/** Events of each kind that BullMQ keeps; nobody here reads them. */
+const EVENTS = 100;
+/** How long a lock lasts that nobody renews. It keeps out a process that has lost the lease, not other processes. */
+export const LOCK_MS = 30_000;
+/** Processes that may die during a job without its saving a checkpoint: then it counts as their cause, and fails. */
+const MAX_DEATHS = 10;
+
+/** Options of every job; the queue's own ones are for those a schedule makes. */
+export const JOB_OPTIONS = {
+  attempts: ATTEMPTS,
+  backoff: { type: 'custom' },
+  removeOnComplete: KEPT,
+  removeOnFail: KEPT,
+  stackTraceLimit: 0,
+};
+
+export interface QueueOptions {
+  /** Connected, and stays the caller's. */
+  readonly client: Redis;
+  readonly keys: KeyNames;
+  readonly kind: string;
+  readonly log: Logger;
+}
+
+function baseOptions({ client, keys }: QueueOptions): {
+  connection: Redis;
+  prefix: string;
+  skipVersionCheck: true;
+} {
+  // The version check is an INFO whose outcome BullMQ prints on the console. `tandem check` looks at version and eviction.
+  return { connection: client, prefix: keys.jobsPrefix.slice(0, -1), skipVersionCheck: true };
+}
+
+/** To add, look at and steer jobs of one kind. With `describes` it also writes the queue's own settings. */
+export function openQueue(bullmq: BullMq, options: QueueOptions & { readonly describes: boolean }): Queue {
+  const queue = new bullmq.Queue(options.kind, {
+    ...baseOptions(options),
+    streams: { events: { maxLen: EVENTS } },
+    skipMetasUpdate: !options.describes,
+  });
+  queue.on('error', (err) => options.log.debug({ err, kind: options.kind }, 'a queue of jobs reports'));
+  return queue;
+}
+
+/** To take jobs of one kind out of the queue, one after the other. It has no connection, timer or loop of its own. */
+export function openWorker(bullmq: BullMq, options: QueueOptions): Worker {
+  const worker = new bullmq.Worker(
+    options.kind,
+    null,
+    {
+      ...baseOptions(options),
+      autorun: false,
+      lockDuration: LOCK_MS,
+      maxStalledCount: MAX_DEATHS,
+      skipStalledCheck: true,
+      runRetryDelay: RETRY_MIN_MS,
+      settings: {
+        backoffStrategy: (attempt: number) =>
+          backoffDelayMs({ attempt, minMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS }),
+      },
+    },
+    // BullMQ would open a second connection to block on: here the queue is asked every half second.
+    (name, settings) => bullmq.createRedisBackend(name, settings),
+  );
+  worker.on('error', (err) => options.log.debug({ err, kind: options.kind }, 'a queue of jobs reports'));
+  return worker;
+}
+
+/** Adds a job, unless one of this id is waiting or at work; one that has ended makes room. Gives the job's id. */
+export async function addJob(
+  queue: Queue,
+  data: unknown,
+  { id, attempts = ATTEMPTS }: { id?: string; attempts?: number } = {},
+): Promise<string> {
+  if (id !== undefined) {
+    if (!/^[\w.-]+$/.test(id) || /^\d+$/.test(id) || id in queue.keys)
+      throw new TandemError('INTERNAL', `no job can have the id ${id}`);
+    const found = await queue.getJob(id);
+    if (found !== undefined) {
+      const state = await found.getState();
+      if (state !== 'completed' && state !== 'failed') return id;
+      await found.remove();
+    }
+  }
+  const jobId = id ?? `${queue.name}-${randomUUID().slice(0, 8)}`;
+  await queue.add(queue.name, data ?? null, { ...JOB_OPTIONS, attempts, jobId });
+  return jobId;
+}
+
+/** The key of a job; its lock is the same with `:lock`. */
+export function jobKey(keys: KeyNames, kind: string, id: string): string {
+  return `${keys.jobsPrefix}${kind}:${id}`;
+}
+
+/** The field of a job in which somebody asks for its end. */
+export const CANCEL_FIELD = 'cancel';
+/** The field of a job in which its task keeps how far it is. */
+export const CHECKPOINT_FIELD = 'checkpoint';
+
+/** `delayed`: waits for its time, or for its next attempt. */
+export type JobState = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed';
+
+/** What can be told of one job. Times in ms since 1970. */
+export interface JobView {
+  readonly id: string;
+  readonly task: string;
+  readonly state: JobState;
+  readonly data: unknown;
+  /** Null until the task has told any. */
+  readonly progress: unknown;
+  /** What the task returned; null before that. */
+  readonly result: unknown;
+  /** Why the last attempt failed. */
+  readonly failure: string | null;
+  /** Attempts that have ended. */
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly addedAt: number;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+}
+
+export function viewOf(job: Job, state: JobState): JobView {
+  return {
+    id: job.id ?? '',
+    task: job.queueName,
+    state,
+    data: job.data,
+    progress: job.progress === 0 ? null : job.progress,
+    result: job.returnvalue ?? null,
+    failure: job.failedReason ?? null,
+    attempts: job.attemptsMade,
+    maxAttempts: job.opts.attempts ?? 1,
+    addedAt: job.timestamp,
+    startedAt: job.processedOn ?? null,
+    endedAt: job.finishedOn ?? null,
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * The control plane on one connection, from its opening to the first thing that goes wrong. Nothing here is repaired in place:
+ * the session ends, and the next one begins from what Redis holds.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Queue } from 'bullmq';
+import type { Config } from '../config.js';
+import { TandemError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { answerOf, connectClient, openClient, refusalOf, whereOf, type Redis } from '../redis/connect.js';
+import type { KeyNames } from '../redis/keys.js';
+import { together } from '../service/together.js';
+import type { JobKind, OpenKind } from './job-kind.js';
+import {
+  addJob,
+  JOB_OPTIONS,
+  loadBullMq,
+  NO_JOBS,
+  openQueue,
+  openWorker,
+  type JobCounts,
+} from './job-queue.js';
+
+/** The kind of job that `verifyCron` is about, and the name of its schedule. */
+const VERIFY = 'verify';
+/** How often the jobs are counted for the status. */
+const COUNT_MS = 2000;
+
+export interface SessionOptions {
+  readonly config: Config;
+  readonly keys: KeyNames;
+  readonly log: Logger;
+  readonly kinds: readonly JobKind[];
+}
+
+export class JobSession {
+  readonly #options: SessionOptions;
+  readonly #client: Redis;
+  readonly #open = new Map<string, OpenKind>();
+  #counts: JobCounts = NO_JOBS;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { config, log } = options;
+    this.#client = openClient({
+      url: config.localUrl,
+      tls: config.tls,
+      name: `tandem:${config.site}:jobs`,
+      log,
+      connectTimeoutMs: config.connectTimeoutMs,
+      commandTimeoutMs: config.commandTimeoutMs,
+    });
+  }
+
+  /** As last counted. */
+  get counts(): JobCounts {
+    return this.#counts;
+  }
+
+  /** Works until the signal aborts, and ends soon then. `onReady` tells that jobs can be added. @throws whatever went wrong */
+  async run(signal: AbortSignal, onReady: () => void): Promise<void> {
+    const { kinds } = this.#options;
+    const end = new AbortController();
+    const abort = (): void => end.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await connectClient(this.#client, signal);
+      const closed = this.#closed();
+      await this.#openKinds();
+      onReady();
+      const tasks = [
+        ...kinds.map(async (kind) => kind.run(this.#open.get(kind.name)!, end.signal)),
+        this.#count(end.signal),
+      ];
+      await together({ tasks, ended: closed, end: abort });
+    } catch (error) {
+      throw refusalOf(error, whereOf(this.#client));
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#client.disconnect();
+      await this.#close();
+    }
+  }
+
+  /** @throws TandemError when no job of this kind is known here, or Redis refuses */
+  async add(kind: string, data: unknown, options: { id?: string; attempts?: number }): Promise<string> {
+    const open = this.#open.get(kind);
+    if (open === undefined) throw new TandemError('INTERNAL', `there are no jobs of the kind ${kind}`);
+    const id = await answerOf(this.#client, addJob(open.queue, data, options));
+    this.#options.kinds.find(({ name }) => name === kind)?.wake();
+    return id;
+  }
+
+  #closed(): Promise<Error> {
+    return new Promise((resolve) => {
+      this.#client.once('close', () =>
+        resolve(new TandemError('UNREACHABLE', `${whereOf(this.#client)} closed the connection for jobs`)),
+      );
+    });
+  }
+
+  async #openKinds(): Promise<void> {
+    const { keys, kinds, log, config } = this.#options;
+    const bullmq = await loadBullMq();
+    const token = randomUUID();
+    const client = this.#client;
+    await answerOf(client, client.sadd(keys.jobKinds, ...kinds.map(({ name }) => name)));
+    for (const kind of kinds) {
+      const options = { client, keys, kind: kind.name, log };
+      const open: OpenKind = {
+        bullmq,
+        client,
+        token,
+        queue: openQueue(bullmq, { ...options, describes: true }),
+        worker: openWorker(bullmq, options),
+      };
+      this.#open.set(kind.name, open);
+      await kind.reclaim(open);
+      if (kind.name === VERIFY) await answerOf(client, keepSchedule(open.queue, config.verifyCron));
+    }
+  }
+
+  async #count(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const sum = { ...NO_JOBS };
+      for (const { queue } of this.#open.values()) {
+        const counts = await answerOf(
+          this.#client,
+          queue.getJobCounts('wait', 'delayed', 'active', 'failed', 'completed'),
+        );
+        sum.waiting += counts['wait'] ?? 0;
+        for (const state of ['delayed', 'active', 'failed', 'completed'] as const)
+          sum[state] += counts[state] ?? 0;
+      }
+      this.#counts = sum;
+      await sleep(COUNT_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #close(): Promise<void> {
+    // The connection is ours and closed already: what is left are listeners.
+    for (const { queue, worker } of this.#open.values())
+      await Promise.allSettled([queue.close(), worker.close(true)]);
+    this.#open.clear();
+  }
+}
+
+/** An unchanged schedule is left alone: a comparison that fell due while no process ran is made up for. */
+async function keepSchedule(queue: Queue, cron: string): Promise<void> {
+  const found = await queue.getJobScheduler(VERIFY);
+  if (cron === '') {
+    if (found !== undefined) await queue.removeJobScheduler(VERIFY);
+  } else if (found?.pattern !== cron) {
+    await queue.upsertJobScheduler(VERIFY, { pattern: cron }, { name: VERIFY, data: {}, opts: JOB_OPTIONS });
+  }
+}
