@@ -53,8 +53,13 @@ function programOf(finish: (exitCode: number) => void): Command {
     );
 
   comparing(program.command('verify'), finish)
-    .description('compare both sites exactly while they are written; exit code 0: equal, 1: different, 2: not compared')
-    .option('--repair', "make the keys that differ equal: a key one site lacks is copied, else prefer's value stays");
+    .description(
+      'compare both sites exactly while they are written; exit code 0: equal, 1: different, 2: not compared',
+    )
+    .option(
+      '--repair',
+      "make the keys that differ equal: a key one site lacks is copied, else prefer's value stays",
+    );
   comparing(program.command('repair'), finish, { repair: true }).description(
     "compare both sites and make them equal: a key one site lacks is copied, else prefer's value stays (without prefer: this site's)",
   );
@@ -75,7 +80,15 @@ function comparing(
     .option('--out <file>', 'where to list the keys that differ (tandem-differences.jsonl)')
     .option('--json', 'print one JSON object')
     .action(async (given: Partial<VerifyArguments>, self: Command) => {
-      const { sample, pattern, db, out, repair = false, dryRun = false, json = false } = { ...given, ...always };
+      const {
+        sample,
+        pattern,
+        db,
+        out,
+        repair = false,
+        dryRun = false,
+        json = false,
+      } = { ...given, ...always };
       finish(await verify(configFrom(self), { sample, pattern, db, out, repair, dryRun, json }));
     });
 }

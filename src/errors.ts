@@ -65,7 +65,8 @@ export const ERROR_CODES = {
   SITES_DIFFER: {
     exitCode: 6,
     passes: false,
-    meaning: 'Both sites had data before they became a pair, and it differs; nobody has said whose is to stay.',
+    meaning:
+      'Both sites had data before they became a pair, and it differs; nobody has said whose is to stay.',
   },
 
   STREAM_REFUSED: {

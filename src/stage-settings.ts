@@ -26,8 +26,7 @@ export function captureSettings({
   keys,
   opened,
 }: Found): Omit<CaptureOptions, 'position' | 'clock' | 'listener'> {
-  const { pair, site, flush, publish, functions, batchBytes, batchCommands } =
-    config;
+  const { pair, site, flush, publish, functions, batchBytes, batchCommands } = config;
   return {
     pair,
     site,

@@ -44,9 +44,13 @@ export async function verify(config: Config, args: VerifyArguments): Promise<num
     const request = requestOf(config, args);
     return await atOwnSite(config, 'verify', async (own) => {
       if (!(await isWorkedFor(own)))
-        throw new TandemError('PEER_NOT_READY', `no process works for site ${config.site}, which would compare`, {
-          hint: 'start it with tandem run, at both sites',
-        });
+        throw new TandemError(
+          'PEER_NOT_READY',
+          `no process works for site ${config.site}, which would compare`,
+          {
+            hint: 'start it with tandem run, at both sites',
+          },
+        );
       return compare(config, own, { request, args });
     });
   } catch (error) {
@@ -86,7 +90,10 @@ async function compare(
   }
 }
 
-function requestOf(config: Config, { sample, pattern, db, repair, dryRun }: VerifyArguments): ComparisonRequest {
+function requestOf(
+  config: Config,
+  { sample, pattern, db, repair, dryRun }: VerifyArguments,
+): ComparisonRequest {
   const percent = sample === undefined ? undefined : Number(sample.replace(/%$/, ''));
   if (percent !== undefined && !(percent > 0 && percent <= 100))
     throw wrong(`--sample ${sample} is no percentage above 0`);
@@ -169,7 +176,9 @@ export function renderResult(
   if (repaired > 0) lines.push(paint.green(`${grouped(repaired)} of them are equal now.`));
   if (undecided > 0)
     lines.push(
-      paint.yellow(`${grouped(undecided)} keys were written all the time and could not be compared: try again.`),
+      paint.yellow(
+        `${grouped(undecided)} keys were written all the time and could not be compared: try again.`,
+      ),
     );
   return lines.join('\n');
 }

@@ -48,10 +48,7 @@ const NAMES = [
 export type ScriptName = (typeof NAMES)[number];
 
 const SOURCES = Object.fromEntries(
-  NAMES.map((name) => [
-    name,
-    withoutComments(withParts(sourceOf(name))),
-  ]),
+  NAMES.map((name) => [name, withoutComments(withParts(sourceOf(name)))]),
 ) as Record<ScriptName, string>;
 
 /** The source of a script, for a connection that is written to byte by byte. */

@@ -67,7 +67,11 @@ const PEER_STEPS = 32;
 const MAX_SUSPECTS = 50_000;
 
 /** @throws TandemError TIMEOUT when the peer does not answer; what the local server refused */
-export async function compareSites(site: SyncSite, ledger: Ledger, attempt: Attempt): Promise<ComparisonResult> {
+export async function compareSites(
+  site: SyncSite,
+  ledger: Ledger,
+  attempt: Attempt,
+): Promise<ComparisonResult> {
   return new Comparison(site, ledger, attempt).run();
 }
 
@@ -107,7 +111,8 @@ class Comparison {
     const from = this.#resumed(runId);
     const sizes = await databaseSizes(client);
     this.#total = [...sizes].reduce((sum, [db, keys]) => sum + (this.#chosen.database(db) ? keys : 0), 0);
-    if (from.phase === 'own') await this.#phase('own', { from, runId, among: [...sizes.keys()].toSorted(byNumber) });
+    if (from.phase === 'own')
+      await this.#phase('own', { from, runId, among: [...sizes.keys()].toSorted(byNumber) });
     const all = Array.from({ length: databases }, (_, database) => database);
     const beginning = { database: 0, cursor: '0' };
     await this.#phase('peer', { from: from.phase === 'peer' ? from : beginning, runId, among: all });

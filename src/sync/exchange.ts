@@ -103,12 +103,12 @@ export class Exchange {
   async send(keys: readonly PlacedKey[], { absent }: { absent: boolean }): Promise<number[]> {
     const { client, out, site } = this.#options;
     const places = keys.flatMap(({ database, key }) => [database, key]);
-    return (await runScript(client, 'copy', [out], [
-      site,
-      STEP_BYTES,
-      absent ? 1 : 0,
-      ...places,
-    ])) as number[];
+    return (await runScript(
+      client,
+      'copy',
+      [out],
+      [site, STEP_BYTES, absent ? 1 : 0, ...places],
+    )) as number[];
   }
 
   /** Asks the peer for the state of keys as old data. It comes when the link carries it. */

@@ -8,7 +8,10 @@ export class Pace {
   #paidAt = 0;
 
   /** @param limits a second; 0 for none */
-  constructor(limits: { keys: number; bytes: number }, now: () => number = performance.now.bind(performance)) {
+  constructor(
+    limits: { keys: number; bytes: number },
+    now: () => number = performance.now.bind(performance),
+  ) {
     this.#limits = limits;
     this.#now = now;
   }
