@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { check } from './commands/check.js';
+import { jobs } from './commands/jobs.js';
 import { configFrom, withSettings } from './commands/options.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
@@ -49,6 +50,20 @@ function programOf(finish: (exitCode: number) => void): Command {
     .option('--watch', 'again every second, until Ctrl-C')
     .action(async ({ json = false, watch = false }: { json?: boolean; watch?: boolean }, command: Command) =>
       finish(await status(configFrom(command), { json, watch })),
+    );
+
+  withSettings(program.command('jobs'))
+    .description('show the long work of this site (jobs), keep it from beginning, or end it')
+    .argument('[action]', 'list, pause, resume or cancel', 'list')
+    .argument('[id]', 'the job to cancel')
+    .option('--json', 'print the list as JSON')
+    .action(
+      async (
+        action: string,
+        id: string | undefined,
+        { json = false }: { json?: boolean },
+        command: Command,
+      ) => finish(await jobs(configFrom(command), { action, id, json })),
     );
 
   return program;
