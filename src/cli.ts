@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { check } from './commands/check.js';
+import { jobs } from './commands/jobs.js';
 import { configFrom, withSettings } from './commands/options.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
@@ -63,6 +64,19 @@ function programOf(finish: (exitCode: number) => void): Command {
   comparing(program.command('repair'), finish, { repair: true }).description(
     "compare both sites and make them equal: a key one site lacks is copied, else prefer's value stays (without prefer: this site's)",
   );
+  withSettings(program.command('jobs'))
+    .description('show the long work of this site (jobs), keep it from beginning, or end it')
+    .argument('[action]', 'list, pause, resume or cancel', 'list')
+    .argument('[id]', 'the job to cancel')
+    .option('--json', 'print the list as JSON')
+    .action(
+      async (
+        action: string,
+        id: string | undefined,
+        { json = false }: { json?: boolean },
+        command: Command,
+      ) => finish(await jobs(configFrom(command), { action, id, json })),
+    );
 
   return program;
 }

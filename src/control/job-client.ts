@@ -152,11 +152,11 @@ export class JobClient {
     const { client } = this.#options;
     for (const queue of await this.#all()) {
       if (id in queue.keys) continue;
+      // The state first: a job that has ended shows how.
+      const state = STATES[await answerOf(client, queue.getJobState(id))];
+      if (state === undefined) continue;
       const job = await answerOf(client, queue.getJob(id));
       if (job === undefined) continue;
-      const state = STATES[await answerOf(client, job.getState())];
-      // Between two states, or removed since.
-      if (state === undefined) continue;
       return { queue, view: viewOf(job, state) };
     }
     return undefined;

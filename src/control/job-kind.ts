@@ -1,12 +1,12 @@
 /** The jobs of one kind, one after the other. Outlives the sessions, so that a job is never at work twice in one process. */
 
-import type { Queue, Worker } from 'bullmq';
+import type { Job, Queue, Worker } from 'bullmq';
 import { TandemError, describeError, errorLine, passesByItself } from '../errors.js';
 import type { Logger } from '../log.js';
 import { answerOf, type Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../service/signal.js';
-import { jobKey, type BullMq, type TakenJob } from './job-queue.js';
+import { jobKey, MAX_DEATHS, type BullMq } from './job-queue.js';
 import { JobRun, type Outcome } from './job-run.js';
 import type { Task } from './task.js';
 
@@ -64,7 +64,7 @@ export class JobKind {
     await this.#idle(signal);
     while (!signal.aborted) {
       const job = (await answerOf(open.client, open.worker.getNextJob(open.token, { block: false }))) as
-        | TakenJob
+        | Job
         | undefined;
       if (job !== undefined) await this.#work(open, job, signal);
       else await this.#added.wait(signal, POLL_MS).catch(() => {});
@@ -82,12 +82,12 @@ export class JobKind {
     signal.removeEventListener('abort', onAbort);
   }
 
-  async #work(open: OpenKind, job: TakenJob, signal: AbortSignal): Promise<void> {
+  async #work(open: OpenKind, job: Job, signal: AbortSignal): Promise<void> {
     const { client, token } = open;
     const about = { kind: this.name, job: job.id };
-    if (job.deferredFailure !== undefined) {
-      this.#log.error({ ...about, reason: job.deferredFailure }, 'a job has failed');
+    if (job.stalledCounter > MAX_DEATHS) {
       const why = 'the process died during it again and again';
+      this.#log.error({ ...about, reason: why }, 'a job has failed');
       await answerOf(client, job.moveToFailed(new open.bullmq.UnrecoverableError(why), token, false));
       return;
     }
@@ -97,7 +97,7 @@ export class JobKind {
     await this.#finish(open, job, outcome);
   }
 
-  async #finish({ bullmq, client, token }: OpenKind, job: TakenJob, outcome: Outcome): Promise<void> {
+  async #finish({ bullmq, client, token }: OpenKind, job: Job, outcome: Outcome): Promise<void> {
     const about = { kind: this.name, job: job.id };
     switch (outcome.how) {
       case 'done':
@@ -130,7 +130,7 @@ export class JobKind {
     token,
     job,
     error,
-  }: Pick<OpenKind, 'bullmq' | 'client' | 'token'> & { job: TakenJob; error: unknown }): Promise<void> {
+  }: Pick<OpenKind, 'bullmq' | 'client' | 'token'> & { job: Job; error: unknown }): Promise<void> {
     // A foreign error, such as a client's own about a lost connection, may pass; one of ours says so.
     const isFinal = error instanceof TandemError && !passesByItself(error);
     const line = errorLine(error);

@@ -15,9 +15,6 @@ export async function loadBullMq(): Promise<BullMq> {
   return import('bullmq');
 }
 
-/** A job taken out of its queue. BullMQ's types leave out that most of it may be missing. */
-export type TakenJob = Job & { deferredFailure?: string };
-
 /** Jobs of all kinds by state. `delayed`: for their time, or for their next attempt. */
 export interface JobCounts {
   waiting: number;
@@ -39,8 +36,8 @@ const KEPT = { count: 100 };
 const EVENTS = 100;
 /** How long a lock lasts that nobody renews. It keeps out a process that has lost the lease, not other processes. */
 export const LOCK_MS = 30_000;
-/** Processes that may die during a job without its saving a checkpoint: then it counts as their cause, and fails. */
-const MAX_DEATHS = 10;
+/** More processes than these may not die during a job that saves no checkpoint: it counts as their cause then, and fails. */
+export const MAX_DEATHS = 10;
 
 /** Options of every job; the queue's own ones are for those a schedule makes. */
 export const JOB_OPTIONS = {
@@ -88,7 +85,8 @@ export function openWorker(bullmq: BullMq, options: QueueOptions): Worker {
       ...baseOptions(options),
       autorun: false,
       lockDuration: LOCK_MS,
-      maxStalledCount: MAX_DEATHS,
+      // Counted here: BullMQ lets those of a schedule off.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
       skipStalledCheck: true,
       runRetryDelay: RETRY_MIN_MS,
       settings: {

@@ -27,19 +27,23 @@ import {
 const VERIFY = 'verify';
 /** How often the jobs are counted for the status. */
 const COUNT_MS = 2000;
+/** A session told to end has this long: then what it still asks of Redis is given up. */
+const END_LIMIT_MS = 2000;
 
 export interface SessionOptions {
   readonly config: Config;
   readonly keys: KeyNames;
   readonly log: Logger;
   readonly kinds: readonly JobKind[];
+  /** How many jobs there are, every two seconds. */
+  readonly onCounted: (counts: JobCounts) => void;
 }
 
 export class JobSession {
   readonly #options: SessionOptions;
   readonly #client: Redis;
   readonly #open = new Map<string, OpenKind>();
-  #counts: JobCounts = NO_JOBS;
+  #isOpen = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -54,22 +58,26 @@ export class JobSession {
     });
   }
 
-  /** As last counted. */
-  get counts(): JobCounts {
-    return this.#counts;
+  /** Whether jobs can be added. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
-  /** Works until the signal aborts, and ends soon then. `onReady` tells that jobs can be added. @throws whatever went wrong */
-  async run(signal: AbortSignal, onReady: () => void): Promise<void> {
+  /** Works until the signal aborts, and ends soon then. @throws whatever went wrong */
+  async run(signal: AbortSignal): Promise<void> {
     const { kinds } = this.#options;
     const end = new AbortController();
-    const abort = (): void => end.abort();
+    let limit: NodeJS.Timeout | undefined;
+    const abort = (): void => {
+      end.abort();
+      limit ??= setTimeout(() => this.#client.disconnect(), END_LIMIT_MS);
+    };
     signal.addEventListener('abort', abort, { once: true });
     try {
       await connectClient(this.#client, signal);
       const closed = this.#closed();
       await this.#openKinds();
-      onReady();
+      this.#isOpen = true;
       const tasks = [
         ...kinds.map(async (kind) => kind.run(this.#open.get(kind.name)!, end.signal)),
         this.#count(end.signal),
@@ -78,17 +86,18 @@ export class JobSession {
     } catch (error) {
       throw refusalOf(error, whereOf(this.#client));
     } finally {
+      this.#isOpen = false;
+      clearTimeout(limit);
       signal.removeEventListener('abort', abort);
       this.#client.disconnect();
       await this.#close();
     }
   }
 
-  /** @throws TandemError when no job of this kind is known here, or Redis refuses */
+  /** To be called while the session is open, with a kind it has. @throws TandemError when Redis refuses */
   async add(kind: string, data: unknown, options: { id?: string; attempts?: number }): Promise<string> {
-    const open = this.#open.get(kind);
-    if (open === undefined) throw new TandemError('INTERNAL', `there are no jobs of the kind ${kind}`);
-    const id = await answerOf(this.#client, addJob(open.queue, data, options));
+    const { queue } = this.#open.get(kind)!;
+    const id = await answerOf(this.#client, addJob(queue, data, options));
     this.#options.kinds.find(({ name }) => name === kind)?.wake();
     return id;
   }
@@ -134,7 +143,7 @@ export class JobSession {
         for (const state of ['delayed', 'active', 'failed', 'completed'] as const)
           sum[state] += counts[state] ?? 0;
       }
-      this.#counts = sum;
+      this.#options.onCounted(sum);
       await sleep(COUNT_MS, undefined, { signal }).catch(() => {});
     }
   }

@@ -34,8 +34,9 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #log: Logger;
   readonly #kinds: readonly JobKind[];
+  /** The one at work, or the last one. */
   #session: JobSession | undefined;
-  #last: JobCounts = NO_JOBS;
+  #counts: JobCounts = NO_JOBS;
   #faults = 0;
   #running: Promise<void> = Promise.resolve();
 
@@ -50,7 +51,7 @@ export class ControlPlane {
 
   /** Jobs by state, as last counted, and how often the control plane itself has failed. */
   get status(): JobCounts & { faults: number } {
-    return { ...(this.#session?.counts ?? this.#last), faults: this.#faults };
+    return { ...this.#counts, faults: this.#faults };
   }
 
   /**
@@ -71,8 +72,10 @@ export class ControlPlane {
    * @throws TandemError when there is none for ten seconds, the kind is unknown, or Redis refuses
    */
   async add(task: string, data: unknown, options: { id?: string; attempts?: number } = {}): Promise<string> {
+    if (!this.#kinds.some(({ name }) => name === task))
+      throw new TandemError('INTERNAL', `there are no jobs of the kind ${task}`);
     const end = Date.now() + ADD_LIMIT_MS;
-    while (this.#session === undefined) {
+    while (this.#session?.isOpen !== true) {
       if (Date.now() > end) throw new TandemError('CLOSED', 'jobs cannot be added now');
       await sleep(ADD_PAUSE_MS);
     }
@@ -83,17 +86,20 @@ export class ControlPlane {
     let attempt = 0;
     let told: string | undefined;
     while (!signal.aborted) {
-      let readyAt = Infinity;
-      const session = new JobSession({ ...this.#options, log: this.#log, kinds: this.#kinds });
+      const began = Date.now();
+      const session = new JobSession({
+        ...this.#options,
+        log: this.#log,
+        kinds: this.#kinds,
+        onCounted: (counts) => (this.#counts = counts),
+      });
+      this.#session = session;
       try {
-        await session.run(signal, () => {
-          readyAt = Date.now();
-          this.#session = session;
-        });
+        await session.run(signal);
       } catch (error) {
         if (signal.aborted) break;
         this.#faults++;
-        attempt = Date.now() - readyAt > STEADY_MS ? 1 : attempt + 1;
+        attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
         const pauseMs = this.#pauseMs(attempt);
         const err = describeError(error);
         const fields = { err, faults: this.#faults, pauseMs };
@@ -102,9 +108,6 @@ export class ControlPlane {
         else this.#log.debug(fields, 'jobs are still backing off');
         told = err.message;
         await sleep(pauseMs, undefined, { signal }).catch(() => {});
-      } finally {
-        this.#last = session.counts;
-        this.#session = undefined;
       }
     }
   }

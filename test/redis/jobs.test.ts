@@ -1,98 +1,15 @@
-import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.js';
-import { JobClient } from '../../src/control/job-client.js';
-import { ControlPlane, type JobContext, type JobProgress, type Task } from '../../src/control/jobs.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { JobContext, JobProgress, Task } from '../../src/control/jobs.js';
 import { TandemError } from '../../src/errors.js';
-import { createLogger } from '../../src/log.js';
-import { connectClient, openClient } from '../../src/redis/connect.js';
-import { keyNames } from '../../src/redis/keys.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { JobsBench, killConnections, untilAborted } from '../support/jobs.js';
 import { until } from '../support/wait.js';
 
-const PAIR = 'test';
-const KEYS = keyNames({ prefix: 'tandem', pair: PAIR });
-
-let server: TestServer;
-let redis: Redis;
-let ours: Redis;
-let client: JobClient;
-let log: { level: string; msg: string }[] = [];
-const running: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
-});
-
-afterAll(() => server.stop());
-
-beforeEach(async () => {
-  await redis.flushall();
-  log = [];
-  ours = openClient({
-    url: server.url,
-    tls: configOf().tls,
-    name: 'test',
-    log: logger(),
-    connectTimeoutMs: 1000,
-    commandTimeoutMs: 5000,
-  });
-  await connectClient(ours);
-  client = new JobClient({ client: ours, keys: KEYS, log: logger() });
-});
-
-afterEach(async () => {
-  for (const stop of running.splice(0)) await stop();
-  await client.close();
-  ours.disconnect();
-});
-
-function configOf(env: Record<string, string> = {}): ReturnType<typeof loadConfig> {
-  const urls = { TANDEM_LOCAL_URL: server.url, TANDEM_PEER_URL: 'redis://127.0.0.1:1' };
-  return loadConfig({
-    env: { TANDEM_PAIR: PAIR, TANDEM_SITE: 'east', TANDEM_PEER: 'west', ...urls, ...env },
-  });
-}
-
-function logger(): ReturnType<typeof createLogger> {
-  const write = (line: string): void => void log.push(JSON.parse(line) as (typeof log)[number]);
-  return createLogger(
-    { pair: PAIR, site: 'east', logLevel: 'debug', logPretty: 'never', logData: false },
-    { write },
-  );
-}
-
-/** A control plane at work, and how to end it. */
-function start(
-  tasks: Record<string, Task>,
-  env: Record<string, string> = {},
-): { plane: ControlPlane; stop: () => Promise<void> } {
-  const plane = new ControlPlane({ config: configOf(env), keys: KEYS, log: logger(), tasks });
-  const end = new AbortController();
-  const over = plane.run(end.signal);
-  const stop = async (): Promise<void> => {
-    end.abort();
-    await over;
-  };
-  running.push(stop);
-  return { plane, stop };
-}
-
-/** Until it is told to end. */
-const untilAborted: Task = ({ signal }) =>
-  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
-
-async function ended(id: string): Promise<NonNullable<Awaited<ReturnType<JobClient['get']>>>> {
-  return until(`the job ${id} to end`, async () => {
-    const job = await client.get(id);
-    return job?.state === 'completed' || job?.state === 'failed' ? job : undefined;
-  });
-}
+const bench = new JobsBench();
 
 describe('a job', () => {
   test('is done, and tells its progress and its result', async () => {
-    const { plane } = start({
+    const { plane } = bench.start({
       copy: async ({ id, data, progress }: JobContext) => {
         const half: JobProgress = { done: 1, total: 2, phase: 'half' };
         await progress(half);
@@ -101,7 +18,7 @@ describe('a job', () => {
     });
     const id = await plane.add('copy', { from: 'west' }, { id: 'first' });
     expect(id).toBe('first');
-    expect(await ended(id)).toMatchObject({
+    expect(await bench.ended(id)).toMatchObject({
       task: 'copy',
       state: 'completed',
       attempts: 1,
@@ -114,27 +31,27 @@ describe('a job', () => {
   test('is not added a second time while one of its id waits or is at work, and is when that has ended', async () => {
     let runs = 0;
     const ends: (() => void)[] = [];
-    const { plane } = start({
+    const { plane } = bench.start({
       copy: async () => {
         runs++;
         await new Promise<void>((resolve) => ends.push(resolve));
       },
     });
-    await client.add('copy', {}, { id: 'one' });
+    await bench.client.add('copy', {}, { id: 'one' });
     await until('the job to begin', () => runs === 1);
     expect(await plane.add('copy', {}, { id: 'one' })).toBe('one');
     ends[0]!();
-    await ended('one');
+    await bench.ended('one');
     await plane.add('copy', {}, { id: 'one' });
     await until('the job to begin again', () => runs === 2);
     ends[1]!();
-    await ended('one');
-    expect(await client.list()).toHaveLength(1);
+    await bench.ended('one');
+    expect(await bench.client.list()).toHaveLength(1);
   });
 
   test('that fails is tried again from its checkpoint', async () => {
     const seen: unknown[] = [];
-    start({
+    bench.start({
       copy: async ({ checkpoint, save }) => {
         seen.push(checkpoint);
         if (checkpoint !== null) return 'done';
@@ -142,18 +59,18 @@ describe('a job', () => {
         throw new TandemError('UNREACHABLE', 'the peer is away');
       },
     });
-    const job = await ended(await client.add('copy', {}));
+    const job = await bench.ended(await bench.client.add('copy', {}));
     expect(job).toMatchObject({ state: 'completed', attempts: 2, result: 'done' });
     expect(seen).toEqual([null, { cursor: 17 }]);
   });
 
   test('is not tried again when a person has to mend something', async () => {
-    start({
+    bench.start({
       copy: async () => {
         throw new TandemError('NO_PERMISSION', 'the account may not SCAN');
       },
     });
-    expect(await ended(await client.add('copy', {}))).toMatchObject({
+    expect(await bench.ended(await bench.client.add('copy', {}))).toMatchObject({
       state: 'failed',
       attempts: 1,
       failure: 'the account may not SCAN',
@@ -163,18 +80,144 @@ describe('a job', () => {
 
 describe('cancelling', () => {
   test('ends a job at work, for good', async () => {
-    start({ copy: untilAborted });
-    const id = await client.add('copy', {});
-    await until('the job to begin', async () => (await client.get(id))?.state === 'active');
-    expect(await client.cancel(id)).toBe('asked');
-    expect(await ended(id)).toMatchObject({ state: 'failed', failure: 'cancelled', attempts: 1 });
-    expect(await client.cancel(id)).toBe('ended');
+    bench.start({ copy: untilAborted });
+    const id = await bench.client.add('copy', {});
+    await bench.begun(id);
+    expect(await bench.client.cancel(id)).toBe('asked');
+    expect(await bench.ended(id)).toMatchObject({ state: 'failed', failure: 'cancelled', attempts: 1 });
+    expect(await bench.client.cancel(id)).toBe('ended');
   });
 
   test('takes a waiting job away', async () => {
-    const id = await client.add('copy', {});
-    expect(await client.cancel(id)).toBe('removed');
-    expect(await client.cancel(id)).toBe('unknown');
-    expect(await client.list()).toEqual([]);
+    const id = await bench.client.add('copy', {});
+    expect(await bench.client.cancel(id)).toBe('removed');
+    expect(await bench.client.cancel(id)).toBe('unknown');
+    expect(await bench.client.list()).toEqual([]);
+  });
+});
+
+describe('a control plane that stops', () => {
+  test('puts the job back at once, and the attempt does not count', async () => {
+    const { stop } = bench.start({ copy: untilAborted });
+    const id = await bench.client.add('copy', {}, { attempts: 1 });
+    await bench.begun(id);
+    const from = Date.now();
+    await stop();
+    expect(Date.now() - from).toBeLessThan(500);
+    expect(await bench.client.get(id)).toMatchObject({ state: 'waiting', attempts: 0 });
+    bench.start({ copy: async () => 'done' });
+    expect(await bench.ended(id)).toMatchObject({ state: 'completed', attempts: 1 });
+  });
+
+  test('does not wait for a task that heeds nothing, and does not run it a second time beside itself', async () => {
+    let atWork = 0;
+    let most = 0;
+    let release = (): void => {};
+    const stubborn: Task = async () => {
+      most = Math.max(most, ++atWork);
+      await new Promise<void>((resolve) => (release = resolve));
+      atWork--;
+      return 'done';
+    };
+    const { plane, stop } = bench.start({ copy: stubborn });
+    const id = await bench.client.add('copy', {});
+    await bench.begun(id);
+    const from = Date.now();
+    await stop();
+    expect(Date.now() - from).toBeLessThan(2500);
+    const again = new AbortController();
+    const over = plane.run(again.signal);
+    await pause(700);
+    expect(atWork).toBe(1);
+    release();
+    await until('the job to begin again', () => atWork === 1 && most === 1 && plane.status.active === 1);
+    await pause(100);
+    release();
+    expect(await bench.ended(id)).toMatchObject({ state: 'completed' });
+    expect(most).toBe(1);
+    again.abort();
+    await over;
+  });
+
+  test('ends within two seconds though its Redis hangs', async () => {
+    const { stop } = bench.start({ copy: untilAborted });
+    await bench.begun(await bench.client.add('copy', {}));
+    await bench.server.pause();
+    try {
+      const from = Date.now();
+      await stop();
+      expect(Date.now() - from).toBeLessThan(2500);
+    } finally {
+      await bench.server.resume();
+    }
+  });
+});
+
+describe('a job whose process died', () => {
+  /** As a process leaves it that is killed at work: in the list of active jobs, under a lock. */
+  async function leave(id: string, deaths: number): Promise<void> {
+    await bench.redis.rpoplpush(`${bench.keys.jobsPrefix}copy:wait`, `${bench.keys.jobsPrefix}copy:active`);
+    await bench.redis.set(`${bench.keys.jobsPrefix}copy:${id}:lock`, 'of the dead one', 'PX', 30_000);
+    await bench.redis.hset(`${bench.keys.jobsPrefix}copy:${id}`, 'stc', deaths);
+  }
+
+  test('is taken up at once, though its lock still stands', async () => {
+    const id = await bench.client.add('copy', {}, { attempts: 1 });
+    await leave(id, 9);
+    bench.start({
+      copy: async ({ save }) => {
+        await save(1);
+        return bench.redis.hexists(`${bench.keys.jobsPrefix}copy:${id}`, 'stc');
+      },
+    });
+    // With the checkpoint the deaths are forgotten.
+    expect(await bench.ended(id)).toMatchObject({ state: 'completed', attempts: 1, result: 0 });
+  });
+
+  test('is failed when more than ten have died of it without a new checkpoint', async () => {
+    const id = await bench.client.add('copy', {});
+    await leave(id, 10);
+    bench.start({ copy: async () => 'done' });
+    expect(await bench.ended(id)).toMatchObject({
+      state: 'failed',
+      failure: 'the process died during it again and again',
+    });
+  });
+});
+
+describe('when something is wrong with its keys or its connection', () => {
+  test('it goes on once the keys are right again', async () => {
+    const { plane } = bench.start({ copy: async () => 'done' });
+    await bench.ended(await plane.add('copy', {}));
+    await bench.redis.set(`${bench.keys.jobsPrefix}copy:wait`, 'not a list');
+    await until('it to fail', () => plane.status.faults > 2);
+    await bench.redis.del(`${bench.keys.jobsPrefix}copy:wait`);
+    expect(await bench.ended(await bench.client.add('copy', {}))).toMatchObject({ state: 'completed' });
+    expect(bench.log.filter(({ msg }) => msg === 'jobs are backing off').length).toBeLessThan(3);
+  });
+
+  test('a job goes on from its checkpoint over connections that are closed again and again', async () => {
+    const begins: unknown[] = [];
+    bench.start({
+      copy: async ({ checkpoint, save, signal }) => {
+        begins.push(checkpoint);
+        for (let step = Number(checkpoint ?? 0); step < 40; step++) {
+          signal.throwIfAborted();
+          await save(step + 1);
+          await pause(20);
+        }
+        return 'done';
+      },
+    });
+    const id = await bench.client.add('copy', {}, { attempts: 1 });
+    for (let kill = 0; kill < 4; kill++) {
+      await until('a new beginning', () => begins.length > kill);
+      await pause(100);
+      await killConnections(bench.redis, 'tandem:east:jobs');
+    }
+    expect(await bench.ended(id)).toMatchObject({ state: 'completed', attempts: 1, result: 'done' });
+    const steps = begins.map(Number);
+    expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+    expect(steps.length).toBeGreaterThan(2);
   });
 });
