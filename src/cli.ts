@@ -1,9 +1,11 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { check } from './commands/check.js';
 import { configFrom, withSettings } from './commands/options.js';
+import { setPaused } from './commands/pause.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
+import { DIRECTIONS, type Direction } from './control/pauses.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -51,7 +53,27 @@ function programOf(finish: (exitCode: number) => void): Command {
       finish(await status(configFrom(command), { json, watch })),
     );
 
+  addPauses(program, finish);
   return program;
+}
+
+function addPauses(program: Command, finish: (exitCode: number) => void): void {
+  const words = {
+    pause: 'hold changes back: outbound in the change list, inbound in the inbox, both if none is named',
+    resume: 'let changes go on that were paused',
+  };
+  for (const [name, description] of Object.entries(words)) {
+    withSettings(program.command(name))
+      .description(description)
+      .addArgument(new Argument('[direction]', 'which').choices(DIRECTIONS))
+      .option('--json', 'print JSON')
+      .action(
+        async (direction: Direction | undefined, { json = false }: { json?: boolean }, command: Command) => {
+          const directions = direction === undefined ? DIRECTIONS : [direction];
+          finish(await setPaused(configFrom(command), { directions, wanted: name === 'pause', json }));
+        },
+      );
+  }
 }
 
 function failed(error: unknown): number {

@@ -311,6 +311,7 @@ export class Site {
     const oldest = active?.list.oldestTimestamp;
     return {
       ...this.#linkState(active?.courier.state, active?.courier.detail),
+      pausedSince: active?.pauses.since('outbound') ?? null,
       lagMs: oldest === undefined ? 0 : Math.max(0, now - wallMs(oldest)),
       changesPerSecond: this.#sendRate.sample(sent.changes, now),
       changesTotal: sent.changes,
@@ -327,6 +328,7 @@ export class Site {
     const counts = sum(this.#before.applied, active?.applier?.counts);
     return {
       ...this.#linkState(active?.applier?.state, active?.applier?.detail),
+      pausedSince: active?.pauses.since('inbound') ?? null,
       lagMs: active?.applier?.lagMs ?? 0,
       changesPerSecond: this.#applyRate.sample(counts.changes, now),
       changesTotal: counts.changes,

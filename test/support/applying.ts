@@ -121,6 +121,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
       log,
       backoffMinMs: 20,
       backoffMaxMs: 50,
+      isPaused: () => false,
       onGap: () => applying.gaps++,
       onApplied: () => {},
     }),
