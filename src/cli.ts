@@ -6,6 +6,7 @@ import { setPaused } from './commands/pause.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
 import { DIRECTIONS, type Direction } from './control/pauses.js';
+import { unpair } from './commands/unpair.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -54,6 +55,15 @@ function programOf(finish: (exitCode: number) => void): Command {
     );
 
   addPauses(program, finish);
+
+  withSettings(program.command('unpair'))
+    .description("remove all of Tandem's keys of this pair from this site's Redis, and nothing else")
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action(async ({ yes = false, json = false }: { yes?: boolean; json?: boolean }, command: Command) =>
+      finish(await unpair(configFrom(command), { yes, json })),
+    );
+
   return program;
 }
 
