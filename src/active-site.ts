@@ -29,13 +29,14 @@ import type { Config } from './config.js';
 import { TandemError } from './errors.js';
 import type { Logger } from './log.js';
 import { Acknowledgements } from './queue/acknowledgements.js';
+import { Pauses } from './control/pauses.js';
 import { ChangeList } from './queue/change-list.js';
 import { Courier } from './queue/courier.js';
 import { Inbox } from './queue/inbox.js';
+import { savePositions } from './queue/position-saver.js';
 import { answerOf, parseRedisUrl, tlsOptions } from './redis/connect.js';
 import type { KeyNames } from './redis/keys.js';
 import type { RawConnection } from './redis/raw-connection.js';
-import { Signal } from './service/signal.js';
 import { together } from './service/together.js';
 import { captureSettings, deciderSettings, openApplyConnection } from './stage-settings.js';
 import { hasOwnKeys, type OpenedState } from './site-state.js';
@@ -59,9 +60,6 @@ export interface ActiveSiteOptions {
 
 /** Entries the window holds at the most, 24 bytes each. */
 const WINDOW_ENTRIES = 1 << 20;
-/** How often a position that was reached without a change is saved, and after how many bytes of the stream at the latest. */
-const SAVE_MS = 1000;
-const SAVE_BYTES = 1024 * 1024;
 
 export class ActiveSite {
   readonly #options: ActiveSiteOptions;
@@ -72,6 +70,7 @@ export class ActiveSite {
   readonly inbox: Inbox;
   readonly rejections: Rejections;
   readonly courier: Courier;
+  readonly pauses: Pauses;
   readonly #acknowledgements: Acknowledgements;
   readonly #barriers = new Barriers();
   #capture: Capture | undefined;
@@ -114,6 +113,7 @@ export class ActiveSite {
       log,
     });
     this.rejections = new Rejections({ client: local, keys, token, log });
+    this.pauses = new Pauses({ client: local, keys, log });
     this.#acknowledgements = new Acknowledgements({
       applied: () => this.#applied.sequence,
       made: () => this.list.last,
@@ -138,6 +138,7 @@ export class ActiveSite {
       seen: () => this.#capture!.seen,
       isSettled: () => this.#isSettled(),
       clock: () => this.clock.last,
+      isPaused: () => this.pauses.since('outbound') !== undefined,
       onGap,
     });
   }
@@ -179,6 +180,7 @@ export class ActiveSite {
       if (opened.isSuspect)
         await settleSuspect({ local, keys, pair, peer, ...opened, rejections: this.rejections, rewind });
       await this.inbox.begin();
+      await this.pauses.look();
       applying = await openApplyConnection(this.#options.config, stop.signal);
       await this.#openStream(stop.signal);
       this.#applier = this.#createApplier(applying);
@@ -195,6 +197,7 @@ export class ActiveSite {
         this.#apply(stop.signal),
         this.#acknowledgements.run(stop.signal),
         this.#savePositions(stop.signal),
+        this.pauses.run(stop.signal),
       ];
       await together({ tasks, ended: applying.closed, end });
     } finally {
@@ -303,21 +306,15 @@ export class ActiveSite {
     if (this.list.hasRoom) this.#stream?.resume();
   }
 
+  #savePositions(signal: AbortSignal): Promise<void> {
+    const position = (): Position => this.#capture!.position;
+    const isSettled = (): boolean => this.#isSettled();
+    return savePositions({ list: this.list, position, isSettled, clock: () => this.clock.last, signal });
+  }
+
   #isSettled(): boolean {
     const capture = this.#capture!;
     return capture.gathered === 0 && this.list.appendedThrough === capture.nextSequence - 1;
-  }
-
-  /** What went by in the stream without a change is saved too, so that a restart does not read it again. */
-  async #savePositions(signal: AbortSignal): Promise<void> {
-    const wake = new Signal();
-    for (;;) {
-      await wake.wait(signal, SAVE_MS);
-      const position = this.#capture!.position;
-      const isWorthIt =
-        position.seen !== this.list.saved?.seen || position.offset - this.list.saved.offset > SAVE_BYTES;
-      if (isWorthIt && this.#isSettled()) await this.list.savePosition(position, this.clock.last);
-    }
   }
 
   // ---- from the peer to the local server ---------------------------------------------------------------------------
@@ -350,6 +347,7 @@ export class ActiveSite {
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
+      isPaused: () => this.pauses.since('inbound') !== undefined,
       onGap: () => onGap('peer'),
       onApplied: (batch) => this.#appliedBatch(batch),
     });

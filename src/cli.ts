@@ -1,11 +1,14 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { check } from './commands/check.js';
 import { jobs } from './commands/jobs.js';
 import { configFrom, withSettings } from './commands/options.js';
+import { setPaused } from './commands/pause.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
 import { verify, type VerifyArguments } from './commands/verify.js';
+import { DIRECTIONS, type Direction } from './control/pauses.js';
+import { unpair } from './commands/unpair.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -23,7 +26,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function programOf(finish: (exitCode: number) => void): Command {
+function programOf(finish: Finish): Command {
   const program = new Command('tandem')
     .description('Keeps two Redis or Valkey servers equal while applications write to both.')
     .version(VERSION)
@@ -53,6 +56,24 @@ function programOf(finish: (exitCode: number) => void): Command {
       finish(await status(configFrom(command), { json, watch })),
     );
 
+  addComparisons(program, finish);
+  addJobs(program, finish);
+  addPauses(program, finish);
+
+  withSettings(program.command('unpair'))
+    .description("remove all of Tandem's keys of this pair from this site's Redis, and nothing else")
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action(async ({ yes = false, json = false }: { yes?: boolean; json?: boolean }, command: Command) =>
+      finish(await unpair(configFrom(command), { yes, json })),
+    );
+
+  return program;
+}
+
+type Finish = (exitCode: number) => void;
+
+function addComparisons(program: Command, finish: Finish): void {
   comparing(program.command('verify'), finish)
     .description(
       'compare both sites exactly while they are written; exit code 0: equal, 1: different, 2: not compared',
@@ -64,6 +85,24 @@ function programOf(finish: (exitCode: number) => void): Command {
   comparing(program.command('repair'), finish, { repair: true }).description(
     "compare both sites and make them equal: a key one site lacks is copied, else prefer's value stays (without prefer: this site's)",
   );
+}
+
+function comparing(command: Command, finish: Finish, always: Partial<VerifyArguments> = {}): Command {
+  return withSettings(command)
+    .option('--sample <percent>', 'only so many of the keys, always the same ones')
+    .option('--pattern <glob>', 'only keys that match')
+    .option('--db <number>', 'only keys of this database')
+    .option('--dry-run', 'with --repair: tell what differs and change nothing')
+    .option('--out <file>', 'where to list the keys that differ (tandem-differences.jsonl)')
+    .option('--json', 'print one JSON object')
+    .action(async (given: Partial<VerifyArguments>, self: Command) => {
+      const { sample, pattern, db, out, repair, dryRun, json } = { ...given, ...always };
+      const flags = { repair: repair ?? false, dryRun: dryRun ?? false, json: json ?? false };
+      finish(await verify(configFrom(self), { sample, pattern, db, out, ...flags }));
+    });
+}
+
+function addJobs(program: Command, finish: Finish): void {
   withSettings(program.command('jobs'))
     .description('show the long work of this site (jobs), keep it from beginning, or end it')
     .argument('[action]', 'list, pause, resume or cancel', 'list')
@@ -77,34 +116,25 @@ function programOf(finish: (exitCode: number) => void): Command {
         command: Command,
       ) => finish(await jobs(configFrom(command), { action, id, json })),
     );
-
-  return program;
 }
 
-function comparing(
-  command: Command,
-  finish: (exitCode: number) => void,
-  always: Partial<VerifyArguments> = {},
-): Command {
-  return withSettings(command)
-    .option('--sample <percent>', 'only so many of the keys, always the same ones')
-    .option('--pattern <glob>', 'only keys that match')
-    .option('--db <number>', 'only keys of this database')
-    .option('--dry-run', 'with --repair: tell what differs and change nothing')
-    .option('--out <file>', 'where to list the keys that differ (tandem-differences.jsonl)')
-    .option('--json', 'print one JSON object')
-    .action(async (given: Partial<VerifyArguments>, self: Command) => {
-      const {
-        sample,
-        pattern,
-        db,
-        out,
-        repair = false,
-        dryRun = false,
-        json = false,
-      } = { ...given, ...always };
-      finish(await verify(configFrom(self), { sample, pattern, db, out, repair, dryRun, json }));
-    });
+function addPauses(program: Command, finish: Finish): void {
+  const words = {
+    pause: 'hold changes back: outbound in the change list, inbound in the inbox, both if none is named',
+    resume: 'let changes go on that were paused',
+  };
+  for (const [name, description] of Object.entries(words)) {
+    withSettings(program.command(name))
+      .description(description)
+      .addArgument(new Argument('[direction]', 'which').choices(DIRECTIONS))
+      .option('--json', 'print JSON')
+      .action(
+        async (direction: Direction | undefined, { json = false }: { json?: boolean }, command: Command) => {
+          const directions = direction === undefined ? DIRECTIONS : [direction];
+          finish(await setPaused(configFrom(command), { directions, wanted: name === 'pause', json }));
+        },
+      );
+  }
 }
 
 function failed(error: unknown): number {

@@ -5,20 +5,19 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActiveSite } from './active-site.js';
-import type { Conflict } from './apply/decider.js';
-import { wallMs } from './change/clock.js';
 import type { Config } from './config.js';
 import { ControlPlane } from './control/jobs.js';
+import { Cuts } from './cuts.js';
 import { Lease } from './control/lease.js';
 import { passesByItself, TandemError } from './errors.js';
 import type { Logger } from './log.js';
+import { SiteTold } from './site-status.js';
 import { LongWork } from './long-work.js';
-import { answerOf, backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
+import { backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
 import { keyNames, type KeyNames } from './redis/keys.js';
 import { refusalOf } from './redis/refusal.js';
 import { preflight } from './service/preflight.js';
-import { Rate } from './service/rate.js';
-import type { LinkState, SiteStatus } from './service/status.js';
+import type { SiteStatus } from './service/status.js';
 import {
   beginEpoch,
   findOwnKeys,
@@ -27,7 +26,6 @@ import {
   type Memory,
   type OpenedState,
 } from './site-state.js';
-import { VERSION } from './version.js';
 
 /** Failures of the local side that a new beginning from Redis' state mends. */
 const RESTARTABLE = new Set(['STATE_LOST', 'STREAM_GAP', 'EPOCH']);
@@ -36,8 +34,6 @@ const CHECK_MS = 1000;
 const NEVER = new Promise<never>(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 10_000;
-/** Work that must be done some day: it goes on as long as it takes. */
-const MANY_ATTEMPTS = 100_000;
 
 export class Site {
   readonly #config: Config;
@@ -50,20 +46,12 @@ export class Site {
   readonly #control: ControlPlane;
   /** Settles when the control plane has ended. */
   #controlling: Promise<void> = Promise.resolve();
-  readonly #startedAt = Date.now();
-  readonly #conflicts: Record<string, number> = {};
-  readonly #skipped: Record<string, number> = {};
-  /** What was counted before the last new beginning: counters of a process only rise. */
-  #before = { sent: NOTHING, applied: NOTHING, rejected: 0, late: 0 };
-  readonly #sendRate = new Rate();
-  readonly #applyRate = new Rate();
+  readonly #cuts: Cuts;
+  readonly #told: SiteTold;
   #active: ActiveSite | undefined;
   #memory: Memory = NO_MEMORY;
   #role: 'active' | 'standby' = 'standby';
   #trouble: TandemError | undefined;
-  #gaps = 0;
-  /** The last cut of the histories that nobody has repaired: whose values count, and a number. */
-  #cut: string | undefined;
   #isChecked = false;
 
   constructor({ config, log }: { config: Config; log: Logger }) {
@@ -85,8 +73,10 @@ export class Site {
     this.#peer = client(config.peerUrl, 'courier');
     this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
     const parts = { config, keys: this.#keys, log };
-    this.#work = new LongWork({ ...parts, onRepaired: () => (this.#cut = undefined) });
+    this.#work = new LongWork({ ...parts, onRepaired: () => this.#cuts.repaired() });
     this.#control = new ControlPlane({ ...parts, tasks: this.#work.tasks });
+    this.#cuts = new Cuts({ ...parts, local: this.#local, control: this.#control });
+    this.#told = new SiteTold({ config, log });
   }
 
   /** Works until the signal aborts. @throws TandemError for what a person must change */
@@ -168,16 +158,16 @@ export class Site {
       peer,
       token,
       opened,
-      onConflict: (conflict) => this.#conflict(conflict),
-      onSkipped: (reason, command) => this.#skip(reason, command),
-      onGap: (whose) => void this.#gap(whose),
+      onConflict: (conflict) => this.#told.conflict(conflict),
+      onSkipped: (reason, command) => this.#told.skip(reason, command),
+      onGap: (whose) => this.#gap(whose),
       onAnswer: (args) => this.#work.answered(args),
     });
     this.#work.attach(opened, {
       isCapturing: () => active.capture !== undefined,
       changesBytes: () => active.list.bytes,
     });
-    this.#addUp(this.#active);
+    this.#told.ended(this.#active);
     this.#active = active;
     const stop = new AbortController();
     const abort = (): void => stop.abort();
@@ -186,7 +176,7 @@ export class Site {
     const running = active.run(stop.signal);
     // Beside it: no failure there ends this, and a new beginning does not wait for it.
     this.#controlling = this.#control.run(stop.signal);
-    void this.#beginLongWork(opened);
+    void this.#cuts.begin(opened);
     try {
       await Promise.race([running, keeping, checking.then(() => NEVER)]);
     } catch (error) {
@@ -213,7 +203,7 @@ export class Site {
     const { list, courier, clock, start } = this.#active!;
     const position = courier.hasSent ? list.saved : start;
     if (epoch === undefined || received === undefined || position === undefined) return;
-    void this.#gap('peer');
+    this.#gap('peer');
     this.#log.error(
       { epoch, received },
       "this site's Redis has lost writes that the peer has: a new epoch begins, the sites must be compared",
@@ -248,164 +238,19 @@ export class Site {
     };
   }
 
-  #addUp(ended: ActiveSite | undefined): void {
-    if (!ended) return;
-    const { sent, applied, rejected, late } = this.#before;
-    this.#before = {
-      sent: sum(sent, ended.courier.sent),
-      applied: sum(applied, ended.applier?.counts),
-      rejected: rejected + ended.rejections.count,
-      late: late + ended.late.count,
-    };
-  }
-
-  /** What is due from the start: the first copy, and the repair of what a cut has left. */
-  async #beginLongWork({ isCopied, repair }: OpenedState): Promise<void> {
-    try {
-      if (!isCopied) await this.#control.add('first-copy', {}, { id: 'first-copy', attempts: MANY_ATTEMPTS });
-      // Noted before Redis could be told, or before it forgot.
-      this.#cut ??= repair;
-      if (this.#cut !== undefined) await this.#repairCut(this.#cut);
-    } catch (err) {
-      this.#log.warn({ err }, 'long work could not be begun; the next beginning tries again');
-    }
-  }
-
-  /** The histories were cut. @param whose the site whose values count where the sites now differ */
-  async #gap(whose: 'own' | 'peer'): Promise<void> {
-    this.#gaps++;
-    const reason = this.#cut?.startsWith('peer') === true ? 'peer' : whose;
-    this.#cut = `${reason} ${Date.now()}`;
-    await this.#repairCut(this.#cut).catch((err: unknown) =>
-      this.#log.debug({ err }, 'a repair could not be begun; the next beginning tries again'),
-    );
-  }
-
-  async #repairCut(cut: string): Promise<void> {
-    await answerOf(this.#local, this.#local.hset(this.#keys.state, 'repair', cut));
-    await this.#control.add('repair', {}, { id: 'repair-of-cut', attempts: MANY_ATTEMPTS });
-  }
-
-  #conflict(conflict: Conflict): void {
-    const { command, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
-    const kind = `${command.toLowerCase()}:${outcome}`;
-    this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
-    const times = { theirs: wallMs(theirTimestamp), own: wallMs(ownTimestamp) };
-    this.#log.debug(
-      { command, outcome, database, key: key.toString('latin1'), ...times },
-      'concurrent writes',
-    );
-  }
-
-  #skip(reason: string, command: string): void {
-    this.#skipped[reason] = (this.#skipped[reason] ?? 0) + 1;
-    if (reason === 'flush-ignored')
-      this.#log.warn({ command, setting: 'flush' }, 'a flush stays local: the sites now differ');
-    else if (reason === 'split-by-filter')
-      this.#log.warn(
-        { command },
-        'a command on several keys was not sent, because the filter lets only some of them through',
-      );
-    else this.#log.debug({ reason, command }, 'a command was not sent');
+  #gap(whose: 'own' | 'peer'): void {
+    this.#told.gaps++;
+    void this.#cuts.found(whose);
   }
 
   /** What this process can say of itself, at any time. */
   status(): SiteStatus {
-    const { config } = { config: this.#config };
-    const active = this.#active;
-    const now = Date.now();
-    return {
-      pair: config.pair,
-      site: config.site,
-      peer: config.peer,
-      version: VERSION,
+    return this.#told.status({
+      active: this.#active,
       role: this.#role,
-      at: now,
-      uptimeMs: now - this.#startedAt,
-      epoch: active?.epoch ?? 0,
-      capture: this.#captureStatus(),
-      outbound: this.#outboundStatus(now),
-      inbound: this.#inboundStatus(now),
-      conflicts: { ...this.#conflicts },
-      rejected: this.#before.rejected + (active?.rejections.count ?? 0),
-      late: this.#before.late + (active?.late.count ?? 0),
+      trouble: this.#trouble,
+      isCut: this.#cuts.isOpen,
       jobs: this.#control.status,
-      clockSkewMs: active?.courier.skewMs ?? null,
-      memoryBytes: process.memoryUsage.rss(),
-      gap: this.#cut !== undefined,
-    };
+    });
   }
-
-  #captureStatus(): SiteStatus['capture'] {
-    const capture = this.#active?.capture;
-    return {
-      state: capture
-        ? this.#trouble
-          ? 'backing-off'
-          : 'streaming'
-        : this.#trouble
-          ? 'backing-off'
-          : 'starting',
-      replid: capture?.position.replid ?? '',
-      offset: capture?.position.offset ?? 0,
-      nextSequence: capture?.nextSequence ?? 0,
-      commandsTotal: capture?.counts.commands ?? 0,
-      echoesTotal: capture?.counts.echoes ?? 0,
-      skippedTotal: { ...this.#skipped },
-      unknownTotal: capture?.counts.unknown ?? 0,
-      gaps: this.#gaps,
-    };
-  }
-
-  #outboundStatus(now: number): SiteStatus['outbound'] {
-    const active = this.#active;
-    const sent = sum(this.#before.sent, active?.courier.sent);
-    const oldest = active?.list.oldestTimestamp;
-    return {
-      ...this.#linkState(active?.courier.state, active?.courier.detail),
-      lagMs: oldest === undefined ? 0 : Math.max(0, now - wallMs(oldest)),
-      changesPerSecond: this.#sendRate.sample(sent.changes, now),
-      changesTotal: sent.changes,
-      bytesTotal: sent.bytes,
-      changeListBatches: active?.list.batches ?? 0,
-      changeListBytes: active?.list.bytes ?? 0,
-      deliveredSequence: active?.courier.delivered ?? 0,
-      seenByPeer: active?.seenByPeer ?? 0,
-    };
-  }
-
-  #inboundStatus(now: number): SiteStatus['inbound'] {
-    const active = this.#active;
-    const counts = sum(this.#before.applied, active?.applier?.counts);
-    return {
-      ...this.#linkState(active?.applier?.state, active?.applier?.detail),
-      lagMs: active?.applier?.lagMs ?? 0,
-      changesPerSecond: this.#applyRate.sample(counts.changes, now),
-      changesTotal: counts.changes,
-      bytesTotal: counts.bytes,
-      inboxBatches: active?.inbox.batches ?? 0,
-      inboxBytes: active?.inbox.bytes ?? 0,
-      receivedSequence: active?.inbox.receivedSequence ?? 0,
-      appliedSequence: active?.applier?.appliedSequence ?? 0,
-    };
-  }
-
-  #linkState(
-    state: LinkState | undefined,
-    detail: string | undefined,
-  ): { state: LinkState; detail?: string } {
-    if (this.#trouble) return { state: 'backing-off', detail: this.#trouble.message };
-    return { state: state ?? 'starting', ...(detail === undefined ? {} : { detail }) };
-  }
-}
-
-interface Amount {
-  readonly changes: number;
-  readonly bytes: number;
-}
-
-const NOTHING: Amount = { changes: 0, bytes: 0 };
-
-function sum(before: Amount, now: Amount = NOTHING): Amount {
-  return { changes: before.changes + now.changes, bytes: before.bytes + now.bytes };
 }

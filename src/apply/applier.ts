@@ -56,11 +56,15 @@ export interface ApplierOptions {
   readonly log: Logger;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
+  /** Whether the inbox is to be left alone for now. */
+  readonly isPaused: () => boolean;
   /** A batch of the peer's was lost: the sites must be compared. */
   readonly onGap: () => void;
   /** A batch has been applied. */
   readonly onApplied: (batch: DeliveredBatch) => void;
 }
+
+type ApplierState = 'streaming' | 'caught-up' | 'backing-off' | 'paused' | 'stopped';
 
 /** Transactions on the way without an answer. */
 const RUNS_IN_FLIGHT = 4;
@@ -76,7 +80,7 @@ export class Applier {
   #applied: { epoch: number; sequence: number };
   /** Where the last run sent would leave {@link #applied}. */
   #sent: { epoch: number; sequence: number };
-  #state: 'streaming' | 'caught-up' | 'backing-off' | 'stopped' = 'caught-up';
+  #state: ApplierState = 'caught-up';
   #detail: string | undefined;
   #counts = { changes: 0, bytes: 0 };
   #lagMs = 0;
@@ -92,7 +96,7 @@ export class Applier {
     this.#sent = { ...options.applied };
   }
 
-  get state(): 'streaming' | 'caught-up' | 'backing-off' | 'stopped' {
+  get state(): ApplierState {
     return this.#state;
   }
 
@@ -120,7 +124,7 @@ export class Applier {
 
   /** Applies until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE: then everything starts from Redis again */
   async run(signal: AbortSignal): Promise<void> {
-    const { inbox } = this.#options;
+    const { inbox, isPaused } = this.#options;
     const flying: Run[] = [];
     await this.#expectErrorCount();
     for (let attempt = 0; ;) {
@@ -130,6 +134,7 @@ export class Applier {
       if (!oldest) {
         const fault = this.#fault ?? inbox.fault;
         if (fault) this.#enter('stopped', fault);
+        else if (isPaused()) this.#enter('paused');
         else this.#enter('caught-up');
         await inbox.arrived.wait(signal, IDLE_MS);
         continue;
@@ -146,7 +151,8 @@ export class Applier {
       else await Promise.allSettled(failed.slice(1).map((run) => run.exec));
       const again = await this.#recover(outcome, failed, signal, ++attempt);
       this.#sent = { ...this.#applied };
-      await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
+      if (isPaused()) this.#waiting.unshift(...again);
+      else await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
     }
   }
 
@@ -203,9 +209,9 @@ export class Applier {
   }
 
   async #launch(flying: Run[], signal: AbortSignal): Promise<void> {
-    const { inbox } = this.#options;
+    const { inbox, isPaused } = this.#options;
     let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
-    while (!this.#fault && flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
+    while (!this.#fault && !isPaused() && flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
       const batch = this.#waiting.shift() ?? (await inbox.next());
       if (!batch) return;
       this.#enter('streaming');
@@ -337,7 +343,7 @@ export class Applier {
     }
   }
 
-  #enter(state: 'streaming' | 'caught-up' | 'backing-off' | 'stopped', reason?: TandemError): void {
+  #enter(state: ApplierState, reason?: TandemError): void {
     const detail = reason?.message;
     if (state === this.#state && detail === this.#detail) return;
     const before = this.#state;

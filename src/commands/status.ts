@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import { createLogger } from '../log.js';
+import { DIRECTIONS, readPauses, type Direction } from '../control/pauses.js';
+import { pausedSince } from './pause.js';
 import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
 import type { Redis } from '../redis/connect.js';
 import { keyNames } from '../redis/keys.js';
@@ -17,6 +19,8 @@ const CLEAR_SCREEN = '\u001B[H\u001B[2J';
 interface AtRest {
   changeListBatches: number;
   inboxBatches: number;
+  /** Since when a direction is paused, ms since 1970. */
+  pausedSince: Record<Direction, number | null>;
 }
 
 /**
@@ -74,6 +78,7 @@ async function look({
   const atRest = {
     changeListBatches: await redis.llen(keys.changes),
     inboxBatches: await redis.llen(keys.inbox),
+    pausedSince: pausedSince(await readPauses(redis, keys)),
   };
   return [false, json ? JSON.stringify({ running: false, ...atRest }) : renderAtRest(config, atRest)];
 }
@@ -107,8 +112,10 @@ export function renderStatus(site: SiteStatus, now: number): string {
 function linkLines(direction: string, link: LinkStatus, where: string): string[] {
   const state = isFlowing(link) ? paint.green(link.state) : paint.yellow(link.state);
   const detail = link.detail === undefined ? '' : `: ${link.detail}`;
+  const since = link.pausedSince === null ? '' : `paused since ${new Date(link.pausedSince).toISOString()}`;
+  const paused = since === '' ? '' : paint.yellow(link.state === 'paused' ? since : `${since}; `);
   return [
-    `${paint.bold(direction)}  ${state}${detail}`,
+    `${paint.bold(direction)}  ${link.state === 'paused' ? paused : `${paused}${state}${detail}`}`,
     `  lag ${duration(link.lagMs)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${bytes(link.bytesTotal)}) since the start`,
     `  ${where}`,
   ];
@@ -124,10 +131,14 @@ function conflictsText(conflicts: Record<string, number>): string {
 
 function renderAtRest(
   { pair, site }: Pick<Config, 'pair' | 'site'>,
-  { changeListBatches, inboxBatches }: AtRest,
+  { changeListBatches, inboxBatches, pausedSince: since }: AtRest,
 ): string {
+  const paused = DIRECTIONS.filter((direction) => since[direction] !== null);
   return [
     paint.red(`No process runs for site ${site} of pair ${pair}.`),
     `${grouped(changeListBatches)} batches wait in the change list, ${grouped(inboxBatches)} in the inbox. Start it with: tandem run`,
+    ...(paused.length === 0
+      ? []
+      : [paint.yellow(`Paused: ${paused.join(' and ')}. Let it go on with: tandem resume`)]),
   ].join('\n');
 }

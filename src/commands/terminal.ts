@@ -42,3 +42,26 @@ export function duration(ms: number): string {
 export function grouped(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
+
+/** Bytes that may be anything, safe on a terminal: a plain word as it is, all else as redis-cli quotes it. */
+export function shown(text: Buffer): string {
+  const latin1 = text.toString('latin1');
+  return /^[!#-[\]-~]+$/.test(latin1) ? latin1 : `"${escaped(latin1)}"`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '"': '\\"',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\u0007': '\\a',
+  '\b': '\\b',
+};
+
+function escaped(latin1: string): string {
+  return latin1.replaceAll(
+    /[^ !#-[\]-~]/g,
+    (character) => ESCAPES[character] ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}

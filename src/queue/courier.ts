@@ -18,10 +18,11 @@ import { runScript } from '../lua/scripts.js';
 import { backoffDelayMs, connectClient } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { ChangeList, ListedBatch } from './change-list.js';
+import { greet } from './greeting.js';
 import { PeerClock } from './peer-clock.js';
 import { PeerTrouble, fromPeer } from './peer-trouble.js';
 
-export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off';
+export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off' | 'paused';
 
 export interface CourierOptions {
   /** A client at the peer's Redis, not connected yet. */
@@ -44,6 +45,8 @@ export interface CourierOptions {
   /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
   readonly isSettled: () => boolean;
   readonly clock: () => number;
+  /** Whether changes are to stay in the change list for now. */
+  readonly isPaused: () => boolean;
   /** The sites must be compared: changes are missing at the peer, or here. */
   readonly onGap: (whose: 'own' | 'peer') => void;
 }
@@ -53,8 +56,9 @@ const IN_FLIGHT_BATCHES = 64;
 const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 /** How often an idle peer is asked: packets may be swallowed without anybody being told, and its Redis may have forgotten. */
 const LOOK_MS = 5000;
-/** Longest pause after `full`. */
+/** First and longest pause after `full`; it doubles. */
 const FULL_PAUSE_MS = 100;
+const MAX_FULL_PAUSE_MS = 1000;
 
 interface Answer {
   readonly verdict: string;
@@ -82,6 +86,8 @@ export class Courier {
   #lookedAt = 0;
   readonly #clock: PeerClock;
   #full = 0;
+  /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
+  #fullInARow = 0;
   /** Whether the log knows that all is well. */
   #isTold = false;
 
@@ -157,6 +163,7 @@ export class Courier {
       next = outcome.next;
       if (outcome.full) {
         this.#full++;
+        this.#fullInARow++;
         this.#enter(
           'backing-off',
           new TandemError(
@@ -164,44 +171,17 @@ export class Courier {
             "the peer's inbox is full: it applies more slowly than changes come",
           ),
         );
-        await sleep(FULL_PAUSE_MS, undefined, { signal });
-        this.#enter('streaming');
+        const pauseMs = Math.min(FULL_PAUSE_MS * 2 ** (this.#fullInARow - 1), MAX_FULL_PAUSE_MS);
+        await sleep(pauseMs, undefined, { signal });
       }
     }
   }
 
   /** Asks the peer how far it has received; gives the sequence to go on with. */
   async #handshake(): Promise<number> {
-    const { client, keys, peer, pair } = this.#options;
-    const [receivedFields, siteFields] = await fromPeer(
-      client,
-      Promise.all([
-        client.hmget(keys.received, 'epoch', 'n', 'origin'),
-        client.hmget(keys.site, 'pair', 'site'),
-      ]),
-    );
-    const [receivedEpoch, received, origin] = receivedFields;
-    const [itsPair, itsSite] = siteFields;
-    if (receivedEpoch == null || received == null || itsSite == null) {
-      throw new PeerTrouble(
-        new TandemError('PEER_NOT_READY', 'no Tandem process has worked at the peer yet', {
-          hint: `start Tandem for site ${peer}`,
-        }),
-      );
-    }
-    if (itsSite !== peer || itsPair !== pair || origin !== this.#origin) {
-      throw new PeerTrouble(
-        new TandemError(
-          'WRONG_PAIR',
-          `the peer's Redis belongs to site ${itsSite} of pair ${itsPair}, which pairs with ${String(origin)}`,
-          {
-            hint: `check peerUrl and peer here, and site and peer there: this is ${this.#origin} and expects ${pair}/${peer}`,
-          },
-        ),
-      );
-    }
-    this.#judgeReceived(Number(receivedEpoch), Number(received));
-    this.#delivered = Number(received);
+    const { epoch, received } = await greet(this.#options);
+    this.#judgeReceived(epoch, received);
+    this.#delivered = received;
     this.#told = -1;
     await this.#clock.measure();
     return this.#delivered + 1;
@@ -252,10 +232,10 @@ export class Courier {
     let isCut = this.#isCutBehind(from - 1);
     try {
       for (;;) {
-        while (inFlight.length < IN_FLIGHT_BATCHES && bytes < IN_FLIGHT_BYTES && list.reaches(next)) {
+        while (inFlight.length < this.#room() && bytes < IN_FLIGHT_BYTES && list.reaches(next)) {
           const batches = await list.read(next, IN_FLIGHT_BYTES - bytes);
           if (batches.length === 0) break;
-          for (const batch of batches) {
+          for (const batch of batches.slice(0, this.#room())) {
             const answer = this.#send(batch, isCut);
             isCut = false;
             // Its failure is met when its turn comes; until then it must not count as unhandled.
@@ -280,6 +260,8 @@ export class Courier {
           this.#delivered = Math.max(this.#delivered, batch.last);
           this.#hasProgressed = true;
           this.#refusedAt = -1;
+          this.#fullInARow = 0;
+          this.#enter('streaming');
           if (verdict === 'accepted')
             this.#sent = {
               changes: this.#sent.changes + batch.last - batch.first + 1,
@@ -294,6 +276,12 @@ export class Courier {
       // What was sent behind the answer that stopped us has its own answers; they must be in before anything is sent again.
       await Promise.allSettled(inFlight.map((one) => one.answer));
     }
+  }
+
+  /** How many batches may be on the way. */
+  #room(): number {
+    if (this.#options.isPaused()) return 0;
+    return this.#fullInARow > 0 ? 1 : IN_FLIGHT_BATCHES;
   }
 
   #judge(verdict: string, epoch: number, received: number): void {
@@ -325,14 +313,13 @@ export class Courier {
 
   /** Nothing to send: waits for changes, and tells what was applied meanwhile. Gives the place to go back to, if there is one. */
   async #idle(signal: AbortSignal): Promise<number | undefined> {
-    const { list, heartbeatMs, seen } = this.#options;
-    if (this.#state === 'streaming') this.#enter('caught-up');
+    const { list, heartbeatMs, seen, isPaused } = this.#options;
+    if (isPaused()) this.#enter('paused');
+    else if (this.#state === 'streaming' || this.#state === 'paused') this.#enter('caught-up');
     await list.appended.wait(signal, heartbeatMs);
     const isDue = await this.#look();
-    if (list.reaches(this.#delivered + 1)) {
-      this.#enter('streaming');
-      return undefined;
-    }
+    // Without them nothing may be told either: what is told counts for all that was made before it.
+    if (list.reaches(this.#delivered + 1)) return undefined;
     if ((seen().sequence === this.#told && !isDue) || !this.#options.isSettled()) return undefined;
     return this.#beat();
   }

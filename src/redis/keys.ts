@@ -39,6 +39,8 @@ export interface KeyNames {
   readonly jobsPrefix: string;
   /** Set: the kinds of jobs there have been. */
   readonly jobKinds: string;
+  /** Hash: since when which direction is paused. */
+  readonly paused: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
   readonly status: string;
 }
@@ -65,6 +67,7 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     differencesPrefix: `${own}differences:`,
     jobsPrefix: `${own}jobs:`,
     jobKinds: `${own}jobs:kinds`,
+    paused: `${own}paused`,
     status: `${own}status`,
   });
 }

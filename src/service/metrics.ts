@@ -67,6 +67,9 @@ const METRICS: readonly Metric[] = [
   perLink('tandem_link_up', 'gauge', 'Whether changes pass in this direction.', (link) =>
     Number(isFlowing(link)),
   ),
+  perLink('tandem_paused', 'gauge', 'Whether a person has paused this direction.', (link) =>
+    Number(link.pausedSince !== null),
+  ),
   {
     name: 'tandem_link_state',
     type: 'gauge',

@@ -68,6 +68,8 @@ export interface LinkStatus {
   state: LinkState;
   /** Why, in words, when the state is not a good one. */
   detail?: string;
+  /** Since when it is paused, ms since 1970; null while it is not. It may stand for another reason at the same time. */
+  pausedSince: number | null;
   lagMs: number;
   changesPerSecond: number;
   changesTotal: number;

@@ -82,6 +82,7 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     log: SILENT,
     heartbeatMs: 10,
     backoffMinMs: 5,
+    isPaused: () => false,
     backoffMaxMs: 20,
     seen: () => ({ epoch: 1, sequence: 9 }),
     isSettled: () => true,

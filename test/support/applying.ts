@@ -122,6 +122,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
       log,
       backoffMinMs: 20,
       backoffMaxMs: 50,
+      isPaused: () => false,
       onGap: () => applying.gaps++,
       onApplied: () => {},
     }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, duration, grouped } from '../../../src/commands/terminal.js';
+import { bytes, duration, grouped, shown } from '../../../src/commands/terminal.js';
 
 describe('numbers for people', () => {
   it.each([
@@ -21,3 +21,13 @@ describe('numbers for people', () => {
 
   it('have their thousands set apart', () => expect(grouped(1_234_567.4)).toBe('1,234,567'));
 });
+
+it.each([
+  ['user:1', 'user:1'],
+  ['', '""'],
+  ['two words', '"two words"'],
+  ['a"b\\c', '"a\\"b\\\\c"'],
+  ['\n\r\t\u0007\b\0\u001b[2J\u00ff', '"\\n\\r\\t\\a\\b\\x00\\x1b[2J\\xff"'],
+])('text of any bytes is shown as redis-cli shows it: %j', (text, expected) =>
+  expect(shown(Buffer.from(text, 'latin1'))).toBe(expected),
+);

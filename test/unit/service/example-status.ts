@@ -4,6 +4,7 @@ import type { SiteStatus } from '../../../src/service/status.js';
 export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
   const link = {
     state: 'streaming',
+    pausedSince: null,
     lagMs: 12,
     changesPerSecond: 1200.4,
     changesTotal: 34_567,

@@ -1,0 +1,51 @@
+import type { Redis } from 'ioredis';
+import { TandemError } from '../errors.js';
+import type { KeyNames } from '../redis/keys.js';
+import { PeerTrouble, fromPeer } from './peer-trouble.js';
+
+/**
+ * Asks the peer's Redis whose it is, and how far it has received this site's changes.
+ * @throws PeerTrouble PEER_NOT_READY before a process has worked there; WRONG_PAIR when it is another site's
+ */
+export async function greet({
+  client,
+  keys,
+  pair,
+  site,
+  peer,
+}: {
+  readonly client: Redis;
+  readonly keys: KeyNames;
+  readonly pair: string;
+  readonly site: string;
+  readonly peer: string;
+}): Promise<{ epoch: number; received: number }> {
+  const [receivedFields, siteFields] = await fromPeer(
+    client,
+    Promise.all([
+      client.hmget(keys.received, 'epoch', 'n', 'origin'),
+      client.hmget(keys.site, 'pair', 'site'),
+    ]),
+  );
+  const [epoch, received, origin] = receivedFields;
+  const [itsPair, itsSite] = siteFields;
+  if (epoch == null || received == null || itsSite == null) {
+    throw new PeerTrouble(
+      new TandemError('PEER_NOT_READY', 'no Tandem process has worked at the peer yet', {
+        hint: `start Tandem for site ${peer}`,
+      }),
+    );
+  }
+  if (itsSite !== peer || itsPair !== pair || origin !== `${pair}/${site}`) {
+    throw new PeerTrouble(
+      new TandemError(
+        'WRONG_PAIR',
+        `the peer's Redis belongs to site ${itsSite} of pair ${itsPair}, which pairs with ${String(origin)}`,
+        {
+          hint: `check peerUrl and peer here, and site and peer there: this is ${pair}/${site} and expects ${pair}/${peer}`,
+        },
+      ),
+    );
+  }
+  return { epoch: Number(epoch), received: Number(received) };
+}
