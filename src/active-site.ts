@@ -33,6 +33,7 @@ import { Pauses } from './control/pauses.js';
 import { ChangeList } from './queue/change-list.js';
 import { Courier } from './queue/courier.js';
 import { Inbox } from './queue/inbox.js';
+import { PeerClaims } from './queue/peer-claims.js';
 import { savePositions } from './queue/position-saver.js';
 import { answerOf, parseRedisUrl, tlsOptions } from './redis/connect.js';
 import type { KeyNames } from './redis/keys.js';
@@ -72,6 +73,7 @@ export class ActiveSite {
   readonly courier: Courier;
   readonly pauses: Pauses;
   readonly #acknowledgements: Acknowledgements;
+  readonly #claims: PeerClaims;
   readonly #barriers = new Barriers();
   #capture: Capture | undefined;
   #applier: Applier | undefined;
@@ -114,6 +116,11 @@ export class ActiveSite {
     });
     this.rejections = new Rejections({ client: local, keys, token, log });
     this.pauses = new Pauses({ client: local, keys, log });
+    this.#claims = new PeerClaims({
+      clock: this.clock,
+      appendedThrough: () => this.list.appendedThrough,
+      log,
+    });
     this.#acknowledgements = new Acknowledgements({
       applied: () => this.#applied.sequence,
       made: () => this.list.last,
@@ -250,9 +257,9 @@ export class ActiveSite {
       write: (low, high, sequence, effect) => this.#window.record(low, high, sequence, effectCode(effect)),
       delivered: (bytes) => this.inbox.delivered(bytes),
       acknowledged: (fields) => {
-        this.#observe(Number(fields.get('beatClock')));
+        this.#claims.observe(Number(fields.get('beatClock')));
         const [sequence, seen] = [Number(fields.get('beat')), Number(fields.get('beatSeen'))];
-        if (Number.isSafeInteger(sequence) && this.#isCredible(seen))
+        if (Number.isSafeInteger(sequence) && this.#claims.isCredible(seen))
           this.#acknowledgements.heartbeat({ sequence, seen });
       },
       applied: (sequence, decided) => this.late.applied(sequence, decided),
@@ -343,7 +350,7 @@ export class ActiveSite {
       rejections: this.rejections,
       barrier: (text, signal) => this.#barriers.wait(text, signal),
       clock: this.clock,
-      observe: (timestamp) => this.#observe(timestamp),
+      observe: (timestamp) => this.#claims.observe(timestamp),
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
@@ -364,28 +371,9 @@ export class ActiveSite {
     await this.#applier!.run(signal);
   }
 
-  #observe(timestamp: number): void {
-    if (!this.clock.observe(timestamp))
-      this.#options.log.error(
-        { timestamp },
-        'the clock of the peer is more than a day ahead: it is not followed',
-      );
-  }
-
   #appliedBatch(batch: Batch): void {
     this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
-    this.#acknowledgements.applied(this.#isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
-  }
-
-  /** Whether the peer may have seen so much: what it cannot have seen must not be taken off the change list. Never for NaN. */
-  #isCredible(seen: number): boolean {
-    const { appendedThrough } = this.list;
-    if (seen <= appendedThrough) return true;
-    this.#options.log.error(
-      { seen, appendedThrough },
-      'the peer acknowledges changes that were never made here: the acknowledgement is ignored',
-    );
-    return false;
+    this.#acknowledgements.applied(this.#claims.isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
   }
 
   // ---- the rest ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Filter } from './change/filter.js';
+import type { Filter } from './change/filter.js';
 import type { Config } from './config.js';
 import type { JobContext } from './control/jobs.js';
 import type { Logger } from './log.js';

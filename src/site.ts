@@ -150,23 +150,7 @@ export class Site {
     this.#role = 'active';
     this.#trouble = undefined;
     log.info({ token }, 'active: this process works for the site');
-    const active: ActiveSite = new ActiveSite({
-      config,
-      log,
-      keys,
-      local,
-      peer,
-      token,
-      opened,
-      onConflict: (conflict) => this.#told.conflict(conflict),
-      onSkipped: (reason, command) => this.#told.skip(reason, command),
-      onGap: (whose) => this.#gap(whose),
-      onAnswer: (args) => this.#work.answered(args),
-    });
-    this.#work.attach(opened, {
-      isCapturing: () => active.capture !== undefined,
-      changesBytes: () => active.list.bytes,
-    });
+    const active = this.#create(token, opened);
     this.#told.ended(this.#active);
     this.#active = active;
     const stop = new AbortController();
@@ -191,6 +175,27 @@ export class Site {
       this.#work.detach();
       this.#remember(active, opened.epoch);
     }
+  }
+
+  #create(token: number, opened: OpenedState): ActiveSite {
+    const active: ActiveSite = new ActiveSite({
+      config: this.#config,
+      log: this.#log,
+      keys: this.#keys,
+      local: this.#local,
+      peer: this.#peer,
+      token,
+      opened,
+      onConflict: (conflict) => this.#told.conflict(conflict),
+      onSkipped: (reason, command) => this.#told.skip(reason, command),
+      onGap: (whose) => this.#gap(whose),
+      onAnswer: (args) => this.#work.answered(args),
+    });
+    this.#work.attach(opened, {
+      isCapturing: () => active.capture !== undefined,
+      changesBytes: () => active.list.bytes,
+    });
+    return active;
   }
 
   /**

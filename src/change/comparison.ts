@@ -19,7 +19,7 @@ export const LIST = 'TANDEM.LIST';
 export const LISTED = 'TANDEM.LISTED';
 
 /** Names a peer may ask for in one go: the server is held up by it. */
-export const MAX_LISTED = 10_000;
+const MAX_LISTED = 10_000;
 
 /** What is found about a key, as the asking site sees it. `busy`: it was being written at the answering site. */
 export type Finding = 'missing-there' | 'missing-here' | 'type' | 'value' | 'expiry' | 'busy';

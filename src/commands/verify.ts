@@ -159,7 +159,7 @@ function tell(
 }
 
 /** The numbers for a person. */
-export function renderResult(
+function renderResult(
   { compared, equal, differing, repaired, undecided, byKind }: ComparisonResult,
   { sites, tookMs }: { sites: string; tookMs: number },
 ): string {

@@ -90,7 +90,7 @@ class Comparison {
     this.#site = site;
     this.#ledger = ledger;
     this.#attempt = attempt;
-    this.#request = (attempt.data ?? {}) as ComparisonRequest;
+    this.#request = attempt.data ?? {};
     const { filter, ownPrefix } = site;
     this.#chosen = new Chosen({ filter, ownPrefix, choice: this.#request });
     this.#survey = new Survey(site, {

@@ -11,9 +11,9 @@ import { exampleStatus } from './service/example-status.js';
 const README = readFileSync('README.md', 'utf8');
 const KEYS = keyNames({ prefix: 'tandem', pair: 'shop' });
 /** What keys begin with, and no key itself. */
-const NO_KEYS = new Set([KEYS.prefix, KEYS.peerPrefix, KEYS.jobsPrefix]);
-/** Stands in the table for all keys of jobs. */
-const JOB_KEYS = `${KEYS.jobsPrefix}*`;
+const NO_KEYS = new Set([KEYS.prefix, KEYS.peerPrefix, KEYS.jobsPrefix, KEYS.differencesPrefix]);
+/** Stand in the table for all keys that begin so. */
+const KEY_KINDS = [`${KEYS.jobsPrefix}*`, `${KEYS.differencesPrefix}*`];
 
 /** What stands between `<!-- name -->` and `<!-- /name -->`. */
 function section(name: string): string {
@@ -84,7 +84,7 @@ describe('the README', () => {
   it('has every key, and no other', () => {
     const named = [...README.matchAll(/^\| `(tandem:\{shop\}:[^`]+)` \|/gm)].map(([, name]) => name);
     const keys = Object.values(KEYS).filter((name) => !NO_KEYS.has(name));
-    expect(new Set(named)).toEqual(new Set([...keys, JOB_KEYS]));
+    expect(new Set(named)).toEqual(new Set([...keys, ...KEY_KINDS]));
   });
 
   it('has the rules of both accounts', () => {

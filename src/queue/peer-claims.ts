@@ -1,0 +1,39 @@
+/** What the peer says of itself and of us is believed only as far as it can be true. */
+
+import type { HybridClock } from '../change/clock.js';
+import type { Logger } from '../log.js';
+
+export interface PeerClaimsOptions {
+  readonly clock: HybridClock;
+  /** The last local sequence in the change list. */
+  readonly appendedThrough: () => number;
+  readonly log: Logger;
+}
+
+export class PeerClaims {
+  readonly #options: PeerClaimsOptions;
+
+  constructor(options: PeerClaimsOptions) {
+    this.#options = options;
+  }
+
+  /** Moves the clock past a timestamp of the peer's. */
+  observe(timestamp: number): void {
+    if (!this.#options.clock.observe(timestamp))
+      this.#options.log.error(
+        { timestamp },
+        'the clock of the peer is more than a day ahead: it is not followed',
+      );
+  }
+
+  /** Whether the peer may have seen so much: what it cannot have seen must not be taken off the change list. Never for NaN. */
+  isCredible(seen: number): boolean {
+    const appendedThrough = this.#options.appendedThrough();
+    if (seen <= appendedThrough) return true;
+    this.#options.log.error(
+      { seen, appendedThrough },
+      'the peer acknowledges changes that were never made here: the acknowledgement is ignored',
+    );
+    return false;
+  }
+}
