@@ -18,6 +18,8 @@ const NAMES = [
   'attempt',
   'beat',
   'begin',
+  'below',
+  'beside',
   'cut',
   'deliver',
   'doubt',
@@ -38,6 +40,7 @@ const NAMES = [
   'splice',
   'swap',
   'trim',
+  'whole',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];
