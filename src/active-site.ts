@@ -267,7 +267,7 @@ export class ActiveSite {
         if (this.late.isWatching)
           this.late.command(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
-      appliedEnd: () => this.#askForLate(),
+      appliedEnd: (sequence) => this.#askForLate(sequence),
       answering: (args) => withBusy(args, (key, seen) => this.late.isUnseen(key, seen)),
       barrier: (text) => this.#barriers.passed(text),
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
@@ -276,8 +276,8 @@ export class ActiveSite {
     };
   }
 
-  #askForLate(): Buffer | undefined {
-    const late = this.late.end();
+  #askForLate(sequence: number): Buffer | undefined {
+    const late = this.late.end(sequence);
     if (late.length === 0) return undefined;
     this.#options.log.debug(
       { keys: late.length },
@@ -331,13 +331,13 @@ export class ActiveSite {
     const decider = new Decider({
       ...deciderSettings(this.#options, this.#options.onAnswer),
       window: this.#window,
+      appliedAtStart: opened.applied.sequence,
       capturedThrough: () => this.#capture!.nextSequence - 1,
       appendedThrough: () => this.list.appendedThrough,
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
       rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
       onDecided: (batch) => this.late.decided(batch),
-      onState: (key) => this.late.answered(key),
       onConflict,
     });
     return new Applier({

@@ -27,7 +27,7 @@ import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import { ErrorReply } from '../redis/reply-reader.js';
-import { NO_LIST } from './rules/lists.js';
+import { NOTHING, OTHER, type Held } from './rules/occasion.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacedKey } from '../change/special.js';
@@ -70,8 +70,8 @@ type ApplierState = 'streaming' | 'caught-up' | 'backing-off' | 'paused' | 'stop
 const RUNS_IN_FLIGHT = 4;
 /** Bytes of batches on the way: a large batch travels alone. */
 const BYTES_IN_FLIGHT = 4 * 1024 * 1024;
-/** How often a batch is decided anew because a list it concerns was written meanwhile; then the peer is asked for its state. */
-const MAX_LOOKS = 3;
+/** How often a batch is decided anew because a key it concerns was written meanwhile; then nothing is watched, and such writes are found afterwards. */
+const MAX_LOOKS = 8;
 /** How often an empty inbox is looked at again without being told of anything. */
 const IDLE_MS = 1000;
 
@@ -227,7 +227,7 @@ export class Applier {
 
   /**
    * Decides a batch and sends its transaction. Undefined, with nothing sent, when it must be alone on the way and is not.
-   * @param tries how often it was in vain because watched lists had been written meanwhile
+   * @param tries how often it was in vain because watched keys had been written meanwhile
    */
   async #send(
     batch: DeliveredBatch,
@@ -237,8 +237,8 @@ export class Applier {
     const { connection, keys, token, decider, clock } = this.#options;
     // First of all: a local write captured from here on is later in time than this change.
     this.#options.observe(batch.timestamp);
-    const look: Look = (lists) =>
-      tries < MAX_LOOKS ? this.#look(lists, signal) : Promise.resolve(undefined);
+    const look: Look = (watched) =>
+      tries < MAX_LOOKS ? this.#look(watched, signal) : Promise.resolve(undefined);
     const decision = await decider
       .decide(batch, signal, isAlone ? look : undefined)
       .catch((error: unknown) => this.#refused(error));
@@ -250,21 +250,21 @@ export class Applier {
   }
 
   /**
-   * Watches lists and reads their lengths, and waits until capture knows all that was written to them before: a marker written
+   * Watches keys and reads the lengths of lists, and waits until capture knows all that was written to them before: a marker written
    * behind the `WATCH` has come round in the stream. If one of them is written after that, the transaction fails and is decided anew.
    */
-  async #look(lists: readonly PlacedKey[], signal: AbortSignal): Promise<number[]> {
+  async #look(watched: readonly PlacedKey[], signal: AbortSignal): Promise<Held[]> {
     const { connection, keys, barrier } = this.#options;
     const { replies } = connection;
     const text = String(++this.#barriers);
     const passed = barrier(text, signal);
-    const statuses = replies.statuses(lists.length * 2 + 2);
-    const watches = lists.flatMap(({ database, key }) => [
+    const statuses = replies.statuses(watched.length * 2 + 2);
+    const watches = watched.flatMap(({ database, key }) => [
       encodeCommand(['SELECT', database]),
       encodeCommand(['WATCH', key]),
     ]);
     connection.write([...watches, SELECT_0, encodeCommand(['SET', keys.barrier, text])]);
-    const lengths = lists.map(({ database, key }) => {
+    const lengths = watched.map(({ database, key }) => {
       const selected = replies.statuses(1);
       const length = replies.value();
       connection.write([encodeCommand(['SELECT', database]), encodeCommand(['LLEN', key])]);
@@ -273,7 +273,11 @@ export class Applier {
     const home = replies.statuses(1);
     connection.write([SELECT_0]);
     const all = await Promise.all([statuses, Promise.all(lengths), home, passed]);
-    return all[1].map(([, length]) => (typeof length === 'number' ? length : NO_LIST));
+    return all[1].map(([, length]): Held => {
+      // The length of what is no list is refused.
+      if (typeof length !== 'number') return OTHER;
+      return length === 0 ? NOTHING : { kind: 'list', length };
+    });
   }
 
   /** A batch that may not be applied stands where it is, and the link with it; the process goes on. */

@@ -1,7 +1,6 @@
 /** What kind of command it is, by the keys it takes. */
 
 import { effectOf } from '../change/commands.js';
-import type { PlacedKey } from '../change/special.js';
 import { keysOf, type PayloadCommand } from './payload.js';
 
 /** Whether a command makes keys of other keys. */
@@ -20,13 +19,4 @@ export function isPerKey({ spec, args }: PayloadCommand): boolean {
   if (spec === undefined) return false;
   const effect = effectOf(spec, args);
   return effect === 'remove' || (effect === 'set' && spec.name === 'MSET');
-}
-
-/** Every key of the commands, once. */
-export function allKeysOf(commands: readonly PayloadCommand[], first: PlacedKey): PlacedKey[] {
-  const keys = new Map<string, PlacedKey>();
-  for (const key of [first, ...commands.flatMap((command) => keysOf(command, 'all'))]) {
-    keys.set(`${key.database}:${key.key.toString('latin1')}`, key);
-  }
-  return [...keys.values()];
 }

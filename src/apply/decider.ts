@@ -5,11 +5,11 @@
 
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
-import type { Effect } from '../change/commands.js';
+import { effectOf, type Effect } from '../change/commands.js';
 import { commutingWith, effectCode } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
 import { KeyHash } from '../change/key-hash.js';
-import { encodeNeed, type PlacedKey } from '../change/special.js';
+import { encodeNeed, NEED, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
@@ -19,6 +19,7 @@ import { OwnChanges, type OwnCommand } from './own-changes.js';
 import type { Inspection, Inspector } from './inspector.js';
 import { forEachKey, keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import { Resolver, type Conflict, type Rejected, type Resolved, type StateRequest } from './resolver.js';
+import type { Held } from './rules/occasion.js';
 import type { Window } from './window.js';
 
 export type { Conflict } from './resolver.js';
@@ -58,6 +59,8 @@ export interface DeciderOptions {
   /** Entries the list of conflicts keeps, and bytes of each value in it. */
   readonly conflictsKept: number;
   readonly conflictValueBytes: number;
+  /** The peer's newest sequence that was applied here when the process began. */
+  readonly appliedAtStart: number;
   /** Sequence of the last local change capture has met. */
   readonly capturedThrough: () => number;
   /** Sequence of the last local change that is in the change list. */
@@ -77,8 +80,6 @@ export interface DeciderOptions {
   readonly rejection: (batch: DeliveredBatch, command: PayloadCommand, error: string) => Buffer;
   /** A batch was decided and is about to be applied. */
   readonly onDecided: (batch: DeliveredBatch) => void;
-  /** The state of a key has come from the peer. */
-  readonly onState: (key: PlacedKey) => void;
   /** A change met one its sender had not seen. */
   readonly onConflict: (conflict: Conflict) => void;
 }
@@ -91,15 +92,26 @@ const UNKNOWN_COMMAND = /^ERR unknown (command|subcommand)/i;
 
 /** What replaces all that was there. (A removal does, too, but of a list it must be known what it took.) */
 const REPLACING = effectCode('set');
+/** What is to be known even from before that: states, requests, and what was done to lists. */
+const LASTING: ReadonlySet<number> = new Set(
+  (['state', 'need', 'push', 'pop', 'list-edit'] as const).map((effect) => effectCode(effect)),
+);
 
-/** Watches lists and gives their lengths; undefined when it is no use: they are written too fast. */
-export type Look = (keys: readonly PlacedKey[]) => Promise<number[] | undefined>;
+/** Watches keys, waits until capture knows all that was written to them, and tells what is there; undefined when it is no use: they are written too fast. */
+export type Look = (keys: readonly PlacedKey[]) => Promise<Held[] | undefined>;
+
+/** Own sequences above `seen` and up to `decided`. */
+interface Range {
+  readonly seen: number;
+  readonly decided: number;
+}
 
 interface Terms {
   readonly leftOut: ReadonlyMap<number, string>;
   readonly decided: number;
   readonly isBlind: boolean;
-  readonly lengths: Map<string, number>;
+  /** What stands at the keys that are watched. */
+  readonly held: ReadonlyMap<string, Held>;
 }
 
 export class Decider {
@@ -115,14 +127,13 @@ export class Decider {
     this.#options = options;
     this.#names = new CommandNames(options.extraCommands);
     this.#ownChanges = new OwnChanges(options.fetch, options.extraCommands);
-    this.#memory = new ListMemory(options.capturedThrough());
+    this.#memory = new ListMemory(options.appliedAtStart);
   }
 
   /**
-   * What is to be sent for this batch, given what has been written here up to now. Undefined when lists must be looked at, and
+   * What is to be sent for this batch, given what has been written here up to now. Undefined when keys must be looked at, and
    * `look` is not given: then nothing else may be on the way.
    * @throws TandemError BATCH_INVALID when it may not be applied at all
-   * @param look watches keys, waits until capture knows all that was written to them, and gives the lengths of the lists
    */
   async decide(batch: DeliveredBatch, signal: AbortSignal, look?: Look): Promise<Decision | undefined> {
     const { window, capturedThrough, appendedThrough, appended, onDecided, inspector } = this.#options;
@@ -131,7 +142,6 @@ export class Decider {
     const isBlind = window.isBlindAbove(batch.seen);
     const unseen = isBlind ? 0 : this.#newestUnseen(batch, capturedThrough());
     // What is not in the change list yet may get another number after a restart; the marker must name one that stays.
-    let decided = appendedThrough();
     if (unseen === 0 && leftOut.size === 0 && inspection.special === 0 && !isBlind) {
       onDecided(batch);
       return {
@@ -139,31 +149,60 @@ export class Decider {
         commands: batch.commands,
         epilogue: [],
         rejected: [],
-        decided,
+        decided: appendedThrough(),
         applied: () => this.#memory.advance(batch.seen),
       };
     }
     await appended(unseen, signal);
-    decided = appendedThrough();
-    const terms = {
-      leftOut,
-      decided,
-      isBlind,
-      lengths: new Map<string, number>(),
-    };
-    let resolved = await this.#resolve(batch, terms);
-    if (resolved.lists.length > 0) {
+    const held = isBlind ? new Map<string, Held>() : await this.#lookAtAll(batch, signal, look);
+    if (!held) return undefined;
+    const terms = { leftOut, decided: appendedThrough(), isBlind, held };
+    const resolved = await this.#resolve(batch, terms);
+    onDecided(batch);
+    return this.#decision(batch, resolved, terms);
+  }
+
+  /**
+   * Watches every key on which the decision will rest on something, and tells what stands there: nothing of that may change before
+   * it is carried out. Undefined when that cannot be done now.
+   */
+  async #lookAtAll(
+    batch: DeliveredBatch,
+    signal: AbortSignal,
+    look: Look | undefined,
+  ): Promise<Map<string, Held> | undefined> {
+    const { capturedThrough, appendedThrough, appended } = this.#options;
+    const held = new Map<string, Held>();
+    for (;;) {
+      const resting = this.#restingKeys(batch, { seen: batch.seen, decided: appendedThrough() });
+      const fresh = [...resting].filter(([name]) => !held.has(name));
+      if (fresh.length === 0) return held;
       if (!look) return undefined;
-      const lengths = await look(resolved.lists);
-      if (lengths) {
-        await appended(capturedThrough(), signal);
-        decided = appendedThrough();
-        resolved.lists.forEach((key, at) => terms.lengths.set(nameOf(key), lengths[at]!));
-        resolved = await this.#resolve(batch, { ...terms, decided });
+      const found = await look(fresh.map(([, key]) => key));
+      if (!found) return held;
+      fresh.forEach(([name], at) => held.set(name, found[at]!));
+      await appended(capturedThrough(), signal);
+    }
+  }
+
+  /** The keys of a batch on which a decision rests on own writes, or that a state is for, or asked for. */
+  #restingKeys(batch: DeliveredBatch, range: Range): Map<string, PlacedKey> {
+    const { extraCommands: extra, translate } = this.#options;
+    const resting = new Map<string, PlacedKey>();
+    for (const command of payloadCommands(batch.payload, { extra })) {
+      const { name, spec, args } = command;
+      if (name === 'SELECT' || translate(command)) continue;
+      for (const key of keysOf(command, 'all')) {
+        this.#hash.of(key.database, key.key, 0, key.key.length);
+        const rests =
+          name === STATE ||
+          name === NEED ||
+          (this.#newestOn(this.#hash, range) > 0 &&
+            !(spec?.singleKey === true && this.#commutes(key, effectOf(spec, args), range)));
+        if (rests) resting.set(nameOf(key), key);
       }
     }
-    onDecided(batch);
-    return this.#decision(batch, resolved, { decided, isBlind });
+    return resting;
   }
 
   /** The server would not queue these commands of a decision: they are left out when the batch is decided again. */
@@ -181,9 +220,9 @@ export class Decider {
   }
 
   /** The request for the state of keys, to be written where capture takes it out of the stream. */
-  askFor(batch: DeliveredBatch, keys: readonly PlacedKey[]): Buffer {
+  askFor(batch: DeliveredBatch, keys: readonly PlacedKey[], isLacking = false): Buffer {
     const { out } = this.#options.keys;
-    const request = encodeNeed({ timestamp: batch.timestamp, isLacking: false, keys });
+    const request = encodeNeed({ timestamp: batch.timestamp, isLacking, keys });
     return encodeCommand(['EVAL', scriptSource('say'), 1, out, request]);
   }
 
@@ -205,7 +244,7 @@ export class Decider {
   }
 
   /** The newest own sequence on a key above `seen` and up to `decided`; 0 when there is none. */
-  #newestOn(hash: KeyHash, { seen, decided }: { seen: number; decided: number }): number {
+  #newestOn(hash: KeyHash, { seen, decided }: Range): number {
     const { window } = this.#options;
     let entry = window.newest(hash.low, hash.high);
     while (entry >= 0 && window.sequenceOf(entry) > decided) entry = window.older(entry);
@@ -214,7 +253,7 @@ export class Decider {
   }
 
   /** Whether all unseen own changes of a key come out the same before or after one with this effect. */
-  #commutes(key: PlacedKey, effect: Effect, { seen, decided }: { seen: number; decided: number }): boolean {
+  #commutes(key: PlacedKey, effect: Effect, { seen, decided }: Range): boolean {
     const { window } = this.#options;
     const together = commutingWith(effectCode(effect));
     if (!together) return false;
@@ -228,35 +267,29 @@ export class Decider {
     return true;
   }
 
-  /** The own sequences on a key above `seen` and up to `decided`, the newest first, back to the last own key head. */
-  #unseenOn(hash: KeyHash, { seen, decided }: { seen: number; decided: number }): number[] {
+  /** The own sequences on a key, the newest first. What a key head covers is left out, but for what lasts. */
+  #unseenOn(hash: KeyHash, { seen, decided }: Range): number[] {
     const { window } = this.#options;
     const sequences: number[] = [];
+    let isCovered = false;
     for (let entry = window.newest(hash.low, hash.high); entry >= 0; entry = window.older(entry)) {
       const sequence = window.sequenceOf(entry);
       if (sequence <= seen) break;
-      if (sequence > decided) continue;
+      const effect = window.effectOf(entry);
+      if (sequence > decided || (isCovered && !LASTING.has(effect))) continue;
       if (sequence !== sequences.at(-1)) sequences.push(sequence);
-      // Whatever was before the last own key head is covered by it.
-      if (window.effectOf(entry) === REPLACING) break;
+      isCovered ||= effect === REPLACING;
     }
     return sequences;
   }
 
-  #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, lengths }: Terms): Promise<Resolved> {
-    const { site, keys, translate, compare, onState, extraCommands } = this.#options;
+  #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, held }: Terms): Promise<Resolved> {
+    const { site, keys, translate, compare, extraCommands } = this.#options;
     const range = { seen: batch.seen, decided };
-    // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
-    const found = new Map<string, Promise<OwnCommand[]>>();
-    const ownOn = (key: PlacedKey, which: 'written' | 'all'): Promise<OwnCommand[]> => {
-      const name = `${which} ${nameOf(key)}`;
-      const known = found.get(name) ?? this.#ownOn(key, { ...range, which });
-      found.set(name, known);
-      return known;
-    };
     const commuting = new Map<string, boolean>();
     const resolver = new Resolver(batch, {
       site,
+      // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
       commutes: (key, effect) => {
         const name = `${effect} ${nameOf(key)}`;
         const known = commuting.get(name) ?? (!isBlind && this.#commutes(key, effect, range));
@@ -267,26 +300,20 @@ export class Decider {
       out: keys.out,
       translate,
       compare,
-      onState,
       extraCommands,
-      decided,
       memory: this.#memory,
-      lengthOf: (key) => lengths.get(nameOf(key)),
-      ownOn: (key, which) => (isBlind ? Promise.resolve([]) : ownOn(key, which)),
+      heldAt: (key) => held.get(nameOf(key)),
+      ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, range)),
     });
     return resolver.resolve(leftOut);
   }
 
-  #decision(
-    batch: DeliveredBatch,
-    resolved: Resolved,
-    { decided, isBlind }: { decided: number; isBlind: boolean },
-  ): Decision {
+  #decision(batch: DeliveredBatch, resolved: Resolved, { decided, isBlind }: Terms): Decision {
     const { keys, onConflict, conflictsKept, conflictValueBytes, rejection } = this.#options;
     const { payload, origins, conflicts, states, asked, places, rejected } = resolved;
     for (const conflict of conflicts) onConflict(conflict);
     const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
-    const asking = [...asked, ...(isBlind ? this.#writtenBy(batch) : [])];
+    const asking = isBlind ? this.#writtenBy(batch) : asked;
     const epilogue: EpilogueCommand[] = [
       ...rejected.map(({ command, error }) => ({
         bytes: rejection(batch, command, error),
@@ -294,9 +321,9 @@ export class Decider {
         keys: [],
       })),
       ...states.map((request) => ({
-        bytes: this.#snapshot(request, { seen: batch.seen, decided }),
+        bytes: this.#snapshot(request),
         purpose: 'state' as const,
-        keys: request.keys,
+        keys: [request],
       })),
       ...conflicts.map((conflict) => ({
         bytes: conflictEntry(conflict, entry),
@@ -304,7 +331,7 @@ export class Decider {
         keys: [],
       })),
       ...(asking.length > 0
-        ? [{ bytes: this.askFor(batch, asking), purpose: 'request' as const, keys: asking }]
+        ? [{ bytes: this.askFor(batch, asking, isBlind), purpose: 'request' as const, keys: asking }]
         : []),
     ];
     return {
@@ -327,30 +354,32 @@ export class Decider {
     return [...payloadCommands(batch.payload, { extra })].flatMap((command) => keysOf(command, 'written'));
   }
 
-  /** @param range `which`: whether own commands that only read the key count */
-  async #ownOn(
-    key: PlacedKey,
-    range: { seen: number; decided: number; which: 'written' | 'all' },
-  ): Promise<OwnCommand[]> {
+  /** The own commands that write, read or ask for a key. */
+  async #ownOn(key: PlacedKey, range: Range): Promise<OwnCommand[]> {
     this.#hash.of(key.database, key.key, 0, key.key.length);
     const found: OwnCommand[] = [];
     for (const sequence of this.#unseenOn(this.#hash, range).toReversed()) {
       for (const command of await this.#ownChanges.commandsOf(sequence)) {
-        if (
-          keysOf(command, range.which).some((one) => one.database === key.database && one.key.equals(key.key))
-        )
+        if (keysOf(command, 'all').some((one) => one.database === key.database && one.key.equals(key.key)))
           found.push(command);
       }
     }
     return found;
   }
 
-  #snapshot({ rank, keys }: StateRequest, range: { seen: number; decided: number }): Buffer {
-    const places = keys.flatMap(({ database, key }) => {
-      this.#hash.of(database, key, 0, key.length);
-      return [database, key, rank.timestamp, this.#newestOn(this.#hash, range)];
-    });
-    return encodeCommand(['EVAL', scriptSource('snapshot'), 1, this.#options.keys.out, rank.site, ...places]);
+  #snapshot({ database, key, timestamp, since }: StateRequest): Buffer {
+    const { keys, site } = this.#options;
+    return encodeCommand([
+      'EVAL',
+      scriptSource('snapshot'),
+      1,
+      keys.out,
+      site,
+      database,
+      key,
+      timestamp,
+      since,
+    ]);
   }
 }
 

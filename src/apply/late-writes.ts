@@ -7,15 +7,20 @@
 
 import { lastSequence, type Batch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
-import { recordedEffect } from '../change/commands.js';
 import { commutingWith, effectCode } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
 import { NEED, type PlacedKey } from '../change/special.js';
-import { forEachKey, keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
+import {
+  forEachKey,
+  keysOf,
+  payloadCommands,
+  recordedEffectOf,
+  type ExtraCommands,
+  type PayloadCommand,
+} from './payload.js';
+import { isDerived } from './command-kinds.js';
 import type { Window } from './window.js';
 
-/** A key is not asked for again while an answer is on its way, but for this long at the most. */
-const ANSWER_MS = 30_000;
 /** Keys remembered as asked for. */
 const MAX_ASKED = 100_000;
 
@@ -31,24 +36,20 @@ interface Echo {
 export class LateWrites {
   readonly #window: Window;
   readonly #ownPrefix: string;
-  readonly #now: () => number;
   readonly #extra: ExtraCommands | undefined;
   readonly #names: CommandNames;
   readonly #hash = new KeyHash();
   /** Decided batches whose marker has not come round, by last sequence. */
   readonly #waiting = new Map<number, Batch>();
+  /** Keys asked for, by the sequence of the request: until the peer has seen that, its answer is on the way. */
   readonly #asked = new Map<string, number>();
   #echo: Echo | undefined;
   #count = 0;
 
   /** @param options `ownPrefix`: what the names of Tandem's own keys start with */
-  constructor(
-    window: Window,
-    { now = Date.now, extra, ownPrefix }: { now?: () => number; extra?: ExtraCommands; ownPrefix: string },
-  ) {
+  constructor(window: Window, { extra, ownPrefix }: { extra?: ExtraCommands; ownPrefix: string }) {
     this.#ownPrefix = ownPrefix;
     this.#window = window;
-    this.#now = now;
     this.#extra = extra;
     this.#names = new CommandNames(extra);
   }
@@ -83,16 +84,18 @@ export class LateWrites {
     const echo = this.#echo;
     // A request changes nothing.
     if (!echo || command.name === NEED) return;
-    const effect = effectCode(
-      command.spec === undefined ? 'set' : recordedEffect(command.spec, command.args),
-    );
-    for (const key of keysOf(command, 'all')) {
+    const effect = effectCode(recordedEffectOf(command));
+    const derives = isDerived(command);
+    const late = keysOf(command, 'all').filter((key) => {
       // A flush or a swap of the peer's moves Tandem's own keys out of the way and back: those are no data.
-      if (key.key.toString('latin1').startsWith(this.#ownPrefix)) continue;
+      if (key.key.toString('latin1').startsWith(this.#ownPrefix)) return false;
       this.#hash.of(key.database, key.key, 0, key.key.length);
-      if (echo.isBlind || this.#isLate(echo.from, effect))
-        echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
-    }
+      // What is made of a key that is asked for is asked for, too.
+      return echo.isBlind || this.#isLate(echo.from, effect) || (derives && echo.found.has(nameOf(key)));
+    });
+    if (late.length === 0) return;
+    for (const key of derives ? keysOf(command, 'written') : late)
+      echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
   }
 
   /** Whether {@link command} wants to see the commands of this transaction. */
@@ -100,27 +103,20 @@ export class LateWrites {
     return this.#echo !== undefined;
   }
 
-  /** The applied transaction has ended: the keys the peer must be asked for. */
-  end(): PlacedKey[] {
+  /** The applied transaction has ended: the keys the peer must be asked for. @param sequence of the request */
+  end(sequence: number): PlacedKey[] {
     const found = this.#echo?.found;
     this.#echo = undefined;
     if (!found || found.size === 0) return [];
     this.#count += found.size;
-    const now = this.#now();
     const asking: PlacedKey[] = [];
     for (const [name, key] of found) {
-      const askedAt = this.#asked.get(name);
-      if (askedAt !== undefined && now - askedAt < ANSWER_MS) continue;
+      if ((this.#asked.get(name) ?? 0) > this.#window.seen) continue;
       if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
-      this.#asked.set(name, now);
+      this.#asked.set(name, sequence);
       asking.push(key);
     }
     return asking;
-  }
-
-  /** The state of a key has come. */
-  answered(key: PlacedKey): void {
-    this.#asked.delete(nameOf(key));
   }
 
   /** Whether a key was written here by what a peer that has seen `seen` does not know, or may have been. */

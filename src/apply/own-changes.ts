@@ -12,6 +12,8 @@ import { payloadCommands, type ExtraCommands, type PayloadCommand } from './payl
 export interface OwnCommand extends PayloadCommand {
   readonly sequence: number;
   readonly timestamp: number;
+  /** The peer's highest sequence that was applied here before it. */
+  readonly seen: number;
 }
 
 /** A batch with the places of its changes. */
@@ -76,7 +78,8 @@ export class OwnChanges {
       selected: databases[at] ?? 0,
       extra: this.#extra,
     })) {
-      if (command.name !== 'SELECT') commands.push({ ...command, sequence, timestamp: batch.timestamp });
+      const { timestamp, seen } = batch;
+      if (command.name !== 'SELECT') commands.push({ ...command, sequence, timestamp, seen });
     }
     return { commands, bytes: payload.length };
   }

@@ -8,10 +8,12 @@ import {
   destinationDatabase,
   isContainer,
   readKeys,
+  recordedEffect,
   writtenKeys,
   type CommandSpec,
 } from '../change/commands.js';
 import { NEED, specialKeys, STATE, type PlacedKey } from '../change/special.js';
+import type { RecordedEffect } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
 
 /** One command of a payload, with the database it runs in. */
@@ -114,6 +116,13 @@ export function forEachKey({
       }
     }
   }
+}
+
+/** What the window keeps of a command's effect. */
+export function recordedEffectOf({ name, spec, args }: PayloadCommand): RecordedEffect {
+  if (name === NEED) return 'need';
+  if (name === STATE) return 'state';
+  return spec === undefined ? 'unknown' : recordedEffect(spec, args);
 }
 
 /** Every key a command writes, and reads if asked for, with its database. */

@@ -7,27 +7,24 @@ import type { DeliveredBatch } from '../change/batch.js';
 import { effectOf, type Effect } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
 import { isComparison } from '../change/comparison.js';
-import { encodeNeed, NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
+import { NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
-import { allKeysOf, isDerived, isOnOneKey, isPerKey } from './command-kinds.js';
+import { isOnOneKey, isPerKey } from './command-kinds.js';
+import { KeyRun } from './key-run.js';
+import type { ListMemory } from './list-memory.js';
 import type { OwnCommand } from './own-changes.js';
 import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
-import type { ListMemory } from './list-memory.js';
-import { clashes, resolveClash } from './rules/clash.js';
-import { expiryDoubt } from './rules/expiry.js';
-import { isKeyHead } from './rules/key-heads.js';
-import { isPresent, type KnownPlaces, type OwnListPiece } from './rules/list-places.js';
-import { NO_LIST, resolveList } from './rules/lists.js';
-import type { Meeting, Piece, Rank, Resolution } from './rules/meeting.js';
-import { OwnPieces } from './rules/own-pieces.js';
-import { pieceOf } from './rules/pieces.js';
+import type { KnownPlaces } from './rules/list-places.js';
+import type { Outcome, Piece } from './rules/meeting.js';
+import { UNKNOWN, type Held } from './rules/occasion.js';
+import { piecesOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
 
 /** A change that met one its sender had not seen. */
 export interface Conflict extends PlacedKey {
   /** The incoming command's name. */
   readonly command: string;
-  readonly outcome: Resolution['outcome'];
+  readonly outcome: Outcome;
   readonly theirs: readonly Argument[];
   readonly theirTimestamp: number;
   /** The newest own command it met. */
@@ -35,10 +32,10 @@ export interface Conflict extends PlacedKey {
   readonly ownTimestamp: number;
 }
 
-/** Keys whose state the peer is to be sent. */
-export interface StateRequest {
-  readonly rank: Rank;
-  readonly keys: readonly PlacedKey[];
+/** A key whose state the peer is to be sent, with its rank's time and the newest own write the peer may not have seen. */
+export interface StateRequest extends PlacedKey {
+  readonly timestamp: number;
+  readonly since: number;
 }
 
 export interface Resolved {
@@ -49,10 +46,8 @@ export interface Resolved {
   readonly states: readonly StateRequest[];
   /** Keys whose state the peer is asked for. */
   readonly asked: readonly PlacedKey[];
-  /** Lists whose length must be known to place what was written on both sites. */
-  readonly lists: readonly PlacedKey[];
-  /** What became of the places of lists. */
-  readonly places: ReadonlyMap<string, KnownPlaces>;
+  /** What became of the places of lists; undefined: nothing is to be remembered. */
+  readonly places: ReadonlyMap<string, KnownPlaces | undefined>;
   /** Commands left out. */
   readonly rejected: readonly Rejected[];
 }
@@ -68,16 +63,12 @@ export interface ResolverOptions {
   /** Names of the keys that say what is applied, and what is to be sent. */
   readonly applied: string;
   readonly out: string;
-  /** The own commands on a key that the sender of the batch had not seen, oldest first. */
-  readonly ownOn: (key: PlacedKey, which: 'written' | 'all') => Promise<readonly OwnCommand[]>;
-  /** Length of a list when the batch will be applied; undefined when nobody looked. */
-  readonly lengthOf: (key: PlacedKey) => number | undefined;
+  /** The own commands that write, read or ask for a key, and that the sender of the batch had not seen, oldest first. */
+  readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
+  /** What stands at a key when the batch begins to be applied; undefined when nobody looked. */
+  readonly heldAt: (key: PlacedKey) => Held | undefined;
   readonly memory: ListMemory;
   readonly extraCommands?: ExtraCommands | undefined;
-  /** The last local sequence taken into account. */
-  readonly decided: number;
-  /** The state of a key has come from the peer. */
-  readonly onState: (key: PlacedKey) => void;
   /** Whether all own changes of a key, which the sender had not seen, come out the same before or after one with this effect. */
   readonly commutes: (key: PlacedKey, effect: Effect) => boolean;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
@@ -86,17 +77,8 @@ export interface ResolverOptions {
   readonly compare: (command: PayloadCommand, batch: DeliveredBatch) => Buffer | undefined;
 }
 
-/** Own commands as pieces, as long as they are remembered (`own-changes.ts`): batch after batch meets the same ones. */
-const piecesOnOneKey = new WeakMap<OwnCommand, Piece>();
-
-/** The own changes on one key that the sender of the batch had not seen. */
-interface Met {
-  readonly pieces: OwnPieces;
-  readonly listed: readonly OwnListPiece[];
-}
-
-/** Commands that no type is wrong for, and scripts, which see to that themselves: they are sent as they are. */
-const CANNOT_FAIL: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
+/** Sent as they are: what no type is wrong for, and whose failure must be noticed; scripts see to the type themselves. */
+const ALONE: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
 
 /** What a script can hand to one command: its `unpack` ends near 8,000 values. What is longer is sent as it is, outside of one. */
 const MAX_SCRIPT_ARGUMENTS = 4000;
@@ -107,13 +89,7 @@ export class Resolver {
   readonly #payload: Buffer[] = [];
   readonly #origins: number[] = [];
   readonly #conflicts: Conflict[] = [];
-  readonly #states: StateRequest[] = [];
-  readonly #asked = new Map<string, PlacedKey>();
-  readonly #lists = new Map<string, PlacedKey>();
-  /** Keys that a command of this batch has given another value. */
-  readonly #replaced = new Set<string>();
-  readonly #listPlaces = new Map<string, KnownPlaces>();
-  readonly #met = new Map<string, Met>();
+  readonly #runs = new Map<string, KeyRun>();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
     this.#batch = batch;
@@ -129,14 +105,14 @@ export class Resolver {
       if (error === undefined) await this.#command(command);
       else if (command.name !== 'SELECT') rejected.push({ command, error });
     }
+    const runs = [...this.#runs];
     return {
       payload: this.#payload,
       origins: this.#origins,
       conflicts: this.#conflicts,
-      states: this.#states,
-      asked: [...this.#asked.values()],
-      lists: [...this.#lists.values()],
-      places: this.#listPlaces,
+      states: runs.flatMap(([, { key, state }]) => (state ? { ...key, ...state } : [])),
+      asked: runs.flatMap(([, { key, isAsked }]) => (isAsked ? key : [])),
+      places: new Map(runs.flatMap(([name, run]) => (run.hasPlaces ? [[name, run.places] as const] : []))),
       rejected,
     };
   }
@@ -144,33 +120,22 @@ export class Resolver {
   async #command(command: PayloadCommand): Promise<void> {
     const whole = this.#options.translate(command);
     if (whole) this.#send(command, whole);
-    else if (command.name === NEED) this.#need(command);
+    else if (command.name === NEED) await this.#need(command);
     else if (isComparison(command.name)) this.#compare(command);
-    else {
-      if (command.spec?.singleKey === true && this.#commutes(command)) {
-        this.#send(command, command.bytes);
-        return;
-      }
-      const own = new Map<PlacedKey, readonly OwnCommand[]>();
-      const derives = isDerived(command);
-      for (const key of keysOf(command, 'all')) {
-        const met = await this.#options.ownOn(key, derives ? 'all' : 'written');
-        if (met.length > 0) own.set(key, met);
-      }
-      if (command.name === STATE) this.#state(command, own);
-      else if (own.size === 0) this.#send(command, command.bytes);
-      else if (derives) this.#derive(command, own);
-      else if (isOnOneKey(command)) this.#meet(command, [...own][0]!);
-      else if (isPerKey(command)) this.#perKey(command, own);
-      else this.#clash(command, own);
-    }
+    else if (command.name === STATE) await this.#state(command);
+    else if (this.#commutes(command)) this.#send(command, command.bytes);
+    else if (isOnOneKey(command)) await this.#onOneKey(command);
+    else if (isPerKey(command)) await this.#perKey(command);
+    else await this.#derive(command);
   }
 
   /** What commutes with all that was written here is no conflict: sums of a hot counter are not looked at one by one. */
   #commutes({ spec, args, database }: PayloadCommand): boolean {
-    const effect = effectOf(spec!, args);
+    if (spec?.singleKey !== true) return false;
     // A sum of one field commutes with that of another, but not with a field's being overwritten: only whole keys are told here.
-    return this.#options.commutes({ database, key: args[1]! }, effect);
+    const key = { database, key: args[1]! };
+    const run = this.#runs.get(nameOf(key));
+    return (run === undefined || run.isPlain) && this.#options.commutes(key, effectOf(spec, args));
   }
 
   #compare(command: PayloadCommand): void {
@@ -178,140 +143,83 @@ export class Resolver {
     if (script) this.#send(command, script);
   }
 
-  #need(command: PayloadCommand): void {
+  async #need(command: PayloadCommand): Promise<void> {
     const { timestamp, keys } = parseNeed(command.args);
-    this.#states.push({ rank: { timestamp, site: this.#options.site }, keys });
+    for (const key of keys) (await this.#runOn(key)).sendState(timestamp);
   }
 
-  /** A state transfer is a key head whose commands are not its own. It says itself which database it is for. */
-  #state(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
+  /** A state says itself which database it is for. */
+  async #state(command: PayloadCommand): Promise<void> {
     const [key] = keysOf(command, 'written') as [PlacedKey];
-    const met = [...own.values()].flat();
-    this.#options.onState(key);
-    // The list is another one now: how long, the dump does not say.
-    this.#listPlaces.set(nameOf(key), { upTo: this.#options.decided, places: undefined });
     this.#send(command, encodeCommand(['SELECT', key.database]));
-    if (met.length > 0) this.#meet({ ...command, database: key.database }, [key, met]);
-    else for (const one of this.#piece(command, key.key).commands) this.#send(command, encodeCommand(one));
+    this.#meet(command, await this.#runOn(key));
     this.#send(command, encodeCommand(['SELECT', command.database]));
   }
 
-  #meet(command: PayloadCommand, [key, own]: [PlacedKey, readonly OwnCommand[]]): void {
-    const incoming = this.#piece(command, key.key);
-    const { pieces, listed } = this.#metOn(key, own);
-    if (isListMeeting(incoming, pieces.all, listed) && this.#isList(key)) {
-      this.#meetList(command, { key, incoming, own, listed });
-      return;
-    }
-    const resolution = resolve({ incoming, own: pieces.relevantTo(incoming) });
-    if (isKeyHead(incoming)) this.#replaced.add(nameOf(key));
-    this.#attempt(command, resolution.commands);
-    if (resolution.state) this.#states.push({ rank: resolution.state, keys: [key] });
-    else this.#askForExpiry(command, key, { incoming, own: pieces.all });
-    this.#note(command, key, own, resolution.outcome);
-  }
-
-  /** Where the expiry may have gone with the last of a key at one site only, its state is asked for, if it turns out so. */
-  #askForExpiry(command: PayloadCommand, key: PlacedKey, meeting: Meeting): void {
-    const doubt = expiryDoubt(meeting);
-    if (!doubt) return;
-    const { out } = this.#options;
-    const need = encodeNeed({ timestamp: this.#batch.timestamp, isLacking: false, keys: [key] });
-    const args = [key.key, doubt.added, doubt.onlyWithExpiry ? 1 : 0, need];
-    this.#send(command, encodeCommand(['EVAL', scriptSource('doubt'), 1, out, ...args]));
-  }
-
-  /** Whether the key holds a list when the command runs, as far as is known: it was looked at, and nothing before has replaced it. */
-  #isList(key: PlacedKey): boolean {
-    const name = nameOf(key);
-    return !this.#replaced.has(name) && (this.#options.lengthOf(key) ?? 0) !== NO_LIST;
-  }
-
-  #meetList(
-    command: PayloadCommand,
-    {
-      key,
-      incoming,
-      own,
-      listed,
-    }: { key: PlacedKey; incoming: Piece; own: readonly OwnCommand[]; listed: readonly OwnListPiece[] },
-  ): void {
-    const { lengthOf, memory, decided } = this.#options;
-    const name = nameOf(key);
-    this.#lists.set(name, key);
-    const before = this.#listPlaces.get(name);
-    const { commands, places } = resolveList({
-      key: key.key,
-      incoming,
-      own: listed,
-      // After an earlier command of this batch the places themselves say how long the list will be.
-      length: before ? before.places?.filter(isPresent).length : lengthOf(key),
-      seen: this.#batch.seen,
-      decided,
-      known: before ?? memory.get(name, this.#batch.seen),
-      doubtedUpTo: memory.doubtedUpTo,
-    });
-    this.#listPlaces.set(name, { upTo: decided, places });
-    if (!places) this.#asked.set(name, key);
-    this.#attempt(command, commands);
-    this.#note(command, key, own, places ? 'merged' : 'state-asked');
+  async #onOneKey(command: PayloadCommand): Promise<void> {
+    const [key] = keysOf(command, 'all');
+    const run = key && (await this.#runOn(key));
+    if (!run || run.isPlain) this.#send(command, command.bytes);
+    else this.#meet(command, run);
   }
 
   /** `DEL a b`, `MSET …`: what concerns each key is resolved by itself. */
-  #perKey(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
-    const met = new Map([...own].map(([key, commands]) => [key.key.toString('latin1'), commands]));
+  async #perKey(command: PayloadCommand): Promise<void> {
+    const runs: KeyRun[] = [];
+    for (const key of keysOf(command, 'written')) runs.push(await this.#runOn(key));
+    if (runs.every(({ isPlain }) => isPlain)) this.#send(command, command.bytes);
+    else for (const run of runs) this.#meet(command, run);
+  }
+
+  /**
+   * What is made of keys, or writes several at once, is left out where anything was written meanwhile, and its origin is asked
+   * for what it has made. What is a question for one command is one for the next.
+   */
+  async #derive(command: PayloadCommand): Promise<void> {
+    const runs: KeyRun[] = [];
+    for (const key of keysOf(command, 'all')) runs.push(await this.#runOn(key));
+    const met = runs.find(({ isInDoubt }) => isInDoubt);
     for (const key of keysOf(command, 'written')) {
-      const commands = met.get(key.key.toString('latin1'));
-      if (commands) this.#meet(command, [key, commands]);
-      else for (const one of this.#piece(command, key.key).commands) this.#send(command, encodeCommand(one));
+      const run = await this.#runOn(key);
+      if (met) run.ask();
+      else run.changed(UNKNOWN);
     }
+    if (!met) this.#send(command, command.bytes);
+    else this.#note(command, met, 'state-asked');
   }
 
-  /** What is made of keys that were written here meanwhile is left out, and its origin is asked for what it has made. */
-  #derive(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
-    for (const key of keysOf(command, 'written')) this.#asked.set(nameOf(key), key);
-    const [[key, met]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
-    this.#note(command, key, met, 'state-asked');
+  #meet(command: PayloadCommand, run: KeyRun): void {
+    const { timestamp, origin: site, seen } = this.#batch;
+    const source = { command, timestamp, site, sequence: 0, seen };
+    const outcomes: Outcome[] = [];
+    const commands: (readonly Argument[])[] = [];
+    for (const piece of piecesOf(source, run.key.key)) {
+      const resolution = resolve(run.occasion, piece);
+      run.settled(resolution);
+      commands.push(...resolution.commands);
+      outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
+    }
+    this.#attempt(command, commands);
+    this.#note(command, run, together(outcomes));
   }
 
-  /** Any other command on several keys, such as one the table does not know. */
-  #clash(command: PayloadCommand, own: ReadonlyMap<PlacedKey, readonly OwnCommand[]>): void {
-    const [[key, newest]] = [...own] as [[PlacedKey, readonly OwnCommand[]]];
-    const met = [...own.values()].flat();
-    const incoming = this.#piece(command, key.key);
-    // Of each key from its last own head on: what was before is covered.
-    const pieces = [...own].flatMap(([{ key: at }, commands]) => {
-      const all = commands.map((one) => this.#ownPiece(one, at));
-      return all.slice(Math.max(0, all.findLastIndex(isKeyHead)));
-    });
-    const resolution = resolveClash({ incoming, own: pieces });
-    this.#attempt(command, resolution.commands);
-    if (resolution.state)
-      this.#states.push({ rank: resolution.state, keys: allKeysOf([command, ...met], key) });
-    this.#note(command, key, newest, resolution.outcome);
-  }
-
-  #piece(command: PayloadCommand, key: Buffer): Piece {
-    return pieceOf({ command, timestamp: this.#batch.timestamp, site: this.#batch.origin }, key);
-  }
-
-  #ownPiece(command: OwnCommand, key: Buffer): Piece {
-    const source = { command, timestamp: command.timestamp, site: this.#options.site };
-    if (command.spec?.singleKey !== true) return pieceOf(source, key);
-    const known = piecesOnOneKey.get(command) ?? pieceOf(source, key);
-    piecesOnOneKey.set(command, known);
-    return known;
-  }
-
-  /** What every command of the batch on this key meets, taken apart once. */
-  #metOn(key: PlacedKey, own: readonly OwnCommand[]): Met {
+  async #runOn(key: PlacedKey): Promise<KeyRun> {
     const name = nameOf(key);
-    const known = this.#met.get(name);
+    const known = this.#runs.get(name);
     if (known) return known;
-    const pieces = new OwnPieces(own.map((one) => this.#ownPiece(one, key.key)));
-    const met = { pieces, listed: listPieces(own, pieces.all) };
-    this.#met.set(name, met);
-    return met;
+    const { site, ownOn, heldAt, memory, out } = this.#options;
+    const run = new KeyRun({
+      key,
+      site,
+      touching: await ownOn(key),
+      held: heldAt(key) ?? UNKNOWN,
+      known: memory.get(name, this.#batch.seen),
+      isDoubtful: (own: Piece) => memory.isDoubtful(own),
+      timestamp: this.#batch.timestamp,
+      out,
+    });
+    this.#runs.set(name, run);
+    return run;
   }
 
   #send(command: PayloadCommand, bytes: Buffer): void {
@@ -319,36 +227,37 @@ export class Resolver {
     this.#origins.push(command.index);
   }
 
+  /** Runs commands that need not fit what is there: their errors are no failed change. */
   #attempt(command: PayloadCommand, commands: readonly (readonly Argument[])[]): void {
-    if (commands.every(([name]) => CANNOT_FAIL.has(String(name).toUpperCase()))) {
-      for (const one of commands) this.#send(command, encodeCommand(one));
-      return;
-    }
-    const script = (part: readonly (readonly Argument[])[]): void => {
-      if (part.length === 0) return;
+    let part: (readonly Argument[])[] = [];
+    const flush = (): void => {
       const args = part.flatMap((one) => [one.length, ...one]);
-      this.#send(
-        command,
-        encodeCommand(['EVAL', scriptSource('attempt'), 1, this.#options.applied, ...args]),
-      );
+      if (part.length > 0)
+        this.#send(
+          command,
+          encodeCommand(['EVAL', scriptSource('attempt'), 1, this.#options.applied, ...args]),
+        );
+      part = [];
     };
-    let from = 0;
-    for (const [at, one] of commands.entries()) {
-      if (one.length <= MAX_SCRIPT_ARGUMENTS) continue;
-      script(commands.slice(from, at));
-      this.#send(command, encodeCommand(one));
-      from = at + 1;
+    let size = 0;
+    for (const one of commands) {
+      const isAlone = one.length > MAX_SCRIPT_ARGUMENTS || ALONE.has(String(one[0]).toUpperCase());
+      if (isAlone || size + one.length > MAX_SCRIPT_ARGUMENTS) {
+        flush();
+        size = 0;
+      }
+      if (isAlone) this.#send(command, encodeCommand(one));
+      else {
+        part.push(one);
+        size += one.length;
+      }
     }
-    script(commands.slice(from));
+    flush();
   }
 
-  #note(
-    command: PayloadCommand,
-    key: PlacedKey,
-    own: readonly OwnCommand[],
-    outcome: Resolution['outcome'],
-  ): void {
-    const newest = own.at(-1)!;
+  #note(command: PayloadCommand, { key, written }: KeyRun, outcome: Outcome): void {
+    const newest = written.findLast(({ name }) => name !== STATE);
+    if (!newest) return;
     this.#conflicts.push({
       command: command.name,
       outcome,
@@ -362,24 +271,12 @@ export class Resolver {
   }
 }
 
-/** The own list writes and `DEL`s after the last own head of another kind. */
-function listPieces(own: readonly OwnCommand[], pieces: readonly Piece[]): OwnListPiece[] {
-  const from = pieces.findLastIndex(({ role }) => role === 'set' || role === 'derive') + 1;
-  return pieces
-    .map((piece, at) => ({ piece, sequence: own[at]!.sequence }))
-    .slice(from)
-    .filter(({ piece }) => piece.role === 'list' || piece.role === 'removal');
-}
-
-/** Whether a list command, or a `DEL`, meets own list commands, and nothing that does not go with them. */
-function isListMeeting(incoming: Piece, pieces: readonly Piece[], listed: readonly OwnListPiece[]): boolean {
-  if (incoming.role !== 'list' && incoming.role !== 'removal') return false;
-  if (!listed.some(({ piece }) => piece.role === 'list')) return false;
-  const from = pieces.findLastIndex(({ role }) => role === 'set' || role === 'derive') + 1;
-  // A list command that needs its place stands on what is there; behind a head of another kind there is nothing it knew.
-  if (from > 0 && incoming.role === 'list') return false;
-  const list = listed.find(({ piece }) => piece.role === 'list')!.piece;
-  return !pieces.slice(from).some((piece) => piece.role !== 'removal' && clashes(list, piece));
+/** One word for what became of all the pieces of a command. */
+function together(outcomes: readonly Outcome[]): Outcome {
+  for (const strong of ['clash-resolved', 'clash-awaited', 'state-asked'] as const)
+    if (outcomes.includes(strong)) return strong;
+  const [first = 'merged'] = outcomes;
+  return outcomes.every((one) => one === first) ? first : 'merged';
 }
 
 function nameOf({ database, key }: PlacedKey): string {

@@ -16,13 +16,14 @@ import { encodeBatch } from '../change/batch.js';
 import type { HybridClock } from '../change/clock.js';
 import { CommandNames, type KnownName } from '../change/command-names.js';
 import type { CommandReader } from '../change/command-reader.js';
-import { writtenKeys, type CommandSpec, type Effect } from '../change/commands.js';
+import { writtenKeys, type CommandSpec } from '../change/commands.js';
+import type { RecordedEffect } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
 import type { Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
 import type { Position } from '../change/position.js';
 import { ANSWER } from '../change/comparison.js';
-import { specialKeys } from '../change/special.js';
+import { NEED, specialKeys } from '../change/special.js';
 import type { KeyNames } from '../redis/keys.js';
 import { BatchBuilder } from './batch-builder.js';
 import { fieldsOf, readSpecial } from './own-commands.js';
@@ -41,7 +42,7 @@ export interface CapturedBatch {
 export interface CaptureListener {
   batch(batch: CapturedBatch): void;
   /** A local change wrote this key (hash of database and key). */
-  write(low: number, high: number, sequence: number, effect: Effect): void;
+  write(low: number, high: number, sequence: number, effect: RecordedEffect): void;
   /** A batch was delivered into the inbox. The bytes are the listener's. */
   delivered(batch: Buffer): void;
   /** The peer told, without a batch, how far it has applied local changes. */
@@ -50,8 +51,8 @@ export interface CaptureListener {
   applied(sequence: number, decided: number): void;
   /** A command of the applied transaction. */
   echoed(reader: CommandReader, database: number): void;
-  /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, or nothing. */
-  appliedEnd(): Buffer | undefined;
+  /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, as this sequence, or nothing. */
+  appliedEnd(sequence: number): Buffer | undefined;
   /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` */
   answering(args: readonly Buffer[]): Buffer;
   /** The barrier with this text has come round. */
@@ -341,11 +342,11 @@ export class Capture {
   }
 
   #endEcho(): void {
-    const command = this.#options.listener.appliedEnd();
-    if (command) this.#special(command);
+    const command = this.#options.listener.appliedEnd(this.#sequence);
+    if (command) this.#out(command);
   }
 
-  /** What Tandem itself wants sent at this place: the state of a key, which is a local write of it, or a request for one. */
+  /** What Tandem itself wants sent at this place: the state of a key, or a request for one, which stand among the local writes of it. */
   #out(command: Buffer): void {
     const args = readSpecial(command);
     if (!args) {
@@ -355,7 +356,8 @@ export class Capture {
     const name = args[0]!.toString('latin1');
     for (const { database, key } of specialKeys(name, args)) {
       this.#hash.of(database, key, 0, key.length);
-      this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, 'set');
+      const effect = name === NEED ? 'need' : 'state';
+      this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, effect);
     }
     this.#special(name === ANSWER ? this.#options.listener.answering(args) : command);
   }

@@ -11,7 +11,7 @@ import { SORTED_SET_COMMANDS } from './command-table/sorted-sets.js';
 import { STREAM_COMMANDS } from './command-table/streams.js';
 import { STRING_COMMANDS } from './command-table/strings.js';
 
-export type { CommandSpec, Effect } from './command-table/command-spec.js';
+export type { CommandSpec, Effect, ValueType } from './command-table/command-spec.js';
 
 /**
  * The command table: every write (and message, and script) of Redis 6.2 to 8.10 and Valkey 7.2 to 9.2, with the keys it reads and writes and what it does to them.

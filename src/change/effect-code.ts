@@ -1,5 +1,8 @@
 import type { Effect } from './commands.js';
 
+/** What is kept of a write: what its command does, or that it is a state or a request of Tandem's own. */
+export type RecordedEffect = Effect | 'state' | 'need';
+
 /** Every effect, in a fixed order: its place here is its code where a byte must do. */
 const EFFECTS = [
   'unknown',
@@ -25,15 +28,17 @@ const EFFECTS = [
   'flush',
   'swap',
   'none',
-] as const satisfies readonly Effect[];
+  'state',
+  'need',
+] as const satisfies readonly RecordedEffect[];
 
-const CODES: ReadonlyMap<Effect, number> = new Map(EFFECTS.map((effect, code) => [effect, code]));
+const CODES: ReadonlyMap<RecordedEffect, number> = new Map(EFFECTS.map((effect, code) => [effect, code]));
 
-export function effectCode(effect: Effect): number {
+export function effectCode(effect: RecordedEffect): number {
   return CODES.get(effect)!;
 }
 
-export function effectOfCode(code: number): Effect {
+export function effectOfCode(code: number): RecordedEffect {
   return EFFECTS[code] ?? 'unknown';
 }
 

@@ -18,6 +18,8 @@ const NAMES = [
   'attempt',
   'beat',
   'begin',
+  'below',
+  'beside',
   'compare',
   'copy',
   'cut',
@@ -43,6 +45,7 @@ const NAMES = [
   'splice',
   'swap',
   'trim',
+  'whole',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];

@@ -119,8 +119,14 @@ function placed(word: string, at: number, prefix: string): string {
   return /^900\d$/.test(word) ? String(FAR_MS + Number(word)) : word;
 }
 
+/** A delivery as an application asks for it: the templates have it as it stands in a replication stream. */
+function asTyped(words: readonly string[]): readonly string[] {
+  const [name, key, group, consumer, id] = words as [string, string, string, string, string];
+  return name === 'XCLAIM' ? [name, key, group, consumer, '0', id, 'FORCE'] : words;
+}
+
 function send(site: Site, words: readonly string[]): Promise<unknown> {
-  const [name, ...args] = words;
+  const [name, ...args] = asTyped(words);
   // A command that does not fit what is there has no effect: that is part of the history.
   return site.redis.call(name!, ...args).catch(() => undefined);
 }

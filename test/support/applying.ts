@@ -103,7 +103,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
     extraCommands: commands.writes,
     rejection: (batch, command, error) => rejections.entry(batch, command, error),
     onDecided: () => {},
-    onState: () => {},
+    appliedAtStart: 0,
     onConflict: () => {},
   });
   const applied = { epoch: 1, sequence: 0 };

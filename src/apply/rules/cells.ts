@@ -1,64 +1,84 @@
-/** Cells: fields of a hash, members of a set or sorted set, bits. Each is resolved by itself. */
+/** Cells: fields of a hash, members of a set or sorted set, bits, entries of a stream, its groups and what is pending in them. */
 
-import type { Argument } from '../../change/encode-command.js';
-import {
-  isAbove,
-  REMOVAL_TIMESTAMP,
-  type Cell,
-  type Meeting,
-  type Piece,
-  type Rank,
-  type Resolution,
-} from './meeting.js';
+import { scriptSource } from '../../lua/scripts.js';
+import { isWhole } from './clash.js';
+import { isAbove, rankOf, type Piece } from './meeting.js';
+import { heldAfter, type Command, type Occasion, type Resolution } from './occasion.js';
+import { insertion } from './rerun.js';
+import { askBelowTrim } from './streams.js';
 
-/** A cell's command with what its piece knows. */
-interface RankedCell extends Cell {
-  readonly rank: Rank;
-}
-
-/** @param own the own pieces after the last own key head */
-export function resolveCells({ incoming, own }: Meeting): Resolution {
-  const commands: (readonly Argument[])[] = [];
-  let ownStays = 0;
-  for (const cell of incoming.cells) {
-    const mine = own.flatMap((piece) =>
-      piece.cells.filter(({ name }) => name === cell.name).map((one) => ranked(one, piece)),
-    );
-    if (mine.length === 0) commands.push(cell.command);
-    else if (cell.kind === 'sum') commands.push(cell.command);
-    else {
-      const at = mine.findLastIndex(({ kind }) => kind !== 'sum');
-      const head = mine[at];
-      const theirs = ranked(cell, incoming);
-      const stays = head !== undefined && isAbove(head.rank, theirs.rank);
-      if (stays) ownStays++;
-      commands.push(...settled(stays ? head : theirs, mine.slice(at + 1)));
-    }
-  }
+/**
+ * A head of a cell: the higher-ranked of it and the last own head of that cell is the base, and the own tails of the cell after
+ * that own head are run on it again.
+ */
+export function resolveCell(occasion: Occasion, incoming: Piece): Resolution {
+  const { own, key, held } = occasion;
+  const cell = onCell(occasion, incoming);
+  const at = cell.findLastIndex((piece) => piece.role === 'cell' && isSame(piece, incoming));
+  const mine = cell[at];
+  const isMine =
+    mine !== undefined &&
+    (isFinal(mine, incoming) || (!isFinal(incoming, mine) && isAbove(rankOf(mine), rankOf(incoming))));
+  const commands: Command[] = incoming.name === 'XADD' ? askBelowTrim(occasion, incoming) : [];
+  // Whichever of two groups ranks higher begins anew. One that came with a state meets no own head, and stays.
+  if (mine && isGroup(incoming)) commands.push(['XGROUP', 'DESTROY', key, incoming.group!]);
+  // A delivery that loses has moved the group's last ID all the same.
+  if (isMine && incoming.name === 'XCLAIM') commands.push(incoming.command);
+  commands.push(...settled(isMine ? mine : incoming, cell.slice(at + 1)));
   return {
     commands,
-    outcome: ownStays === 0 ? 'theirs-stays' : ownStays === incoming.cells.length ? 'own-stays' : 'merged',
+    outcome: isMine ? 'own-stays' : own.all.length > 0 && mine === undefined ? 'merged' : 'theirs-stays',
+    held: heldAfter(held, isMine ? mine : incoming),
   };
 }
 
-function ranked(cell: Cell, piece: Piece): RankedCell {
-  return {
-    ...cell,
-    rank: cell.kind === 'remove' ? { timestamp: REMOVAL_TIMESTAMP, site: piece.site } : piece.rank,
-  };
+/** The own pieces on the cell, and on what it holds, since a cell that holds it was last replaced. */
+function onCell({ own }: Occasion, incoming: Piece): readonly Piece[] {
+  // Only a string as a whole and a group hold other cells, and are held.
+  if (incoming.type !== 'string' && incoming.group === undefined) return own.onCell(incoming.cell);
+  const from = own.built.findLastIndex((piece) => covers(piece, incoming)) + 1;
+  return own.built
+    .slice(from)
+    .filter((piece) => piece.role !== 'expiry' && (isSame(piece, incoming) || covers(incoming, piece)));
+}
+
+function isSame(one: Piece, other: Piece): boolean {
+  return one.type === other.type && one.cell === other.cell && isWhole(one) === isWhole(other);
+}
+
+/** Whether the cell of `above` holds that of `below` in it: the string its bits and sums, a group its pending entries. */
+function covers(above: Piece, below: Piece): boolean {
+  if (below.role === 'expiry' || above.type !== below.type) return false;
+  if (isWhole(above)) return !isWhole(below);
+  return isGroup(above) && !isGroup(below) && above.group === below.group;
+}
+
+function isGroup({ name }: Piece): boolean {
+  return name === 'XGROUP CREATE' || name === 'XGROUP DESTROY';
+}
+
+/** An acknowledged entry is not pending again by a delivery that had not seen it: the one removal that beats a write. */
+function isFinal(one: Piece, other: Piece): boolean {
+  return one.name === 'XACK' && other.name === 'XCLAIM';
+}
+
+/** The command of a cell's head, so that it does nothing to another type. */
+function alone(head: Piece): Command {
+  if (head.name === 'XADD') return insertion(head);
+  const { command } = head;
+  return isWhole(head) ? ['EVAL', scriptSource('whole'), 1, command[1]!, ...command] : command;
 }
 
 /**
- * The cell as `head` has it, and the own sums on top. A removal with sums on top becomes their sum: removed and made again, the
+ * The cell as `head` has it, and the own tails on top. A removal with sums on top becomes their sum: removed and made again, the
  * last cell would take the key and its expiry with it.
  */
-function settled(head: RankedCell, sums: readonly Cell[]): (readonly Argument[])[] {
-  if (head.kind !== 'remove' || sums.length === 0)
-    return [head.command, ...sums.map(({ command }) => command)];
-  const [name, key] = sums[0]!.command as [Argument, Argument];
-  const cell = Buffer.from(head.name, 'latin1');
-  const amounts = sums.map(({ amount }) => amount!);
-  if (String(name).toUpperCase() === 'ZINCRBY')
-    return [['ZADD', key, String(amounts.reduce((sum, amount) => sum + Number(amount), 0)), cell]];
-  return [['HSET', key, cell, String(amounts.reduce((sum, amount) => sum + BigInt(amount), 0n))]];
+function settled(head: Piece, tails: readonly Piece[]): Command[] {
+  const amounts = tails.flatMap(({ amount }) => amount ?? []);
+  if (!head.isRemoval || amounts.length === 0) return [alone(head), ...tails.map(({ command }) => command)];
+  const [, key] = head.command;
+  const cell = Buffer.from(head.cell, 'latin1');
+  if (head.type === 'zset')
+    return [['ZADD', key!, String(amounts.reduce((sum, amount) => sum + Number(amount), 0)), cell]];
+  return [['HSET', key!, cell, String(amounts.reduce((sum, amount) => sum + BigInt(amount), 0n))]];
 }

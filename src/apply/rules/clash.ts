@@ -1,62 +1,51 @@
 /**
- * Clashes: commands that do not commute, such as two `APPEND`s, or a list push against a hash field. The side with the latest
- * write in the clash is the **authority**: it runs the incoming command on top, and in the same atomic step sends the state of
- * the keys. The other side does nothing and waits for it. Both find out by themselves which they are.
+ * Clashes: two builds on one key that can neither be put in order by rank nor commute, such as two `APPEND`s, or a push against a
+ * field. Both sites run what the type allows, each by its own rule; the **authority**, the site with the heaviest write of the
+ * clash, sends the key's state in the same atomic step. Both find out by themselves which it is.
  */
 
-import { isAbove, type Meeting, type Piece, type Role, type Resolution } from './meeting.js';
-import { nameOf } from './list-places.js';
-import { clashesInStream, resolveStream } from './streams.js';
+import { isAbove, type Piece, type Role } from './meeting.js';
 
-const COMMUTE_WITH_THEIR_KIND: ReadonlySet<Role> = new Set([
-  'hash',
-  'set-members',
-  'zset',
-  'bits',
-  'sum',
-  'union',
-  'list',
-  'stream',
-]);
-
-/** Whether two tails of one key do not commute. */
-export function clashes(first: Piece, second: Piece): boolean {
-  if (first.role === 'clash' || second.role === 'clash') return true;
-  if (first.role === 'expiry' || second.role === 'expiry') return false;
-  if (first.role === 'stream' && second.role === 'stream') return clashesInStream(first, second);
-  return first.role !== second.role || !COMMUTE_WITH_THEIR_KIND.has(first.role);
+/** Whether two concurrent builds on one key clash. Never an expiry. */
+export function clashes(a: Piece, b: Piece): boolean {
+  if (a.role === 'expiry' || b.role === 'expiry') return false;
+  if (a.type !== b.type) return true;
+  const either = (role: Role): boolean => a.role === role || b.role === role;
+  switch (a.type) {
+    case 'string':
+      if (isWhole(a) || isWhole(b)) return false;
+      return either('modify') || a.role !== b.role;
+    case 'zset':
+      return either('modify') || either('pop');
+    case 'list':
+      return either('edit') || either('modify');
+    case 'stream':
+      return either('modify') || clashInStream(a, b);
+    default:
+      return either('modify');
+  }
 }
 
-export function resolveClash({ incoming, own }: Meeting): Resolution {
-  const decides = own.some((piece) => weighsMore(piece, incoming));
-  if (!decides) return { commands: [], outcome: 'clash-awaited' };
-  const { timestamp, site } = own.reduce<Piece>(
-    (best, piece) => (isAbove(piece, best) ? piece : best),
-    incoming,
-  );
-  // A key head that lost is not run: it would replace what won. Neither is a pop: it would take what nobody asked for.
-  const isLeftOut = incoming.role === 'set' || incoming.role === 'removal' || POPS.has(nameOf(incoming));
-  // An entry goes to the place of its ID, which may be below the last one.
-  const onTop = incoming.role === 'stream' ? resolveStream({ incoming, own }).commands : incoming.commands;
-  const commands = isLeftOut ? [] : onTop;
-  return { commands, outcome: 'clash-resolved', state: { timestamp, site } };
+/** `SET … KEEPTTL`: a head of the string itself, under every bit and sum. */
+export function isWhole({ role, type, cell }: Piece): boolean {
+  return role === 'cell' && type === 'string' && cell === '';
 }
 
-/** A site cannot know what the other popped from a sorted set: the one that popped is the one to say. A removal never decides. */
-function weighsMore(first: Piece, second: Piece): boolean {
+/** A deletion by ID takes an entry out of what a trim counts, and out of what a delivery finds. */
+function clashInStream(a: Piece, b: Piece): boolean {
+  const removes = (piece: Piece): boolean => piece.name === 'XDEL' || piece.role === 'trim';
+  const counts = (piece: Piece): boolean => piece.role === 'trim' || piece.name === 'XCLAIM';
+  if (a.role === 'trim' && b.role === 'trim') return false;
+  if (a.name === 'XADD' && b.name === 'XADD') return a.cell === b.cell;
+  return (removes(a) && counts(b)) || (removes(b) && counts(a));
+}
+
+/** Whether the first decides a clash. A site cannot know what the other popped from a sorted set: the one that popped is the one to say. A removal never is. */
+export function weighsMore(first: Piece, second: Piece): boolean {
   return weight(first) === weight(second) ? isAbove(first, second) : weight(first) > weight(second);
 }
 
-function weight(piece: Piece): number {
-  if (POPS.has(nameOf(piece))) return 2;
-  return isRemoval(piece) ? 0 : 1;
-}
-
-const POPS: ReadonlySet<string> = new Set(['ZPOPMIN', 'ZPOPMAX']);
-
-/** Whether a piece only takes away: it never decides a clash. */
-export function isRemoval(piece: Piece): boolean {
-  return (
-    piece.role === 'removal' || (piece.cells.length > 0 && piece.cells.every(({ kind }) => kind === 'remove'))
-  );
+function weight({ role, isRemoval }: Piece): number {
+  if (role === 'pop') return 2;
+  return isRemoval ? 0 : 1;
 }

@@ -4,25 +4,17 @@
  * writes the sender had not seen.
  */
 
-import { isAbove, type Piece } from './meeting.js';
+import type { Piece } from './meeting.js';
 
 export interface Place {
   /** The own sequence that inserted it; 0: the sender had it. */
   readonly born: number;
   /** The own sequence that took it off; 0: it is there. */
   readonly gone: number;
-  /** Taken off by the sender while own writes up to this own sequence were unseen; 0: not so. It still tells apart what was pushed on either side of it. */
-  readonly dead: number;
   /** An unknown number of elements, none of them there any more. */
   readonly isHole: boolean;
   /** The own `LSET` on it. */
-  readonly set: OwnListPiece | undefined;
-}
-
-/** An own piece with its sequence. */
-export interface OwnListPiece {
-  readonly piece: Piece;
-  readonly sequence: number;
+  readonly set: Piece | undefined;
 }
 
 /** Places that held up to an own sequence; undefined places: they are no longer known. */
@@ -32,20 +24,22 @@ export interface KnownPlaces {
 }
 
 /**
- * The places in the eyes of a sender that had seen own writes up to `seen`. Undefined when that cannot be known.
- * @param own own list writes and `DEL`s the sender had not seen, oldest first
- * @param length the list's length now
- * @param known what was remembered from the last meeting
- * @param doubtedUpTo own writes up to here may have met others that are forgotten
+ * The places in the eyes of a sender that had seen own writes up to `seen`: from what is remembered, or else from today's length
+ * less the effects of `own`. Undefined when that cannot be known.
  */
 export function placesOf(options: {
-  own: readonly OwnListPiece[];
-  length: number;
+  /** Own list writes and `DEL`s the sender had not seen, oldest first. */
+  own: readonly Piece[];
+  /** The list's length now. */
+  length: number | undefined;
   seen: number;
+  /** What was remembered from the last meeting. */
   known: KnownPlaces | undefined;
-  doubtedUpTo: number;
+  /** Whether an own write may have met others that are forgotten. */
+  isDoubtful: (own: Piece) => boolean;
 }): Place[] | undefined {
-  const { own, length, seen, known, doubtedUpTo } = options;
+  const { own, length, seen, known, isDoubtful } = options;
+  if (length === undefined) return undefined;
   let places: Place[] | undefined;
   if (known && own.some(({ sequence }) => sequence <= known.upTo)) {
     places =
@@ -54,10 +48,10 @@ export function placesOf(options: {
         known.places,
         own.filter(({ sequence }) => sequence > known.upTo),
       );
-  } else places = own.some(({ sequence }) => sequence <= doubtedUpTo) ? undefined : fromLength(own, length);
+  } else places = own.some(isDoubtful) ? undefined : fromLength(own, length);
   if (!places || places.filter(isPresent).length !== length) return undefined;
   return places
-    .filter(({ gone, dead }) => !(gone !== 0 && gone <= seen) && !(dead !== 0 && dead <= seen))
+    .filter(({ gone }) => gone === 0 || gone > seen)
     .map((place) => ({
       ...place,
       born: place.born <= seen ? 0 : place.born,
@@ -66,28 +60,27 @@ export function placesOf(options: {
 }
 
 /** Walks back to the list as it was before `own`, or to the last own write that left it empty. */
-function fromLength(own: readonly OwnListPiece[], length: number): Place[] | undefined {
+function fromLength(own: readonly Piece[], length: number): Place[] | undefined {
   let before = length;
   for (let at = own.length - 1; at >= 0; at--) {
-    const { piece, sequence } = own[at]!;
-    const args = piece.commands[0]!;
-    switch (nameOf(piece)) {
+    const { name, command } = own[at]!;
+    switch (name) {
       case 'RPUSH':
       case 'LPUSH':
-        before -= args.length - 2;
+        before -= command.length - 2;
         break;
       case 'LPOP':
       case 'RPOP': {
-        const count = Number(args[2] ?? 1);
+        const count = Number(command[2] ?? 1);
         // A counted pop may have taken fewer than it asked for, if it left nothing.
-        if (before === 0 && count > 1) return forward([hole(sequence)], own.slice(at + 1));
+        if (before === 0 && count > 1) return fromHole(own, at);
         before += count;
         break;
       }
       case 'LSET':
         break;
       case 'DEL':
-        return before === 0 ? forward([hole(sequence)], own.slice(at + 1)) : undefined;
+        return before === 0 ? fromHole(own, at) : undefined;
       default:
         return undefined;
     }
@@ -96,37 +89,45 @@ function fromLength(own: readonly OwnListPiece[], length: number): Place[] | und
   return forward(elements(before), own);
 }
 
+/** The own write at `at` left nothing of a list that nobody knows. If own pushes were in it, where they were is unknown too. */
+function fromHole(own: readonly Piece[], at: number): Place[] | undefined {
+  if (own.slice(0, at).some(({ isRemoval }) => !isRemoval)) return undefined;
+  return forward([hole(own[at]!.sequence)], own.slice(at + 1));
+}
+
 /** The places after further own writes. Undefined when one of them took or put elements by their content. */
-function forward(from: readonly Place[], own: readonly OwnListPiece[]): Place[] | undefined {
+function forward(from: readonly Place[], own: readonly Piece[]): Place[] | undefined {
   let places = [...from];
   for (const write of own) {
-    const args = write.piece.commands[0]!;
+    const { name, command, sequence } = write;
     const present = places.filter(isPresent);
-    const take = (taken: readonly Place[]): Place[] =>
-      places.map((place) => (taken.includes(place) ? { ...place, gone: write.sequence } : place));
-    switch (nameOf(write.piece)) {
+    const take = (taken: readonly Place[]): Place[] => {
+      const gone = new Set(taken);
+      return places.map((place) => (gone.has(place) ? { ...place, gone: sequence } : place));
+    };
+    switch (name) {
       case 'RPUSH':
-        places = [...places, ...elements(args.length - 2, write.sequence)];
+        places = [...places, ...elements(command.length - 2, sequence)];
         break;
       case 'LPUSH':
-        places = [...elements(args.length - 2, write.sequence), ...places];
+        places = [...elements(command.length - 2, sequence), ...places];
         break;
       case 'LPOP':
-        places = take(present.slice(0, Number(args[2] ?? 1)));
+        places = take(present.slice(0, Number(command[2] ?? 1)));
         break;
       case 'RPOP':
-        places = take(present.slice(Math.max(0, present.length - Number(args[2] ?? 1))));
+        places = take(present.slice(Math.max(0, present.length - Number(command[2] ?? 1))));
         break;
       case 'DEL':
         places = take(present);
         break;
       case 'LTRIM': {
-        const { from: start, to } = keptRange(present.length, Number(args[2]), Number(args[3]));
+        const { from: start, to } = keptRange(present.length, Number(command[2]), Number(command[3]));
         places = take(present.filter((_, index) => index < start || index >= to));
         break;
       }
       case 'LSET': {
-        const place = present.at(Number(args[2]));
+        const place = present.at(Number(command[2]));
         if (!place) return undefined;
         places = places.map((one) => (one === place ? { ...one, set: write } : one));
         break;
@@ -145,42 +146,35 @@ export function keptRange(length: number, start: number, stop: number): { from: 
   return from >= to ? { from: 0, to: 0 } : { from, to };
 }
 
+/** @param born the own sequence that inserted them; 0: the sender had them */
 export function elements(count: number, born = 0): Place[] {
-  return Array.from({ length: count }, () => ({ born, gone: 0, dead: 0, isHole: false, set: undefined }));
+  return Array.from({ length: count }, () => ({ born, gone: 0, isHole: false, set: undefined }));
 }
 
 function hole(gone: number): Place {
-  return { born: 0, gone, dead: 0, isHole: true, set: undefined };
+  return { born: 0, gone, isHole: true, set: undefined };
 }
 
 /** Whether the sender had the place in its list. */
-export function isInView({ born, dead }: Place): boolean {
-  return born === 0 && dead === 0;
+export function isInView({ born }: Place): boolean {
+  return born === 0;
 }
 
 /** Whether the place holds an element here. */
-export function isPresent({ gone, dead }: Place): boolean {
-  return gone === 0 && dead === 0;
+export function isPresent({ gone }: Place): boolean {
+  return gone === 0;
 }
 
 /** Today's index of a place. */
 export function indexOf(places: readonly Place[], at: number): number {
-  return places.slice(0, at).filter(isPresent).length;
+  let index = 0;
+  for (let i = 0; i < at; i++) if (isPresent(places[i]!)) index++;
+  return index;
 }
 
-/** Where an element pushed by the sender goes: beside the sender's last (first) element; among pushes of both the smaller site name is first. */
+/** Where an element pushed by the sender goes: beside the sender's last (first) element; among the receiver's own pushes the smaller site name is first. */
 export function pushPlace(places: readonly Place[], side: 'left' | 'right', isSenderFirst: boolean): number {
-  const isCommon = ({ born }: Place): boolean => born === 0;
-  if (side === 'right') return isSenderFirst ? places.findLastIndex(isCommon) + 1 : places.length;
-  const first = places.findIndex(isCommon);
+  if (side === 'right') return isSenderFirst ? places.findLastIndex(isInView) + 1 : places.length;
+  const first = places.findIndex(isInView);
   return isSenderFirst ? 0 : first < 0 ? places.length : first;
-}
-
-/** Whether the own `LSET` on a place stays against an incoming one. */
-export function keepsOwnSet({ set }: Place, incoming: Piece): boolean {
-  return set !== undefined && isAbove(set.piece.rank, incoming.rank);
-}
-
-export function nameOf(piece: Piece): string {
-  return String(piece.commands[0]![0]).toUpperCase();
 }

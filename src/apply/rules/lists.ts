@@ -6,166 +6,182 @@
 
 import type { Argument } from '../../change/encode-command.js';
 import { scriptSource } from '../../lua/scripts.js';
+import { lifeOf } from './expiry.js';
 import {
   elements,
   indexOf,
   isInView,
   isPresent,
-  keepsOwnSet,
   keptRange,
-  nameOf,
   placesOf,
   pushPlace,
-  type KnownPlaces,
-  type OwnListPiece,
   type Place,
 } from './list-places.js';
-import type { Piece } from './meeting.js';
+import { isAbove, rankOf, type Piece } from './meeting.js';
+import { heldAfter, NOTHING, type Command, type Held, type Occasion, type Resolution } from './occasion.js';
+import { isByPosition, rerun } from './rerun.js';
 
-export interface ListMeeting {
-  readonly key: Buffer;
-  readonly incoming: Piece;
-  /** Own list writes and `DEL`s on the key that the sender had not seen, oldest first. */
-  readonly own: readonly OwnListPiece[];
-  /** The list's length when the commands will run; undefined when it cannot be known. */
-  readonly length: number | undefined;
-  /** The own sequence the sender had seen, and the one decided against. */
-  readonly seen: number;
-  readonly decided: number;
-  readonly known: KnownPlaces | undefined;
-  readonly doubtedUpTo: number;
+/** A list command of the other site. */
+export function resolveList(occasion: Occasion, incoming: Piece, isClash: boolean): Resolution {
+  const { own, pending, isAsking, held } = occasion;
+  const nothing: Resolution = { commands: [], outcome: 'own-stays', held };
+  if (held.kind === 'other') return nothing;
+  // An own state or another head replaced the list in between: positions mean nothing any more.
+  const other = own.all.findLastIndex(
+    (piece) =>
+      piece.role === 'state' || piece.role === 'derive' || (piece.role === 'key-head' && !piece.isRemoval),
+  );
+  if ((other >= 0 || pending) && isByPosition(incoming)) return nothing;
+  const listed = own.all.slice(other + 1).filter(({ type, name }) => type === 'list' || name === 'DEL');
+  if (listed.length === 0 && !isAsking)
+    return {
+      commands: isByPosition(incoming) ? [incoming.command] : rerun(incoming),
+      outcome: 'merged',
+      held: heldAfter(held, incoming),
+      places: 'forgotten',
+    };
+  const before = isAsking ? undefined : placesHere(occasion, listed, incoming);
+  const done = before && perform(occasion, before, incoming);
+  if (done) return { ...done, outcome: 'merged' };
+  const commands = isByPosition(incoming) ? [] : rerun(incoming);
+  return {
+    commands,
+    outcome: 'state-asked',
+    held: commands.length > 0 ? heldAfter(held, incoming) : held,
+    places: { places: undefined },
+    asks: !(isClash || pending || isAsking),
+  };
 }
 
-export interface ListResolution {
-  readonly commands: readonly (readonly Argument[])[];
-  /** The places afterwards; undefined: not known any more, the peer must be asked. */
-  readonly places: readonly Place[] | undefined;
+/** A `DEL` of the other site: it takes what its sender had, and leaves what was pushed here meanwhile. */
+export function deleteList(occasion: Occasion, incoming: Piece): Resolution {
+  const { own, isAsking, held, key } = occasion;
+  const listed = own.all.filter(({ role }) => role !== 'expiry');
+  const places = isAsking ? undefined : placesHere(occasion, listed, incoming);
+  if (!places)
+    return { commands: [], outcome: 'state-asked', held, places: { places: undefined }, asks: true };
+  const done = takeOff(key, places, places.filter(isInView));
+  if (done.held.kind === 'nothing') return { ...done, outcome: 'theirs-stays' };
+  const expiry = expiryOnNothing(own.all);
+  return {
+    ...done,
+    outcome: 'merged',
+    commands: [...done.commands, expiry?.command ?? ['PERSIST', key]],
+    // A pop may have emptied what the expiry was set on.
+    asks: expiry !== undefined && own.all.some(({ isRemoval }) => isRemoval),
+  };
 }
 
-/** The length of what is no list. */
-export const NO_LIST = -1;
-
-/** What a command does to today's list, in order. */
-type Splice =
-  | { readonly kind: 'insert'; readonly at: number; readonly values: readonly Argument[] }
-  | { readonly kind: 'remove'; readonly at: number };
-
-/** Takes or overwrites what happens to stand at a position. */
-const BY_POSITION: ReadonlySet<string> = new Set([
-  'LPOP',
-  'RPOP',
-  'LSET',
-  'LTRIM',
-  'LREM',
-  'ZPOPMIN',
-  'ZPOPMAX',
-  'LMOVE',
-  'RPOPLPUSH',
-]);
-
-/** Whether a command, on a value its site had not seen, would take something nobody asked for. */
-export function isByPosition(piece: Piece): boolean {
-  return BY_POSITION.has(nameOf(piece));
+/** The expiry that own commands, run again on nothing, give the key. */
+function expiryOnNothing(own: readonly Piece[]): Piece | undefined {
+  let isThere = false;
+  let expiry: Piece | undefined;
+  for (const piece of own) {
+    if (piece.role === 'expiry') {
+      if (isThere) expiry = lifeOf(piece) === Infinity ? undefined : piece;
+    } else if (piece.role === 'key-head') {
+      isThere = false;
+      expiry = undefined;
+    } else if (!isByPosition(piece)) isThere = true;
+  }
+  return expiry;
 }
 
-export function resolveList(meeting: ListMeeting): ListResolution {
-  const { own, length, seen, known, doubtedUpTo, incoming } = meeting;
-  const places = length === undefined ? undefined : placesOf({ own, length, seen, known, doubtedUpTo });
-  const done = places && perform(meeting, places);
-  if (done) return done;
-  // A DEL that cannot be placed leaves all: what it should have taken comes off with the state.
-  const isLeftOut = isByPosition(incoming) || nameOf(incoming) === 'DEL';
-  return { commands: isLeftOut ? [] : incoming.commands, places: undefined };
+type Done = Omit<Resolution, 'outcome'> & { readonly places: { readonly places: readonly Place[] } };
+
+function placesHere(
+  { held, known, isDoubtful }: Occasion,
+  own: readonly Piece[],
+  { seen }: Piece,
+): Place[] | undefined {
+  return placesOf({ own, length: held.length, seen, known, isDoubtful });
 }
 
-function perform(meeting: ListMeeting, places: Place[]): ListResolution | undefined {
-  const { incoming, own, key, decided } = meeting;
-  const args = incoming.commands[0]!;
-  const name = nameOf(incoming);
-  const view = places.filter(isInView);
+function leaving(places: readonly Place[], commands: readonly Command[]): Done {
+  const length = places.filter(isPresent).length;
+  const held: Held = length === 0 ? NOTHING : { kind: 'list', length };
+  return { commands, places: { places }, held };
+}
+
+/** The places afterwards; undefined when it is not certain what is meant: then nothing is done. */
+function perform({ key, site }: Occasion, places: Place[], incoming: Piece): Done | undefined {
+  const { command, name } = incoming;
   switch (name) {
     case 'RPUSH':
     case 'LPUSH': {
-      const values = name === 'RPUSH' ? args.slice(2) : args.slice(2).toReversed();
-      const isSenderFirst = incoming.site < own[0]!.piece.site;
-      const at = pushPlace(places, name === 'RPUSH' ? 'right' : 'left', isSenderFirst);
+      const values = name === 'RPUSH' ? command.slice(2) : command.slice(2).toReversed();
+      const isSenderFirst = incoming.site < site;
+      const side = name === 'RPUSH' ? 'right' : 'left';
+      const at = pushPlace(places, side, isSenderFirst);
+      // What both once had and only this site has taken off tells own pushes apart here, but not at the other site.
+      const isKnownThere = (place: Place): boolean => isPresent(place) || !isInView(place);
+      const there = pushPlace(places.filter(isKnownThere), side, isSenderFirst);
+      if (places.slice(0, at).filter(isKnownThere).length !== there) return undefined;
       const after = places.toSpliced(at, 0, ...elements(values.length));
-      return {
-        commands: [splice(key, [{ kind: 'insert', at: indexOf(places, at), values }])],
-        places: after,
-      };
+      return leaving(after, [splice(key, [{ kind: 'insert', at: indexOf(places, at), values }])]);
     }
     case 'LSET':
-      return overwrite(meeting, places, view);
+      return overwrite(key, places, incoming);
     default: {
-      const taken = takenBy(incoming, view);
-      return taken && takeOff({ key, places, taken, decided });
+      const taken = takenBy(incoming, places.filter(isInView));
+      return taken && takeOff(key, places, taken);
     }
   }
 }
 
 /** The places in the sender's view that the command takes off. */
-function takenBy(incoming: Piece, view: readonly Place[]): Place[] | undefined {
-  const args = incoming.commands[0]!;
-  const count = Number(args[2] ?? 1);
+function takenBy({ name, command }: Piece, view: readonly Place[]): Place[] | undefined {
+  const count = Number(command[2] ?? 1);
   const certain = (taken: Place[]): Place[] | undefined =>
     taken.some(({ isHole }) => isHole) ? undefined : taken;
-  switch (nameOf(incoming)) {
+  switch (name) {
     case 'LPOP':
       return certain(view.slice(0, count));
     case 'RPOP':
       return certain(view.slice(Math.max(0, view.length - count)));
     case 'LTRIM': {
       if (!certain([...view])) return undefined;
-      const { from, to } = keptRange(view.length, Number(args[2]), Number(args[3]));
+      const { from, to } = keptRange(view.length, Number(command[2]), Number(command[3]));
       return view.filter((_, index) => index < from || index >= to);
     }
-    case 'DEL':
-      return [...view];
     default:
       return undefined;
   }
 }
 
 /** Takes off the places: those that are there from the list; those that are not, both sites have taken off. */
-function takeOff({
-  key,
-  places,
-  taken,
-  decided,
-}: {
-  key: Buffer;
-  places: readonly Place[];
-  taken: readonly Place[];
-  decided: number;
-}): ListResolution {
-  let rest = [...places];
+function takeOff(key: Buffer, places: readonly Place[], taken: readonly Place[]): Done {
+  const gone = new Set(taken);
   const splices: Splice[] = [];
-  for (const place of taken) {
-    const at = rest.indexOf(place);
-    if (isPresent(place)) splices.push({ kind: 'remove', at: indexOf(rest, at) });
-    rest = rest.with(at, { ...place, dead: decided });
+  let index = 0;
+  for (const place of places) {
+    if (!isPresent(place)) continue;
+    if (gone.has(place)) splices.push({ kind: 'remove', at: index });
+    else index++;
   }
-  return { commands: splices.length === 0 ? [] : [splice(key, splices)], places: rest };
+  const rest = places.filter((place) => !gone.has(place));
+  return leaving(rest, splices.length === 0 ? [] : [splice(key, splices)]);
 }
 
-function overwrite(
-  { incoming, key }: ListMeeting,
-  places: Place[],
-  view: readonly Place[],
-): ListResolution | undefined {
-  const [, , index, content] = incoming.commands[0]!;
+function overwrite(key: Buffer, places: Place[], incoming: Piece): Done | undefined {
+  const [, , index, content] = incoming.command;
+  const view = places.filter(isInView);
   const position = Number(index);
   const crossed = position < 0 ? view.slice(position) : view.slice(0, position + 1);
   const place = view.at(position);
   if (!place || crossed.some(({ isHole }) => isHole)) return undefined;
-  if (place.gone !== 0 || keepsOwnSet(place, incoming)) return { commands: [], places };
+  const staysOwn = place.set !== undefined && isAbove(rankOf(place.set), rankOf(incoming));
+  if (place.gone !== 0 || staysOwn) return leaving(places, []);
   const at = places.indexOf(place);
-  return {
-    commands: [['LSET', key, indexOf(places, at), content!]],
-    places: places.with(at, { ...place, set: undefined }),
-  };
+  return leaving(places.with(at, { ...place, set: undefined }), [
+    ['LSET', key, indexOf(places, at), content!],
+  ]);
 }
+
+/** What a command does to today's list, in order. */
+type Splice =
+  | { readonly kind: 'insert'; readonly at: number; readonly values: readonly Argument[] }
+  | { readonly kind: 'remove'; readonly at: number };
 
 function splice(key: Buffer, splices: readonly Splice[]): Argument[] {
   const args = splices.flatMap((one): Argument[] =>

@@ -1,64 +1,72 @@
 /**
- * The terms of the conflict rules. A **meeting** is an incoming command on one key together with the own commands on that key
- * which its sender had not seen, in their order. A rule says what is to run here in its place.
+ * The terms of the conflict rules. A **meeting** is a piece of an incoming command on one key together with the own pieces on that
+ * key which its sender had not seen, in their order. A rule says what is to run here in its place.
  *
- * Two kinds of commands write a key, and within a hash, set, sorted set or bitmap each field, member or bit (a *cell*):
- * - **heads** replace: for a key `SET`, `DEL`, a state transfer; for a cell `HSET`/`HDEL`, `SADD`/`SREM`, `ZADD`/`ZREM`, `SETBIT`; for
- *   the expiry `PEXPIREAT`/`PERSIST`. A head covers all that its site had seen.
- * - **tails** build on what is there: sums, unions, pushes, and for a key every command on one of its cells.
- *
- * Concurrent heads have a **rank**: a removal is lowest, a state transfer carries its own, any other has (timestamp, site).
+ * Two kinds of commands write a key, and within a hash, set, sorted set, stream or bitmap each field, member, entry or bit (a *cell*):
+ * - **heads** replace: for a key `SET`, `DEL`, a state, what is made of other keys; for a cell `HSET`/`HDEL`, `SADD`/`SREM` …; for the
+ *   expiry `PEXPIREAT`/`PERSIST`. A head covers all that its site had seen.
+ * - all others **build** on what is there: sums, unions, pushes, and for a key every command on one of its cells.
  */
 
 import type { Argument } from '../../change/encode-command.js';
+import type { KeyState } from '../../change/special.js';
 import type { OwnCommand } from '../own-changes.js';
 import type { PayloadCommand } from '../payload.js';
 
-/** A command on one key, as the rules see it. */
-export interface Piece {
-  readonly role: Role;
-  /** The command on this key alone, the name first; for a state transfer the commands that restore it. */
-  readonly commands: readonly (readonly Argument[])[];
-  readonly timestamp: number;
-  readonly site: string;
-  /** What a head weighs against a concurrent one. */
-  readonly rank: Rank;
-  /** Whether it is a state transfer: no write of an application, but what came of several. */
-  readonly isState?: boolean;
-  /** The cells it names, as Latin-1 text; empty when it names none. */
-  readonly cells: readonly Cell[];
-}
-
-/** What a command does to one cell. */
-export interface Cell {
-  readonly name: string;
-  /** The command on this cell alone. */
-  readonly command: readonly Argument[];
-  /** A removal has the lowest rank; a sum is a tail. */
-  readonly kind: 'set' | 'remove' | 'sum';
-  /** For a sum: what is added. */
-  readonly amount?: string;
-}
-
 export type Role =
-  /** Replaces the whole key: `set` with a value, `removal` with nothing. */
-  | 'set'
-  | 'removal'
-  /** Replaces the whole key with what was made of other keys: a head without a value of its own to run again. */
+  /** Replaces the key: `SET`, `DEL`. */
+  | 'key-head'
+  /** The value of a key as its site had it. */
+  | 'state'
+  /** Replaces the key with what was made of other keys: a head without a value of its own to run again. */
   | 'derive'
   | 'expiry'
-  /** Cells of one type: they clash with anything else but cells of the same type. */
-  | 'hash'
-  | 'set-members'
-  | 'zset'
-  | 'bits'
-  /** Tails that commute with their own kind. */
-  | 'sum'
-  | 'union'
-  | 'list'
-  | 'stream'
-  /** Does not commute with anything. */
-  | 'clash';
+  /** Replaces one cell. `SET … KEEPTTL` replaces the string as a whole. */
+  | 'cell'
+  /** Builds on a cell and commutes: sums, unions. */
+  | 'tail'
+  /** Takes off the oldest entries. */
+  | 'trim'
+  /** List elements by position: pushes, pops, `LSET`. */
+  | 'ends'
+  /** List elements by content, or as many as there happen to be. */
+  | 'edit'
+  /** Takes what happens to be first of a sorted set. */
+  | 'pop'
+  /** Builds on what is there and does not commute. */
+  | 'modify';
+
+export type ValueKind = 'string' | 'hash' | 'set' | 'zset' | 'list' | 'stream' | 'hyperloglog' | 'other';
+
+/** What a command does to one key, or to one cell of it. */
+export interface Piece {
+  readonly role: Role;
+  /** Upper case. */
+  readonly name: string;
+  /** The command on this key and cell alone, the name first. Nothing for a state. */
+  readonly command: readonly Argument[];
+  /** The type it writes; undefined where any will do. */
+  readonly type: ValueKind | undefined;
+  /** The cell, as Latin-1 text; '' where the key has but one. */
+  readonly cell: string;
+  /** Takes away: ranks below every write. */
+  readonly isRemoval: boolean;
+  readonly timestamp: number;
+  readonly site: string;
+  /** At its origin. */
+  readonly sequence: number;
+  /** The other site's highest sequence that its origin had applied before it. */
+  readonly seen: number;
+  /** For a sum of a field or member: what is added. */
+  readonly amount?: string;
+  /** The group of a stream it concerns. */
+  readonly group?: string;
+  readonly state?: KeyState;
+}
+
+export interface StatePiece extends Piece {
+  readonly state: KeyState;
+}
 
 export interface Rank {
   readonly timestamp: number;
@@ -66,37 +74,59 @@ export interface Rank {
 }
 
 /** A removal is below every other head. */
-export const REMOVAL_TIMESTAMP = -1;
+const REMOVAL_TIMESTAMP = -1;
 
 /** Whether the first rank is above the second; the smaller site name breaks ties. */
 export function isAbove(first: Rank, second: Rank): boolean {
   return first.timestamp === second.timestamp ? first.site < second.site : first.timestamp > second.timestamp;
 }
 
-export interface Meeting {
-  readonly incoming: Piece;
-  /** From the oldest to the newest. */
-  readonly own: readonly Piece[];
+export function rankOf({ state, isRemoval, timestamp, site }: Piece): Rank {
+  if (state) return { timestamp: state.rankTimestamp, site: state.rankSite };
+  return { timestamp: isRemoval ? REMOVAL_TIMESTAMP : timestamp, site };
 }
 
-/** What runs here in place of the incoming command. */
-export interface Resolution {
-  readonly commands: readonly (readonly Argument[])[];
-  /** A rule's word for what happened, for the conflict list and the counters. */
-  readonly outcome:
-    | 'own-stays'
-    | 'theirs-stays'
-    | 'merged'
-    | 'clash-resolved'
-    | 'clash-awaited'
-    | 'state-asked';
-  /** Set when the peer must be sent the state of the keys, with this rank. */
-  readonly state?: Rank;
+export function isState(piece: Piece): piece is StatePiece {
+  return piece.role === 'state';
 }
+
+/** Whether the piece is a head of the key as a whole. */
+export function isHead({ role }: Piece): boolean {
+  return role === 'key-head' || role === 'state' || role === 'derive';
+}
+
+/**
+ * Whether a head of an application stands against a state it had not seen. A state is no write: it stands for those in it. A head
+ * that had seen all of the other site's writes in it has nothing to fear; otherwise rank decides, and a removal loses.
+ */
+export function beats(head: Piece, state: StatePiece): boolean {
+  return head.seen >= state.state.since || (!head.isRemoval && isAbove(rankOf(head), rankOf(state)));
+}
+
+/** The latest time in what meets, a state's being its rank. */
+export function latest(pieces: readonly Piece[]): number {
+  return Math.max(...pieces.map((piece) => (isState(piece) ? piece.state.rankTimestamp : piece.timestamp)));
+}
+
+/** The pieces behind the last of them that is a head. */
+export function behindHead(pieces: readonly Piece[]): readonly Piece[] {
+  return pieces.slice(pieces.findLastIndex(isHead) + 1);
+}
+
+/** A rule's word for what happened, for the conflict list and the counters. */
+export type Outcome =
+  | 'own-stays'
+  | 'theirs-stays'
+  | 'merged'
+  | 'clash-resolved'
+  | 'clash-awaited'
+  | 'state-asked';
 
 /** Where the pieces of a command come from. */
 export type Source = {
   readonly command: PayloadCommand | OwnCommand;
   readonly timestamp: number;
   readonly site: string;
+  readonly sequence: number;
+  readonly seen: number;
 };

@@ -1,59 +1,61 @@
 /**
- * The own pieces on one key, prepared once for all the commands of a batch that meet them: a counter that both sites increase may
- * have thousands of own changes which the peer has not seen, and every incoming one meets them all.
+ * The own pieces on one key, prepared once for all the commands of a batch that meet them: a hash that both sites write may have
+ * thousands of own changes which the peer has not seen, and every incoming one meets them all.
  */
 
-import { isKeyHead } from './key-heads.js';
-import type { Piece, Role } from './meeting.js';
-
-/** Against their own kind, of these only that there is one matters. */
-const COMMUTING: ReadonlySet<Role> = new Set(['sum', 'union']);
-/** Against their own kind, of these only those on the same cells matter. */
-const CELLS: ReadonlySet<Role> = new Set(['hash', 'set-members', 'zset', 'bits']);
+import { clashes } from './clash.js';
+import { behindHead, isHead, isState, type Piece, type StatePiece } from './meeting.js';
 
 export class OwnPieces {
   /** From the oldest to the newest. */
   readonly all: readonly Piece[];
-  /** Places of the newest piece of each role. */
-  readonly #newest: ReadonlyMap<Role, number>;
-  #byCell: ReadonlyMap<string, readonly number[]> | undefined;
+  /** Those of an application: no states. */
+  readonly users: readonly Piece[];
+  readonly lastHead: Piece | undefined;
+  readonly lastState: StatePiece | undefined;
+  /** What comes after the last head. */
+  readonly built: readonly Piece[];
+  readonly hasRemoval: boolean;
+  /** One piece of each sort: what clashes with none of them clashes with nothing. */
+  readonly #sorts: readonly Piece[];
+  #byCell: ReadonlyMap<string, readonly Piece[]> | undefined;
 
   constructor(pieces: readonly Piece[]) {
     this.all = pieces;
-    this.#newest = new Map(pieces.map(({ role }, at) => [role, at]));
+    this.users = pieces.filter((piece) => !isState(piece));
+    this.lastHead = pieces.findLast(isHead);
+    this.lastState = pieces.findLast(isState);
+    this.built = behindHead(pieces);
+    this.hasRemoval = pieces.some((piece) => isState(piece) || piece.isRemoval);
+    this.#sorts = [...new Map(this.built.map((piece) => [sortOf(piece), piece])).values()];
   }
 
-  /** The pieces against which a command resolves as it does against all of them, in their order. */
-  relevantTo(incoming: Piece): readonly Piece[] {
-    const { role } = incoming;
-    const isByCell = CELLS.has(role);
-    if (!(isByCell || COMMUTING.has(role)) || this.#mayClash(role)) return this.all;
-    const places = new Set(this.#newest.values());
-    if (isByCell) for (const { name } of incoming.cells) for (const at of this.#onCell(name)) places.add(at);
-    return [...places].toSorted((one, other) => one - other).map((at) => this.all[at]!);
+  /** The built pieces that cannot be put in order with this one. */
+  clashingWith(incoming: Piece): readonly Piece[] {
+    // Of entries only those with the same ID may clash, and a sort does not say which.
+    const entries = incoming.name === 'XADD' ? this.onCell(incoming.cell) : [];
+    const isClash = (piece: Piece): boolean => clashes(piece, incoming);
+    if (!this.#sorts.some(isClash)) return entries.filter(isClash);
+    return this.built.filter(isClash);
   }
 
-  /** In a clash every piece has its weight. */
-  #mayClash(role: Role): boolean {
-    return [...this.#newest].some(
-      ([own, at]) => own !== role && own !== 'expiry' && !isKeyHead(this.all[at]!),
-    );
-  }
-
-  #onCell(name: string): readonly number[] {
-    this.#byCell ??= placesByCell(this.all);
-    return this.#byCell.get(name) ?? [];
+  /** The built pieces on a cell. */
+  onCell(cell: string): readonly Piece[] {
+    this.#byCell ??= byCell(this.built);
+    return this.#byCell.get(cell) ?? [];
   }
 }
 
-function placesByCell(pieces: readonly Piece[]): Map<string, number[]> {
-  const index = new Map<string, number[]>();
-  for (const [at, { cells }] of pieces.entries()) {
-    for (const { name } of cells) {
-      const places = index.get(name);
-      if (places) places.push(at);
-      else index.set(name, [at]);
-    }
+function sortOf({ role, name, type }: Piece): string {
+  return `${role} ${name} ${type}`;
+}
+
+function byCell(pieces: readonly Piece[]): Map<string, Piece[]> {
+  const index = new Map<string, Piece[]>();
+  for (const piece of pieces) {
+    const found = index.get(piece.cell);
+    if (found) found.push(piece);
+    else index.set(piece.cell, [piece]);
   }
   return index;
 }

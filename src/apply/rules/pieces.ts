@@ -1,91 +1,84 @@
-/** Takes commands apart into pieces: what each does to one key, in the terms of the rules. */
+/** Takes commands apart into pieces: what each does to one key, cell by cell, in the terms of the rules. */
 
-import { effectOf, keepsExpiry, namedCells, type CommandSpec, type Effect } from '../../change/commands.js';
+import {
+  effectOf,
+  keepsExpiry,
+  namedCells,
+  type CommandSpec,
+  type Effect,
+  type ValueType,
+} from '../../change/commands.js';
 import type { Argument } from '../../change/encode-command.js';
 import { parseState, STATE } from '../../change/special.js';
-import { REMOVAL_TIMESTAMP, type Cell, type Piece, type Role, type Source } from './meeting.js';
+import { isDerived, isOnOneKey, isPerKey } from '../command-kinds.js';
+import type { Piece, Role, Source, ValueKind } from './meeting.js';
+import { streamPieces } from './stream-pieces.js';
 
-/** The piece of a command that concerns one key. A command that cannot be told apart by keys is a clash on each of them. */
-export function pieceOf({ command, timestamp, site }: Source, key: Buffer): Piece {
+const KINDS: Readonly<Partial<Record<ValueType, ValueKind>>> = {
+  string: 'string',
+  hash: 'hash',
+  set: 'set',
+  zset: 'zset',
+  list: 'list',
+  stream: 'stream',
+  hyperloglog: 'hyperloglog',
+};
+
+/** The pieces of a command that concern one key, in order. What makes keys of keys is one head on each of them. */
+export function piecesOf({ command, timestamp, site, sequence, seen }: Source, key: Buffer): Piece[] {
   const { spec, args, name } = command;
-  const base = { timestamp, site, rank: { timestamp, site }, cells: [] };
-  if (name === STATE) {
-    const { dump, expiry, rankTimestamp, rankSite } = parseState(args);
-    const rank = { timestamp: rankTimestamp, site: rankSite };
-    if (dump.length === 0) return { ...base, role: 'set', isState: true, commands: [['DEL', key]], rank };
-    return {
-      ...base,
-      role: 'set',
-      isState: true,
-      commands: [['RESTORE', key, expiry, dump, 'REPLACE', 'ABSTTL']],
-      rank,
-    };
-  }
-  if (spec === undefined) return { ...base, role: 'clash', commands: [args] };
+  const made = { timestamp, site, sequence, seen };
+  const bare = { ...made, name, command: args, cell: '', isRemoval: false };
+  if (name === STATE)
+    return [{ ...bare, role: 'state', type: undefined, command: [], state: parseState(args) }];
+  if (spec === undefined) return [{ ...bare, role: 'modify', type: 'other' }];
   const effect = effectOf(spec, args);
-  const role = roleOf(spec, effect, args);
-  switch (role) {
-    case 'removal':
-      return { ...base, role, commands: [['DEL', key]], rank: { timestamp: REMOVAL_TIMESTAMP, site } };
-    case 'set':
-      return { ...base, role, commands: [spec.singleKey ? args : pairOf(args, key)] };
-    case 'hash':
-    case 'set-members':
-    case 'zset':
-    case 'bits':
-      return { ...base, role, commands: [args], cells: cellsOf(spec, effect, args) };
-    default:
-      return { ...base, role, commands: [args] };
-  }
-}
-
-function roleOf(spec: CommandSpec, effect: Effect, args: readonly Buffer[]): Role {
-  if (spec.name === 'MSETEX' || keepsExpiry(spec, args)) return 'clash';
+  if (isDerived(command) || !(isOnOneKey(command) || isPerKey(command)))
+    return [{ ...bare, role: 'derive', type: undefined }];
+  const piece = { ...bare, type: KINDS[spec.type] ?? (spec.type === 'any' ? undefined : 'other') };
   switch (effect) {
-    case 'set':
-      return 'set';
     case 'remove':
-      return 'removal';
-    case 'expire':
-      return 'expiry';
+      return [
+        { ...piece, role: 'key-head', type: undefined, name: 'DEL', command: ['DEL', key], isRemoval: true },
+      ];
+    case 'set':
+      if (keepsExpiry(spec, args)) return [{ ...piece, role: 'cell' }];
+      return [{ ...piece, role: 'key-head', command: spec.singleKey ? args : pairOf(args, key) }];
     case 'cells':
     case 'cell-remove':
-      return cellRole(spec);
-    case 'sum':
-      return 'sum';
     case 'field-sum':
     case 'score-sum':
-      return cellRole(spec);
-    case 'union':
-      return spec.reads.length === 0 ? 'union' : 'derive';
-    case 'derive':
-    case 'move':
-      return 'derive';
-    case 'push':
-    case 'pop':
-      return spec.singleKey ? 'list' : 'clash';
-    case 'list-edit':
-      // By position; by content (LREM, LINSERT) two sites may mean different elements.
-      return spec.name === 'LSET' || spec.name === 'LTRIM' ? 'list' : 'clash';
+      return cellsOf({ spec, effect, args }, piece);
     case 'stream':
-      return 'stream';
+      return streamPieces(args, piece);
     default:
-      return 'clash';
+      return [{ ...piece, ...shapeOf(spec, effect) }];
   }
 }
 
-function cellRole(spec: CommandSpec): Role {
-  switch (spec.type) {
-    case 'hash':
-      return 'hash';
-    case 'set':
-      return 'set-members';
-    case 'zset':
-      return spec.name === 'GEOADD' ? 'clash' : 'zset';
-    case 'string':
-      return 'bits';
+function shapeOf(spec: CommandSpec, effect: Effect): { role: Role; name: string; isRemoval: boolean } {
+  const { name } = spec;
+  const shape = (role: Role, isRemoval = false): { role: Role; name: string; isRemoval: boolean } => ({
+    role,
+    name,
+    isRemoval,
+  });
+  switch (effect) {
+    case 'expire':
+      return shape('expiry');
+    case 'sum':
+    case 'union':
+      return shape('tail');
+    case 'push':
+      // It had an effect at its origin: there was a list.
+      return { ...shape('ends'), name: name.startsWith('R') ? 'RPUSH' : 'LPUSH' };
+    case 'pop':
+      return shape('ends', true);
+    case 'list-edit':
+      return name === 'LSET' ? shape('ends') : shape('edit', name !== 'LINSERT');
     default:
-      return 'clash';
+      if (name === 'ZPOPMIN' || name === 'ZPOPMAX') return shape('pop', true);
+      return shape('modify', name.startsWith('ZREMRANGE'));
   }
 }
 
@@ -96,25 +89,35 @@ function pairOf(args: readonly Buffer[], key: Buffer): Argument[] {
   return ['SET', key, value];
 }
 
-function cellsOf(spec: CommandSpec, effect: Effect, args: readonly Buffer[]): Cell[] {
+function cellsOf(
+  { spec, effect, args }: { spec: CommandSpec; effect: Effect; args: readonly Buffer[] },
+  bare: Omit<Piece, 'role'>,
+): Piece[] {
+  // A field's expiry, a place on the map: nothing that a cell by itself can be given.
+  if (spec.name === 'HSETEX' || spec.name === 'GEOADD' || bare.type === 'other' || bare.type === undefined)
+    return [{ ...bare, role: 'modify' }];
   const key = args[1]!;
-  return namedCells(spec, args).map((index) => {
-    const cell = args[index]!;
-    const name = cell.toString('latin1');
-    if (effect === 'cell-remove') return { name, kind: 'remove', command: [spec.name, key, cell] };
-    if (effect === 'field-sum' || effect === 'score-sum') {
-      const amount = (spec.name === 'ZINCRBY' ? args[2] : args[3])!;
-      return { name, kind: 'sum', amount: amount.toString('latin1'), command: args };
+  return namedCells(spec, args).map((index): Piece => {
+    const name = args[index]!;
+    const piece = { ...bare, role: 'cell' as const, cell: name.toString('latin1') };
+    if (effect === 'cell-remove') {
+      const remove = spec.name === 'HGETDEL' ? 'HDEL' : spec.name;
+      return { ...piece, command: [remove, key, name], isRemoval: true };
     }
     switch (spec.name) {
+      case 'ZINCRBY':
+      case 'HINCRBY': {
+        const amount = (spec.name === 'ZINCRBY' ? args[2] : args[3])!.toString('latin1');
+        return { ...piece, role: 'tail', amount };
+      }
       case 'SADD':
-        return { name, kind: 'set', command: ['SADD', key, cell] };
+        return { ...piece, command: ['SADD', key, name] };
       case 'ZADD':
-        return { name, kind: 'set', command: ['ZADD', key, args[index - 1]!, cell] };
+        return { ...piece, command: ['ZADD', key, args[index - 1]!, name] };
       case 'SETBIT':
-        return { name, kind: 'set', command: args };
+        return { ...piece, cell: `bit ${piece.cell}` };
       default:
-        return { name, kind: 'set', command: ['HSET', key, cell, args[index + 1]!] };
+        return { ...piece, command: ['HSET', key, name, args[index + 1]!] };
     }
   });
 }

@@ -35,7 +35,7 @@ function decider(options: Partial<DeciderOptions> = {}): Decider {
     rejection: () => Buffer.alloc(0),
     onDecided: () => {},
     onConflict: () => {},
-    onState: () => {},
+    appliedAtStart: 0,
     ...options,
   });
 }

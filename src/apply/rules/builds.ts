@@ -1,0 +1,57 @@
+/** Everything but a head of the key: it builds on what is there. */
+
+import { resolveCell } from './cells.js';
+import { weighsMore } from './clash.js';
+import { expiryDoubt, resolveExpiry } from './expiry.js';
+import { resolveList } from './lists.js';
+import { isState, latest, type Piece } from './meeting.js';
+import { heldAfter, type Occasion, type Resolution } from './occasion.js';
+import { cutOff } from './streams.js';
+
+export function resolveBuild(occasion: Occasion, incoming: Piece): Resolution {
+  const { own, pending, isAsking } = occasion;
+  const met = pending || isAsking ? [] : own.clashingWith(incoming);
+  const resolution = perform(occasion, incoming, met.length > 0);
+  const commands = [...resolution.commands, ...expiryDoubt(occasion, incoming)];
+  if (met.length === 0) return { ...resolution, commands };
+  const isMine = met.some((piece) => weighsMore(piece, incoming));
+  return {
+    ...resolution,
+    commands,
+    outcome: isMine ? 'clash-resolved' : 'clash-awaited',
+    ...(isMine ? { state: latest([incoming, ...own.all]) } : {}),
+  };
+}
+
+function perform(occasion: Occasion, incoming: Piece, isClash: boolean): Resolution {
+  const { own, pending, isAsking, held } = occasion;
+  const left: Resolution = { commands: [], outcome: 'own-stays', held };
+  switch (incoming.role) {
+    case 'expiry':
+      return resolveExpiry(occasion, incoming);
+    case 'cell':
+      return resolveCell(occasion, incoming);
+    case 'ends':
+    case 'edit':
+      return resolveList(occasion, incoming, isClash);
+    case 'pop':
+      // What stands first here may not be what stood first there.
+      if (pending || isAsking || own.all.some(({ role }) => role !== 'expiry')) return left;
+      break;
+    case 'trim':
+      if (pending || isAsking || (own.lastHead && isState(own.lastHead))) return left;
+      return {
+        ...left,
+        outcome: 'merged',
+        commands: [cutOff(occasion, incoming)],
+        held: heldAfter(held, incoming),
+      };
+    default:
+      break;
+  }
+  return {
+    commands: [incoming.command],
+    outcome: 'merged',
+    held: heldAfter(held, incoming),
+  };
+}

@@ -1,0 +1,86 @@
+/** All that a rule may look at, and all that it may say. */
+
+import type { Argument } from '../../change/encode-command.js';
+import type { KnownPlaces, Place } from './list-places.js';
+import type { Outcome, Piece, Rank } from './meeting.js';
+import type { OwnPieces } from './own-pieces.js';
+
+/** What is known to stand at a key. */
+export interface Held {
+  readonly kind: 'nothing' | 'list' | 'other' | 'unknown';
+  /** Elements of a list, where they are known; 0 for nothing. */
+  readonly length: number | undefined;
+}
+
+export const NOTHING: Held = { kind: 'nothing', length: 0 };
+export const UNKNOWN: Held = { kind: 'unknown', length: undefined };
+export const OTHER: Held = { kind: 'other', length: undefined };
+
+/** The moment at which a piece of the other site's is applied to one key. */
+export interface Occasion {
+  readonly key: Buffer;
+  readonly site: string;
+  readonly own: OwnPieces;
+  /** A state of this key goes out with the run: its rank. */
+  readonly pending: Rank | undefined;
+  /** This site has asked for the key, and the sender had not seen it ask: the answer will settle everything. */
+  readonly isAsking: boolean;
+  readonly held: Held;
+  /** What is remembered of the places of a list. */
+  readonly known: KnownPlaces | undefined;
+  /** Whether an own list write may have met others that are forgotten. */
+  readonly isDoubtful: (own: Piece) => boolean;
+  /** The key that carries Tandem's own commands, and the request for the state of this key. */
+  readonly out: string;
+  readonly request: Buffer;
+}
+
+export type Command = readonly Argument[];
+
+export interface Resolution {
+  readonly commands: readonly Command[];
+  readonly outcome: Outcome;
+  /** What stands at the key afterwards. */
+  readonly held: Held;
+  /** The state of the key is to be sent at the end of the run, ranked with this time or a later one. */
+  readonly state?: number;
+  /** The other site is asked for the key's state. */
+  readonly asks?: boolean;
+  /** The places of the list afterwards; undefined places: not known any more. Absent: as they were. */
+  readonly places?: { readonly places: readonly Place[] | undefined } | 'forgotten';
+}
+
+/** What stands at a key after a piece was run on it. */
+export function heldAfter(held: Held, { role, name, type, command, isRemoval }: Piece): Held {
+  if (role === 'key-head') return isRemoval ? NOTHING : type === undefined ? UNKNOWN : OTHER;
+  if (role === 'expiry') return held;
+  if (role === 'derive' || held.kind === 'unknown') return UNKNOWN;
+  if (type === 'list') return listAfter(held, name, command);
+  if (held.kind === 'list') return held;
+  if (held.kind === 'other') return isRemoval || role === 'modify' ? UNKNOWN : held;
+  return isRemoval ? NOTHING : role === 'modify' || name.startsWith('XGROUP') ? UNKNOWN : OTHER;
+}
+
+function listAfter(held: Held, name: string, command: Command): Held {
+  if (held.kind === 'other') return held;
+  const list = (length: number | undefined): Held => {
+    if (length === 0) return NOTHING;
+    return length === undefined ? UNKNOWN : { kind: 'list', length };
+  };
+  const { length } = held;
+  switch (name) {
+    case 'RPUSH':
+    case 'LPUSH':
+      return { kind: 'list', length: length === undefined ? undefined : length + command.length - 2 };
+    case 'LPOP':
+    case 'RPOP':
+      return list(length === undefined ? undefined : Math.max(0, length - Number(command[2] ?? 1)));
+    case 'LSET':
+      return held;
+    case 'LINSERT':
+      // Run again without its neighbour it is put at the end: an element more, whatever happens.
+      return { kind: 'list', length: length === undefined ? undefined : length + 1 };
+    default:
+      return UNKNOWN;
+  }
+}
