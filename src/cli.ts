@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { check } from './commands/check.js';
+import { conflicts } from './commands/conflicts.js';
 import { configFrom, withSettings } from './commands/options.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
@@ -51,7 +52,25 @@ function programOf(finish: (exitCode: number) => void): Command {
       finish(await status(configFrom(command), { json, watch })),
     );
 
+  withSettings(program.command('conflicts'))
+    .description('list the concurrent writes that this site has met, the oldest first')
+    .option('--follow', 'go on with each new one, until Ctrl-C')
+    .option('--key <pattern>', "only those on a key that matches, by the rules of Redis' KEYS")
+    .option('--count <n>', 'only the newest n', wholeNumber)
+    .option('--json', 'print one JSON object per line')
+    .action(
+      async (given: { follow?: boolean; key?: string; count?: number; json?: boolean }, command: Command) => {
+        const { follow = false, json = false, key, count } = given;
+        finish(await conflicts(configFrom(command), { follow, json, key, count }));
+      },
+    );
+
   return program;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
 }
 
 function failed(error: unknown): number {

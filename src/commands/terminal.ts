@@ -42,3 +42,26 @@ export function duration(ms: number): string {
 export function grouped(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
+
+/** What redis-cli writes for these bytes, in place of what stands here as a letter. */
+const NAMED_ESCAPES: Readonly<Record<number, string>> = {
+  0x07: '\\a',
+  0x08: '\\b',
+  0x09: '\\t',
+  0x0a: '\\n',
+  0x0d: '\\r',
+  0x22: '\\"',
+  0x5c: '\\\\',
+};
+
+/** Bytes as redis-cli prints them between its quotes: printable ASCII as it is, anything else escaped. Safe on any terminal. */
+export function escaped(raw: Uint8Array): string {
+  let text = '';
+  for (const byte of raw) {
+    const isPrintable = byte >= 0x20 && byte < 0x7f;
+    text +=
+      NAMED_ESCAPES[byte] ??
+      (isPrintable ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`);
+  }
+  return text;
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, duration, grouped } from '../../../src/commands/terminal.js';
+import { bytes, duration, escaped, grouped } from '../../../src/commands/terminal.js';
 
 describe('numbers for people', () => {
   it.each([
@@ -20,4 +20,20 @@ describe('numbers for people', () => {
   ])('%d ms are %s', (ms, text) => expect(duration(ms)).toBe(text));
 
   it('have their thousands set apart', () => expect(grouped(1_234_567.4)).toBe('1,234,567'));
+});
+
+describe('bytes for people', () => {
+  it.each([
+    ['user:1', 'user:1'],
+    ['say "hi" \\', '\\"hi\\"'],
+    ['a\u0007\b\t\n\r\u0000\u001b[2J', '\\a\\b\\t\\n\\r\\x00\\x1b[2J'],
+    ['é', '\\xc3\\xa9'],
+  ])('%j is shown as redis-cli shows it', (text, shown) => {
+    expect(escaped(Buffer.from(text))).toContain(shown);
+  });
+
+  it('never hold a byte that a terminal could take for a command', () => {
+    const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    expect(escaped(all)).toMatch(/^[ -~]+$/);
+  });
 });
