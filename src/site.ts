@@ -14,6 +14,7 @@ import type { Logger } from './log.js';
 import { backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
 import { keyNames, type KeyNames } from './redis/keys.js';
 import { refusalOf } from './redis/refusal.js';
+import { ConflictLog } from './service/conflict-log.js';
 import { preflight } from './service/preflight.js';
 import { Rate } from './service/rate.js';
 import type { LinkState, SiteStatus } from './service/status.js';
@@ -44,6 +45,7 @@ export class Site {
   readonly #lease: Lease;
   readonly #startedAt = Date.now();
   readonly #conflicts: Record<string, number> = {};
+  readonly #conflictLog: ConflictLog;
   readonly #skipped: Record<string, number> = {};
   /** What was counted before the last new beginning: counters of a process only rise. */
   #before = { sent: NOTHING, applied: NOTHING, rejected: 0, late: 0 };
@@ -59,6 +61,7 @@ export class Site {
   constructor({ config, log }: { config: Config; log: Logger }) {
     this.#config = config;
     this.#log = log;
+    this.#conflictLog = new ConflictLog(log);
     this.#keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
     const client = (url: string, purpose: string): Redis =>
       openClient({
@@ -106,6 +109,7 @@ export class Site {
         }
       }
     } finally {
+      this.#conflictLog.close();
       await this.#lease.release().catch(() => {});
       this.#local.disconnect();
       this.#peer.disconnect();
@@ -239,6 +243,7 @@ export class Site {
     const { command, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
     const kind = `${command.toLowerCase()}:${outcome}`;
     this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
+    this.#conflictLog.met(conflict);
     const times = { theirs: wallMs(theirTimestamp), own: wallMs(ownTimestamp) };
     this.#log.debug(
       { command, outcome, database, key: key.toString('latin1'), ...times },

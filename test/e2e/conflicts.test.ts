@@ -192,3 +192,17 @@ describe('tandem conflicts', () => {
     expect(stderr).toMatch(message);
   });
 });
+
+test('the log tells of conflicts without keys and values, and of all of them', async () => {
+  const from = pair.east.log.length;
+  const names = Array.from({ length: 200 }, (_, i) => `private:${i}`);
+  await meet(...names);
+  const told = (): number =>
+    pair.east.log
+      .slice(from)
+      .filter(({ msg }) => msg === 'concurrent writes were met')
+      .reduce((sum, { notShown }) => sum + 1 + Number(notShown), 0);
+  await until('every conflict to be told of', () => told() >= names.length);
+  expect(told()).toBe(names.length);
+  expect(JSON.stringify(pair.east.log)).not.toContain('private:');
+});
