@@ -43,7 +43,7 @@ export class Site {
   readonly #local: Redis;
   readonly #peer: Redis;
   readonly #lease: Lease;
-  readonly #startedAt = Date.now();
+  readonly #startedAt = performance.now();
   readonly #conflicts: Record<string, number> = {};
   readonly #conflictLog: ConflictLog;
   readonly #skipped: Record<string, number> = {};
@@ -84,7 +84,7 @@ export class Site {
     let attempt = 0;
     try {
       while (!signal.aborted) {
-        const began = Date.now();
+        const began = performance.now();
         try {
           await this.#once(signal);
         } catch (caught) {
@@ -92,7 +92,7 @@ export class Site {
           // A client's own error about a lost connection is no reason to end.
           const error = refusalOf(caught, whereOf(this.#local));
           if (!(passesByItself(error) || RESTARTABLE.has(error.code))) throw error;
-          attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
+          attempt = performance.now() - began > STEADY_MS ? 1 : attempt + 1;
           this.#trouble = error;
           // A socket nobody answers on may stay open for a quarter of an hour: a new one is better.
           if (error.code === 'TIMEOUT' && this.#local.status === 'ready') this.#local.disconnect(true);
@@ -275,7 +275,7 @@ export class Site {
       version: VERSION,
       role: this.#role,
       at: now,
-      uptimeMs: now - this.#startedAt,
+      uptimeMs: Math.round(performance.now() - this.#startedAt),
       epoch: active?.epoch ?? 0,
       capture: this.#captureStatus(),
       outbound: this.#outboundStatus(now),

@@ -44,7 +44,11 @@ export class LateWrites {
   /** @param options `ownPrefix`: what the names of Tandem's own keys start with */
   constructor(
     window: Window,
-    { now = Date.now, extra, ownPrefix }: { now?: () => number; extra?: ExtraCommands; ownPrefix: string },
+    {
+      now = () => performance.now(),
+      extra,
+      ownPrefix,
+    }: { now?: () => number; extra?: ExtraCommands; ownPrefix: string },
   ) {
     this.#ownPrefix = ownPrefix;
     this.#window = window;
