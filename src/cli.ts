@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { Argument, Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { check } from './commands/check.js';
+import { conflicts } from './commands/conflicts.js';
 import { jobs } from './commands/jobs.js';
 import { configFrom, withSettings } from './commands/options.js';
 import { setPaused } from './commands/pause.js';
@@ -56,6 +57,7 @@ function programOf(finish: Finish): Command {
       finish(await status(configFrom(command), { json, watch })),
     );
 
+  addConflicts(program, finish);
   addComparisons(program, finish);
   addJobs(program, finish);
   addPauses(program, finish);
@@ -72,6 +74,21 @@ function programOf(finish: Finish): Command {
 }
 
 type Finish = (exitCode: number) => void;
+
+function addConflicts(program: Command, finish: Finish): void {
+  withSettings(program.command('conflicts'))
+    .description('list the concurrent writes that this site has met, the oldest first')
+    .option('--follow', 'go on with each new one, until Ctrl-C')
+    .option('--key <pattern>', "only those on a key that matches, by the rules of Redis' KEYS")
+    .option('--count <n>', 'only the newest n', wholeNumber)
+    .option('--json', 'print one JSON object per line')
+    .action(
+      async (given: { follow?: boolean; key?: string; count?: number; json?: boolean }, command: Command) => {
+        const { follow = false, json = false, key, count } = given;
+        finish(await conflicts(configFrom(command), { follow, json, key, count }));
+      },
+    );
+}
 
 function addComparisons(program: Command, finish: Finish): void {
   comparing(program.command('verify'), finish)
@@ -135,6 +152,11 @@ function addPauses(program: Command, finish: Finish): void {
         },
       );
   }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
 }
 
 function failed(error: unknown): number {

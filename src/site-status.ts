@@ -7,6 +7,7 @@ import type { Config } from './config.js';
 import type { ControlPlane } from './control/jobs.js';
 import type { TandemError } from './errors.js';
 import type { Logger } from './log.js';
+import { ConflictLog } from './service/conflict-log.js';
 import { Rate } from './service/rate.js';
 import type { LinkState, SiteStatus } from './service/status.js';
 import { VERSION } from './version.js';
@@ -32,8 +33,9 @@ const NOTHING: Amount = { changes: 0, bytes: 0 };
 export class SiteTold {
   readonly #config: Config;
   readonly #log: Logger;
-  readonly #startedAt = Date.now();
+  readonly #startedAt = performance.now();
   readonly #conflicts: Record<string, number> = {};
+  readonly #conflictLog: ConflictLog;
   readonly #skipped: Record<string, number> = {};
   /** What was counted before the last new beginning: counters of a process only rise. */
   #before = { sent: NOTHING, applied: NOTHING, rejected: 0, late: 0 };
@@ -45,6 +47,7 @@ export class SiteTold {
   constructor({ config, log }: { config: Config; log: Logger }) {
     this.#config = config;
     this.#log = log;
+    this.#conflictLog = new ConflictLog(log);
   }
 
   /** Concurrent writes have met. */
@@ -52,6 +55,7 @@ export class SiteTold {
     const { command, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
     const kind = `${command.toLowerCase()}:${outcome}`;
     this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
+    this.#conflictLog.met(conflict);
     const times = { theirs: wallMs(theirTimestamp), own: wallMs(ownTimestamp) };
     this.#log.debug(
       { command, outcome, database, key: key.toString('latin1'), ...times },
@@ -70,6 +74,11 @@ export class SiteTold {
         'a command on several keys was not sent, because the filter lets only some of them through',
       );
     else this.#log.debug({ reason, command }, 'a command was not sent');
+  }
+
+  /** Says what it has not said yet. */
+  close(): void {
+    this.#conflictLog.close();
   }
 
   /** A site at work has ended: what it had counted stays. */
@@ -95,7 +104,7 @@ export class SiteTold {
       version: VERSION,
       role,
       at,
-      uptimeMs: at - this.#startedAt,
+      uptimeMs: Math.round(performance.now() - this.#startedAt),
       epoch: active?.epoch ?? 0,
       capture: this.#capture(now),
       outbound: this.#outbound(now, at),

@@ -84,7 +84,7 @@ export class Site {
     let attempt = 0;
     try {
       while (!signal.aborted) {
-        const began = Date.now();
+        const began = performance.now();
         try {
           await this.#once(signal);
         } catch (caught) {
@@ -92,7 +92,7 @@ export class Site {
           // A client's own error about a lost connection is no reason to end.
           const error = refusalOf(caught, whereOf(this.#local));
           if (!(passesByItself(error) || RESTARTABLE.has(error.code))) throw error;
-          attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
+          attempt = performance.now() - began > STEADY_MS ? 1 : attempt + 1;
           this.#trouble = error;
           // A socket nobody answers on may stay open for a quarter of an hour: a new one is better.
           if (error.code === 'TIMEOUT' && this.#local.status === 'ready') this.#local.disconnect(true);
@@ -109,6 +109,7 @@ export class Site {
         }
       }
     } finally {
+      this.#told.close();
       // With the lease, so that the next process finds the jobs put back.
       await this.#controlling;
       await this.#lease.release().catch(() => {});

@@ -31,8 +31,9 @@ function shown(args: readonly Argument[], bytes: number): Buffer {
   let left = bytes;
   for (const argument of args) {
     if (left <= 0) break;
+    if (parts.length > 0) parts.push(Buffer.from(' '));
     const part = (typeof argument === 'object' ? argument : Buffer.from(String(argument))).subarray(0, left);
-    parts.push(part, Buffer.from(' '));
+    parts.push(part);
     left -= part.length + 1;
   }
   return Buffer.concat(parts).subarray(0, bytes);

@@ -69,7 +69,7 @@ export class Window {
   readonly #maxEntries: number;
   readonly #now: () => number;
 
-  constructor({ recentMs, maxEntries, now = Date.now }: WindowOptions) {
+  constructor({ recentMs, maxEntries, now = () => performance.now() }: WindowOptions) {
     this.#recentMs = recentMs;
     this.#maxEntries = Math.min(maxEntries, MAX_ENTRIES);
     this.#now = now;

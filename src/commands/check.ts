@@ -1,8 +1,7 @@
 import type { Config } from '../config.js';
-import { createLogger } from '../log.js';
-import { openClient } from '../redis/connect.js';
 import { inspect, nameOf } from '../service/preflight.js';
 import type { Finding } from '../service/preflight/finding.js';
+import { quietClients } from './clients.js';
 import { paint } from './terminal.js';
 
 const MARKS = {
@@ -50,11 +49,9 @@ function isFine(findings: readonly Finding[]): boolean {
 }
 
 async function findingsOf(config: Config): Promise<Finding[]> {
-  const log = createLogger({ ...config, logLevel: 'silent' });
-  const { tls, connectTimeoutMs, commandTimeoutMs } = config;
-  const options = { tls, log, connectTimeoutMs, commandTimeoutMs, name: `tandem:${config.site}:check` };
-  const local = openClient({ ...options, url: config.localUrl });
-  const peer = openClient({ ...options, url: config.peerUrl });
+  const { log, open } = quietClients(config, 'check');
+  const local = open(config.localUrl);
+  const peer = open(config.peerUrl);
   try {
     return await inspect({ config, local, peer, log, thorough: true });
   } finally {

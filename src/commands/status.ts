@@ -1,15 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config.js';
-import { createLogger } from '../log.js';
 import { DIRECTIONS, readPauses, type Direction } from '../control/pauses.js';
 import { pausedSince } from './pause.js';
-import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
 import type { Redis } from '../redis/connect.js';
-import { keyNames } from '../redis/keys.js';
 import type { KeyNames } from '../redis/keys.js';
 import { isFlowing } from '../service/health.js';
 import { readStatusKey } from '../service/status-key.js';
 import type { LinkStatus, SiteStatus } from '../service/status.js';
+import { atLocalRedis } from './clients.js';
 import { bytes, duration, grouped, paint } from './terminal.js';
 
 const WATCH_INTERVAL_MS = 1000;
@@ -27,39 +25,16 @@ interface AtRest {
  * Prints what the running process last wrote about itself into the local Redis. Resolves with 0, or with 1 if no
  * process runs. With `watch` goes on until a signal.
  */
-export async function status(
-  config: Config,
-  { json, watch }: { json: boolean; watch: boolean },
-): Promise<number> {
-  const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
-  const { tls, connectTimeoutMs, commandTimeoutMs } = config;
-  const log = createLogger({ ...config, logLevel: 'silent' });
-  const redis = openClient({
-    url: config.localUrl,
-    tls,
-    log,
-    name: `tandem:${config.site}:status`,
-    connectTimeoutMs,
-    commandTimeoutMs,
-  });
-  const stop = new AbortController();
-  const abort = (): void => stop.abort();
-  if (watch) process.once('SIGINT', abort).once('SIGTERM', abort);
-  try {
-    await connectClient(redis);
+export function status(config: Config, { json, watch }: { json: boolean; watch: boolean }): Promise<number> {
+  return atLocalRedis(config, { purpose: 'status', untilSignal: watch }, async ({ redis, keys, stop }) => {
     do {
       const [found, text] = await look({ redis, keys, config, json });
       console.log(watch && !json && process.stdout.isTTY ? `${CLEAR_SCREEN}${text}` : text);
       if (!watch) return found ? 0 : 1;
-      await pause(WATCH_INTERVAL_MS, undefined, { signal: stop.signal }).catch(() => {});
-    } while (!stop.signal.aborted);
+      await pause(WATCH_INTERVAL_MS, undefined, { signal: stop }).catch(() => {});
+    } while (!stop.aborted);
     return 0;
-  } catch (error) {
-    throw refusalOf(error, whereOf(redis));
-  } finally {
-    process.off('SIGINT', abort).off('SIGTERM', abort);
-    redis.disconnect();
-  }
+  });
 }
 
 async function look({

@@ -44,24 +44,30 @@ export function grouped(count: number): string {
 }
 
 /** Bytes that may be anything, safe on a terminal: a plain word as it is, all else as redis-cli quotes it. */
-export function shown(text: Buffer): string {
-  const latin1 = text.toString('latin1');
-  return /^[!#-[\]-~]+$/.test(latin1) ? latin1 : `"${escaped(latin1)}"`;
+export function shown(raw: Uint8Array): string {
+  const text = escaped(raw);
+  return /^[!#-[\]-~]+$/.test(text) ? text : `"${text}"`;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\\': '\\\\',
-  '"': '\\"',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\u0007': '\\a',
-  '\b': '\\b',
+/** What redis-cli writes for these bytes, in place of what stands here as a letter. */
+const NAMED_ESCAPES: Readonly<Record<number, string>> = {
+  0x07: '\\a',
+  0x08: '\\b',
+  0x09: '\\t',
+  0x0a: '\\n',
+  0x0d: '\\r',
+  0x22: '\\"',
+  0x5c: '\\\\',
 };
 
-function escaped(latin1: string): string {
-  return latin1.replaceAll(
-    /[^ !#-[\]-~]/g,
-    (character) => ESCAPES[character] ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+/** Bytes as redis-cli prints them between its quotes: printable ASCII as it is, anything else escaped. Safe on any terminal. */
+export function escaped(raw: Uint8Array): string {
+  let text = '';
+  for (const byte of raw) {
+    const isPrintable = byte >= 0x20 && byte < 0x7f;
+    text +=
+      NAMED_ESCAPES[byte] ??
+      (isPrintable ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`);
+  }
+  return text;
 }

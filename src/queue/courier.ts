@@ -83,7 +83,7 @@ export class Courier {
   #sent = { changes: 0, bytes: 0 };
   /** The `seen` the peer has been told, in a batch or a heartbeat. */
   #told = -1;
-  #lookedAt = 0;
+  #lookedAt = -Infinity;
   readonly #clock: PeerClock;
   #full = 0;
   /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
@@ -329,9 +329,9 @@ export class Courier {
     const { client } = this.#options;
     if (client.status !== 'ready')
       throw new PeerTrouble(new TandemError('UNREACHABLE', 'the connection to the peer was lost'));
-    if (Date.now() - this.#lookedAt < LOOK_MS) return false;
+    if (performance.now() - this.#lookedAt < LOOK_MS) return false;
     await this.#clock.measure();
-    this.#lookedAt = Date.now();
+    this.#lookedAt = performance.now();
     return true;
   }
 

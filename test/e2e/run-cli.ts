@@ -1,6 +1,9 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
+import { dieWithThisProcess } from '../support/children.js';
 import { CLI } from '../support/tandem-process.js';
+import { within } from '../support/wait.js';
 
 /** How a command ended, and what it printed. */
 export interface Outcome {
@@ -27,4 +30,33 @@ export function runCli(args: readonly string[], env: Record<string, string> = {}
       else resolve({ code: Number(error?.code ?? 0), stdout, stderr });
     });
   });
+}
+
+/** A command that goes on until it is told to stop. */
+export interface RunningCli {
+  /** What it has printed so far. */
+  readonly output: () => string;
+  /** Sends a signal and resolves when the command has ended. */
+  readonly end: (signal: NodeJS.Signals) => Promise<Outcome>;
+}
+
+/** Starts the built program as `runCli` does, and leaves it running. */
+export function startCli(args: readonly string[], env: Record<string, string> = {}): RunningCli {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd: tmpdir(),
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  dieWithThisProcess(child);
+  const printed = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => (printed.stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (printed.stderr += chunk.toString()));
+  const ended = once(child, 'close').then(([code]) => Number(code));
+  return {
+    output: () => printed.stdout,
+    end: async (signal) => {
+      child.kill(signal);
+      return { code: await within('the command to end', DEADLINE_MS, ended), ...printed };
+    },
+  };
 }

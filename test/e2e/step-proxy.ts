@@ -20,6 +20,8 @@ interface Trap {
   moment: Moment;
   /** Commands that match and are let through first. */
   skip: number;
+  /** Whether the connection goes on afterwards: replies still come, and what is held back is let go. */
+  isPause?: boolean;
   act: () => void;
   struck: () => void;
 }
@@ -59,6 +61,24 @@ export class StepProxy {
     return new Promise((resolve) => {
       this.#trap = { skip: 0, ...trap, struck: resolve };
     });
+  }
+
+  /**
+   * Holds back the next command that matches and all behind it on its connection, while replies to what went before still come.
+   * Resolves when one is held, with the function that lets it go.
+   */
+  async hold(step: Step): Promise<() => void> {
+    let goOn = (): void => {};
+    await new Promise<void>((struck) => {
+      const act = (): void => {
+        const holding = [...this.#links].filter((link) => link.holdsBack);
+        goOn = () => {
+          for (const link of holding) link.goOn();
+        };
+      };
+      this.#trap = { step, moment: 'before it', skip: 0, isPause: true, act, struck };
+    });
+    return goOn;
   }
 
   /** Forgets a blow that has not fallen. */
@@ -171,6 +191,16 @@ class StepLink {
     this.#far.end();
   }
 
+  /** What was held back goes on as if nothing had been. */
+  goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const bytes of held) {
+      this.#far.write(bytes);
+      this.#sent++;
+    }
+  }
+
   destroy(): void {
     this.#near.destroy();
     this.#far.destroy();
@@ -192,7 +222,7 @@ class StepLink {
     const trap = this.#hooks.find(args);
     if (trap?.moment === 'before it') {
       this.#held = [bytes];
-      this.#mute = true;
+      this.#mute = !trap.isPause;
       this.#blow(trap);
       return;
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, duration, grouped, shown } from '../../../src/commands/terminal.js';
+import { bytes, duration, escaped, grouped, shown } from '../../../src/commands/terminal.js';
 
 describe('numbers for people', () => {
   it.each([
@@ -31,3 +31,18 @@ it.each([
 ])('text of any bytes is shown as redis-cli shows it: %j', (text, expected) =>
   expect(shown(Buffer.from(text, 'latin1'))).toBe(expected),
 );
+describe('bytes for people', () => {
+  it.each([
+    ['user:1', 'user:1'],
+    ['say "hi" \\', '\\"hi\\"'],
+    ['a\u0007\b\t\n\r\u0000\u001b[2J', '\\a\\b\\t\\n\\r\\x00\\x1b[2J'],
+    ['é', '\\xc3\\xa9'],
+  ])('%j is shown as redis-cli shows it', (text, shown) => {
+    expect(escaped(Buffer.from(text))).toContain(shown);
+  });
+
+  it('never hold a byte that a terminal could take for a command', () => {
+    const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    expect(escaped(all)).toMatch(/^[ -~]+$/);
+  });
+});

@@ -1,0 +1,200 @@
+import type { ChainableCommander } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectEqual } from '../support/equal.js';
+import { type Pair, type Site, startPair } from '../support/pair.js';
+import { quiet } from '../support/quiet.js';
+import { LONG_BACKLOG, QUICK, expectNothingWaits, ownKeys } from './observe.js';
+
+/**
+ * Both sites write one and the same key as fast as they can, so that nearly every change of one meets unseen ones of the other.
+ * `TANDEM_TEST_SECONDS`: for how long, all keys together. What is not settled (README: known faults) is tried with
+ * `TANDEM_TEST_HOT=all`; `TANDEM_TEST_RATE` then says how many commands a second and site, for it fails at a few hundred already.
+ */
+const SECONDS = Number(process.env['TANDEM_TEST_SECONDS'] ?? 10);
+
+/** Commands in one go: a client that waits for the answers of a few commands at a time. */
+const PIPELINE = 4;
+/** Commands a second and site. */
+const RATE = Number(process.env['TANDEM_TEST_RATE'] ?? Infinity);
+const LOOK_MS = 50;
+/** Nobody who writes may keep a site from applying the other's changes for longer. */
+const STANDSTILL_MS = 1500;
+/** How often a site is seen to have applied something new, at the least: more than a standstill at either end allows. */
+const STEPS = 5;
+const QUIET_DEADLINE_MS = 60_000;
+
+interface Hot {
+  readonly name: string;
+  readonly key: string;
+  readonly isUnsettled?: boolean;
+  /** The command that site writes as its i-th. */
+  readonly write: (pipeline: ChainableCommander, site: Site, i: number) => unknown;
+  /** What the key holds in the end; `written` are the numbers of commands by site. */
+  readonly expectAt: (at: Site, written: Record<string, number>) => Promise<void>;
+}
+
+const HOT: readonly Hot[] = [
+  {
+    name: 'a counter',
+    key: 'counter',
+    write: (pipeline, site, i) => pipeline.incrby('counter', site.name === 'east' ? 1 + (i % 3) : -1),
+    expectAt: async ({ redis }, { east = 0, west = 0 }) =>
+      expect(await redis.get('counter')).toBe(String(total(east, (i) => 1 + (i % 3)) - west)),
+  },
+  {
+    name: 'a counter in a hash',
+    key: 'hash of counters',
+    write: (pipeline, site, i) => pipeline.hincrby('hash of counters', 'sum', site.name === 'east' ? i : 1),
+    expectAt: async ({ redis }, { east = 0, west = 0 }) =>
+      expect(await redis.hget('hash of counters', 'sum')).toBe(String(total(east, (i) => i) + west)),
+  },
+  {
+    name: 'a score',
+    key: 'scores',
+    write: (pipeline, site) => pipeline.zincrby('scores', site.name === 'east' ? 1 : 2, 'm'),
+    expectAt: async ({ redis }, { east = 0, west = 0 }) =>
+      expect(await redis.zscore('scores', 'm')).toBe(String(east + 2 * west)),
+  },
+  {
+    name: 'a field of a hash',
+    key: 'hash',
+    isUnsettled: true,
+    write: (pipeline, site, i) =>
+      i % 2 === 0 ? pipeline.hset('hash', 'set', `${site.name} ${i}`) : pipeline.hincrby('hash', 'sum', i),
+    expectAt: async ({ redis }, { east = 0, west = 0 }) => {
+      const odd = (i: number): number => (i % 2 === 0 ? 0 : i);
+      expect(await redis.hget('hash', 'sum')).toBe(String(total(east, odd) + total(west, odd)));
+      expect([`east ${east - 2}`, `west ${west - 2}`]).toContain(await redis.hget('hash', 'set'));
+    },
+  },
+  {
+    name: 'a list',
+    key: 'list',
+    isUnsettled: true,
+    write: (pipeline, site, i) =>
+      i % 4 === 0 ? pipeline.lpush('list', `${site.name} ${i}`) : pipeline.rpush('list', `${site.name} ${i}`),
+    expectAt: async ({ redis }, written) => {
+      const pushed = Object.entries(written).flatMap(([name, count]) => upTo(count, (i) => `${name} ${i}`));
+      expectSame(await redis.lrange('list', 0, -1), pushed);
+    },
+  },
+  {
+    name: 'a member of a sorted set',
+    key: 'zset',
+    isUnsettled: true,
+    write: (pipeline, site, i) =>
+      i % 2 === 0
+        ? pipeline.zadd('zset', i, 'set')
+        : pipeline.zincrby('zset', site.name === 'east' ? 1 : 2, 'sum'),
+    expectAt: async ({ redis }, { east = 0, west = 0 }) => {
+      expect(await redis.zscore('zset', 'sum')).toBe(String(east / 2 + west));
+      expect([String(east - 2), String(west - 2)]).toContain(await redis.zscore('zset', 'set'));
+    },
+  },
+];
+
+const CASES = HOT.filter(({ isUnsettled }) => !isUnsettled || process.env['TANDEM_TEST_HOT'] === 'all');
+
+let pair: Pair;
+
+beforeAll(async () => {
+  pair = await startPair({ env: QUICK, server: LONG_BACKLOG });
+});
+
+afterAll(() => pair.close());
+
+test.each(CASES)(
+  'both sites write $name as fast as they can: both go on applying, and end equal and exact',
+  async (hot) => {
+    const durationMs = (SECONDS * 1000) / CASES.length;
+    const sites = [pair.east, pair.west];
+    const until = performance.now() + durationMs;
+    const [written, progress] = await Promise.all([
+      Promise.all(sites.map(async (site) => [site.name, await writeUntil(until, site, hot)] as const)),
+      Promise.all(sites.map((site) => progressUntil(until, site))),
+    ]);
+    const began = performance.now();
+    await quiet(pair, { deadlineMs: QUIET_DEADLINE_MS });
+    const told = `${hot.name}: ${written.map(([name, count]) => `${name} wrote ${count}`).join(', ')}; longest standstill ${progress.map(({ standstillMs }) => Math.round(standstillMs)).join(', ')} ms; quiet after ${Math.round(performance.now() - began)} ms`;
+    process.stdout.write(`${told}\n`);
+    for (const [at, { standstillMs, steps }] of progress.entries()) {
+      expect(steps, `steps at ${sites[at]!.name}; ${told}`).toBeGreaterThanOrEqual(STEPS);
+      expect(standstillMs, told).toBeLessThan(STANDSTILL_MS);
+    }
+    await expectEqual(pair.east.redis, pair.west.redis);
+    for (const site of sites) await hot.expectAt(site, Object.fromEntries(written));
+    await expectNothingWaits(pair);
+    await pair.east.redis.unlink(hot.key);
+  },
+  SECONDS * 1000 + 2 * QUIET_DEADLINE_MS,
+);
+
+/** Gives how many commands were written: a whole number of pipelines. */
+async function writeUntil(time: number, site: Site, { write }: Hot): Promise<number> {
+  const perMs = RATE / 1000;
+  const began = performance.now();
+  let written = 0;
+  while (performance.now() < time) {
+    if (written > (performance.now() - began) * perMs) {
+      await pause(1);
+      continue;
+    }
+    const pipeline = site.redis.pipeline();
+    for (let i = written; i < written + PIPELINE; i++) write(pipeline, site, i);
+    const failed = (await pipeline.exec())?.find(([error]) => error !== null);
+    if (failed) throw failed[0] as Error;
+    written += PIPELINE;
+  }
+  return written;
+}
+
+interface Progress {
+  /** How often something new was seen to be applied. */
+  steps: number;
+  /** The longest time in which nothing was. */
+  standstillMs: number;
+}
+
+/** How the peer's changes are applied at a site meanwhile. */
+async function progressUntil(time: number, site: Site): Promise<Progress> {
+  const { applied } = ownKeys(pair.name);
+  const progress = { steps: 0, standstillMs: 0 };
+  let last = await site.redis.hget(applied, 'n');
+  let movedAt = performance.now();
+  while (performance.now() < time) {
+    await pause(LOOK_MS);
+    const now = await site.redis.hget(applied, 'n');
+    progress.standstillMs = Math.max(progress.standstillMs, performance.now() - movedAt);
+    if (now === last) continue;
+    [last, movedAt] = [now, performance.now()];
+    progress.steps++;
+  }
+  return progress;
+}
+
+/** The same elements, each as often, in whatever order; the error names some that are missing or too many. */
+function expectSame(found: readonly string[], wanted: readonly string[]): void {
+  const counts = new Map<string, number>();
+  for (const element of wanted) counts.set(element, (counts.get(element) ?? 0) + 1);
+  for (const element of found) counts.set(element, (counts.get(element) ?? 0) - 1);
+  const lost = [...counts].filter(([, count]) => count > 0).map(([element]) => element);
+  const extra = [...counts].filter(([, count]) => count < 0).map(([element]) => element);
+  expect(
+    { lost: lost.length, extra: extra.length },
+    `of ${wanted.length}; lost ${lost.slice(0, 5).join()}, too often ${extra.slice(0, 5).join()}`,
+  ).toEqual({ lost: 0, extra: 0 });
+}
+
+function total(count: number, of: (i: number) => number): number {
+  return upTo(count, of).reduce((sum, one) => sum + one, 0);
+}
+
+function upTo<T>(count: number, of: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => of(i));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,205 @@
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { expectEqual } from '../support/equal.js';
+import { type Pair, type Site, startPair } from '../support/pair.js';
+import { quiet } from '../support/quiet.js';
+import { until, within } from '../support/wait.js';
+import { QUICK, expectNothingWaits, ownKeys, statusOf } from './observe.js';
+import { StepProxy, type Step } from './step-proxy.js';
+
+/**
+ * A local write slips in between the decision about a change of the peer's and its application: the applier's transaction is held
+ * on its way to the server, an application writes, and the transaction is let go. Capture finds such a write in the stream; the
+ * peer is then asked for the key (TANDEM.NEED), and its answer (TANDEM.STATE) settles it at both sites.
+ */
+
+const KEYS = ownKeys();
+const HOLD_DEADLINE_MS = 10_000;
+const ASKING = 'local writes slipped in before a change was applied: asking for the state';
+
+type Words = readonly [string, ...(string | number)[]];
+
+interface Case {
+  readonly name: string;
+  /** At both sites before. */
+  readonly before?: Words;
+  readonly theirs: Words;
+  readonly late: Words;
+  /** How many keys the peer is asked for: none when the writes come out the same in either order. */
+  readonly asked: number;
+  /** What is read, and must be found, at both sites in the end. */
+  readonly read: Words;
+  readonly expected: unknown;
+  /** What is found when both sites write both, and each one's second write slips in. */
+  readonly crossing?: unknown;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: 'a plain key',
+    theirs: ['SET', 'k', 'theirs'],
+    late: ['SET', 'k', 'late'],
+    asked: 1,
+    read: ['GET', 'k'],
+    expected: 'late',
+    crossing: 'late',
+  },
+  {
+    name: 'a plain key that the peer deletes',
+    before: ['SET', 'k', 'before'],
+    theirs: ['DEL', 'k'],
+    late: ['SET', 'k', 'late'],
+    asked: 1,
+    read: ['GET', 'k'],
+    expected: 'late',
+  },
+  {
+    name: 'a plain key that is deleted',
+    before: ['SET', 'k', 'before'],
+    theirs: ['SET', 'k', 'theirs'],
+    late: ['DEL', 'k'],
+    asked: 1,
+    read: ['GET', 'k'],
+    expected: 'theirs',
+  },
+  {
+    name: 'a field of a hash',
+    theirs: ['HSET', 'k', 'f', 'theirs'],
+    late: ['HSET', 'k', 'f', 'late'],
+    asked: 1,
+    read: ['HGETALL', 'k'],
+    expected: ['f', 'late'],
+    crossing: ['f', 'late'],
+  },
+  {
+    name: 'two fields of a hash',
+    before: ['HSET', 'k', 'n', 1],
+    theirs: ['HSET', 'k', 'f', 'theirs'],
+    late: ['HINCRBY', 'k', 'n', 10],
+    asked: 1,
+    read: ['HMGET', 'k', 'n', 'f'],
+    expected: ['11', 'theirs'],
+    crossing: ['21', 'theirs'],
+  },
+  {
+    name: 'a list',
+    before: ['RPUSH', 'k', 'before'],
+    theirs: ['RPUSH', 'k', 'theirs'],
+    late: ['LPUSH', 'k', 'late'],
+    asked: 1,
+    read: ['LRANGE', 'k', 0, -1],
+    expected: ['late', 'before', 'theirs'],
+    crossing: ['late', 'late', 'before', 'theirs', 'theirs'],
+  },
+  {
+    name: 'a counter',
+    before: ['SET', 'k', 100],
+    theirs: ['INCRBY', 'k', 7],
+    late: ['INCRBY', 'k', 5],
+    asked: 0,
+    read: ['GET', 'k'],
+    expected: '112',
+    crossing: '124',
+  },
+  {
+    name: 'a counter that the peer sets',
+    before: ['SET', 'k', 100],
+    theirs: ['SET', 'k', 10],
+    late: ['INCRBY', 'k', 5],
+    asked: 1,
+    read: ['GET', 'k'],
+    expected: '15',
+  },
+];
+
+let pair: Pair;
+const proxies = {} as Record<'east' | 'west', StepProxy>;
+
+beforeAll(async () => {
+  for (const name of ['east', 'west'] as const) proxies[name] = await StepProxy.start();
+  pair = await startPair({
+    env: { ...QUICK, TANDEM_LOG_LEVEL: 'debug', TANDEM_LEASE_MS: '60000' },
+    east: { localUrl: (server) => proxies.east.urlTo(server) },
+    west: { localUrl: (server) => proxies.west.urlTo(server) },
+  });
+});
+
+afterAll(async () => {
+  await pair?.close();
+  await Promise.all(Object.values(proxies).map((proxy) => proxy.close()));
+});
+
+beforeEach(async () => {
+  await pair.east.redis.del('k');
+  await quiet(pair);
+});
+
+describe.each(['at once', 'when the peer has the late write'] as const)('applied %s', (when) => {
+  test.each(CASES)('a write that slips in on $name is settled at both sites', async (one) => {
+    const { east, west } = pair;
+    if (one.before) await run(west.redis, one.before);
+    await quiet(pair);
+    const [before, from] = [await statusOf(east), east.log.length];
+    const letGo = await decidedAbout(east, () => run(west.redis, one.theirs));
+    await run(east.redis, one.late);
+    if (when !== 'at once') await appliedAt(west);
+    letGo();
+    await settled(one);
+    expect((await statusOf(east)).late - before.late).toBe(one.asked);
+    expect(askedFor(east, from)).toBe(one.asked);
+  });
+});
+
+test.each(CASES.filter(({ crossing }) => crossing !== undefined))(
+  'writes that slip in at both sites at once on $name are settled at both',
+  async (one) => {
+    const { east, west } = pair;
+    if (one.before) await run(west.redis, one.before);
+    await quiet(pair);
+    const letGo = await Promise.all([
+      decidedAbout(east, () => run(west.redis, one.theirs)),
+      decidedAbout(west, () => run(east.redis, one.theirs)),
+    ]);
+    for (const site of [east, west]) await run(site.redis, one.late);
+    for (const goOn of letGo) goOn();
+    await settled({ ...one, expected: one.crossing });
+  },
+);
+
+/** Writes at the peer, and resolves when the site has decided about it and its transaction is held back; gives what lets it go. */
+async function decidedAbout(site: Site, write: () => Promise<unknown>): Promise<() => void> {
+  const held = proxies[site.name as 'east' | 'west'].hold(isRun);
+  await write();
+  return within(`a transaction to be held at ${site.name}\n${site.tail()}`, HOLD_DEADLINE_MS, held);
+}
+
+const isRun: Step = (args) => args[0]?.toString() === 'WATCH' && args[1]?.toString() === KEYS.fence;
+
+/** Resolves when the other site's last change has been applied at this one. */
+async function appliedAt(site: Site): Promise<void> {
+  const other = site === pair.west ? pair.east : pair.west;
+  await until(`the write to be applied at ${site.name}`, async () => {
+    const next = (await statusOf(other)).capture.nextSequence;
+    return Number(await site.redis.hget(KEYS.applied, 'n')) === next - 1 && next > 1;
+  });
+}
+
+async function settled({ read, expected }: Case): Promise<void> {
+  const { east, west } = pair;
+  await quiet(pair);
+  expect(await Promise.all([run(east.redis, read), run(west.redis, read)])).toEqual([expected, expected]);
+  await expectEqual(east.redis, west.redis);
+  await expectNothingWaits(pair);
+}
+
+/** Keys that the peer was asked for, as the log has it from this line on. */
+function askedFor(site: Site, from: number): number {
+  return site.log
+    .slice(from)
+    .filter(({ msg }) => msg === ASKING)
+    .reduce((sum, { keys }) => sum + Number(keys), 0);
+}
+
+function run(redis: Redis, [name, ...args]: Words): Promise<unknown> {
+  return redis.call(name, ...args);
+}
