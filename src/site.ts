@@ -11,7 +11,15 @@ import type { Config } from './config.js';
 import { Lease } from './control/lease.js';
 import { passesByItself, TandemError } from './errors.js';
 import type { Logger } from './log.js';
-import { backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
+import {
+  backoffDelayMs,
+  connectClient,
+  followPrimary,
+  openClient,
+  untilLost,
+  whereOf,
+  type Redis,
+} from './redis/connect.js';
 import { keyNames, type KeyNames } from './redis/keys.js';
 import { refusalOf } from './redis/refusal.js';
 import { preflight } from './service/preflight.js';
@@ -79,6 +87,7 @@ export class Site {
   /** Works until the signal aborts. @throws TandemError for what a person must change */
   async run(signal: AbortSignal): Promise<void> {
     let attempt = 0;
+    void followPrimary(this.#peer, signal);
     try {
       while (!signal.aborted) {
         const began = Date.now();
@@ -112,15 +121,19 @@ export class Site {
     }
   }
 
-  /** From the connection to the first failure. */
-  async #once(signal: AbortSignal): Promise<void> {
-    const { config, keys, local, peer, log } = {
+  get #parts(): { config: Config; keys: KeyNames; local: Redis; peer: Redis; log: Logger } {
+    return {
       config: this.#config,
       keys: this.#keys,
       local: this.#local,
       peer: this.#peer,
       log: this.#log,
     };
+  }
+
+  /** From the connection to the first failure. */
+  async #once(signal: AbortSignal): Promise<void> {
+    const { config, local, peer, log } = this.#parts;
     // Once: what a check warns of need not be said again at every new beginning.
     const checking = this.#isChecked ? NEVER : preflight({ config, local, peer, log });
     checking.then(
@@ -130,6 +143,21 @@ export class Site {
     // A peer that does not answer must not keep this site from its own stream, which it may lose meanwhile.
     if (!this.#isChecked) await Promise.race([checking, sleep(CHECK_MS, undefined, { signal, ref: false })]);
     await connectClient(local, signal);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const work = this.#work(checking, either);
+    try {
+      // A client that connects anew may be at another server than the one the lease was taken at.
+      await Promise.race([work, untilLost(local, either)]);
+    } finally {
+      stop.abort();
+      await work.catch(() => {});
+    }
+  }
+
+  /** With a connection: waits for the lease, and works. */
+  async #work(checking: Promise<void>, signal: AbortSignal): Promise<void> {
+    const { config, keys, local, peer, log } = this.#parts;
     let waiting = false;
     const token = await this.#lease.acquire(signal, () => {
       if (!waiting)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import convict from 'convict';
-import { parseRedisUrl } from './redis-url.js';
+import { parseTarget } from './sentinel-url.js';
 
 /**
  * The formats of the settings. `coerce` sees only text (from the environment, a flag, or a string in the file) and
@@ -44,7 +44,7 @@ const FORMATS: Format[] = [
     validate: (value) => {
       if (value === null) throw new Error('must be set');
       demand(typeof value === 'string', 'must be a string');
-      parseRedisUrl(value as string);
+      parseTarget(value as string);
     },
   },
   {
