@@ -18,7 +18,7 @@ import { Window } from './apply/window.js';
 import { loadIntoWindow } from './apply/window-loader.js';
 import { Capture, type CaptureListener } from './capture/capture.js';
 import { CutTimer } from './capture/cut-timer.js';
-import { ReplicationStream } from './capture/stream.js';
+import type { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
@@ -35,11 +35,12 @@ import { Courier } from './queue/courier.js';
 import { Inbox } from './queue/inbox.js';
 import { PeerClaims } from './queue/peer-claims.js';
 import { savePositions } from './queue/position-saver.js';
-import { answerOf, parseRedisUrl, tlsOptions } from './redis/connect.js';
+import { answerOf } from './redis/connect.js';
 import type { KeyNames } from './redis/keys.js';
 import type { RawConnection } from './redis/raw-connection.js';
 import { together } from './service/together.js';
-import { captureSettings, deciderSettings, openApplyConnection } from './stage-settings.js';
+import { openApplyConnection, openStream } from './session-connections.js';
+import { captureSettings, deciderSettings } from './stage-settings.js';
 import { hasOwnKeys, type OpenedState } from './site-state.js';
 import { beginAt } from './stream-start.js';
 
@@ -188,7 +189,7 @@ export class ActiveSite {
         await settleSuspect({ local, keys, pair, peer, ...opened, rejections: this.rejections, rewind });
       await this.inbox.begin();
       await this.pauses.look();
-      applying = await openApplyConnection(this.#options.config, stop.signal);
+      applying = await openApplyConnection({ ...this.#options, signal: stop.signal });
       await this.#openStream(stop.signal);
       this.#applier = this.#createApplier(applying);
       this.#acknowledgements.heartbeat(opened.heartbeat);
@@ -219,16 +220,8 @@ export class ActiveSite {
   // ---- from the local server to the peer ---------------------------------------------------------------------------
 
   async #openStream(signal: AbortSignal): Promise<void> {
-    const { config, log, opened } = this.#options;
-    const address = parseRedisUrl(config.streamUrl ?? config.localUrl);
-    const stream = await ReplicationStream.open({
-      address,
-      tls: tlsOptions(config.tls, address.host),
-      name: `tandem:${config.site}:stream`,
-      connectTimeoutMs: config.connectTimeoutMs,
-      from: opened.position,
-      signal,
-    });
+    const { log, opened } = this.#options;
+    const stream = await openStream({ ...this.#options, signal }, opened.position);
     this.#stream = stream;
     const { resumed } = stream.start;
     const position = await beginAt(stream.start, {

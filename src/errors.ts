@@ -205,6 +205,7 @@ export function errorLine(error: unknown): string {
 export function withoutSecrets(text: string): string {
   return text
     .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1***@')
+    .replaceAll(/(sentinelPassword=)[^\s&"']*/gi, '$1***')
     .replaceAll(/, with args beginning with:[^\n]*/g, '');
 }
 

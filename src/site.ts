@@ -13,7 +13,15 @@ import { passesByItself, TandemError } from './errors.js';
 import type { Logger } from './log.js';
 import { SiteTold } from './site-status.js';
 import { LongWork } from './long-work.js';
-import { backoffDelayMs, connectClient, openClient, whereOf, type Redis } from './redis/connect.js';
+import {
+  backoffDelayMs,
+  connectClient,
+  followPrimary,
+  openClient,
+  untilLost,
+  whereOf,
+  type Redis,
+} from './redis/connect.js';
 import { keyNames, type KeyNames } from './redis/keys.js';
 import { refusalOf } from './redis/refusal.js';
 import { preflight } from './service/preflight.js';
@@ -42,7 +50,7 @@ export class Site {
   readonly #local: Redis;
   readonly #peer: Redis;
   readonly #lease: Lease;
-  readonly #work: LongWork;
+  readonly #longWork: LongWork;
   readonly #control: ControlPlane;
   /** Settles when the control plane has ended. */
   #controlling: Promise<void> = Promise.resolve();
@@ -73,8 +81,8 @@ export class Site {
     this.#peer = client(config.peerUrl, 'courier');
     this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
     const parts = { config, keys: this.#keys, log };
-    this.#work = new LongWork({ ...parts, onRepaired: () => this.#cuts.repaired() });
-    this.#control = new ControlPlane({ ...parts, tasks: this.#work.tasks });
+    this.#longWork = new LongWork({ ...parts, onRepaired: () => this.#cuts.repaired() });
+    this.#control = new ControlPlane({ ...parts, tasks: this.#longWork.tasks });
     this.#cuts = new Cuts({ ...parts, local: this.#local, control: this.#control });
     this.#told = new SiteTold({ config, log });
   }
@@ -82,6 +90,7 @@ export class Site {
   /** Works until the signal aborts. @throws TandemError for what a person must change */
   async run(signal: AbortSignal): Promise<void> {
     let attempt = 0;
+    void followPrimary(this.#peer, signal);
     try {
       while (!signal.aborted) {
         const began = performance.now();
@@ -118,15 +127,19 @@ export class Site {
     }
   }
 
-  /** From the connection to the first failure. */
-  async #once(signal: AbortSignal): Promise<void> {
-    const { config, keys, local, peer, log } = {
+  get #parts(): { config: Config; keys: KeyNames; local: Redis; peer: Redis; log: Logger } {
+    return {
       config: this.#config,
       keys: this.#keys,
       local: this.#local,
       peer: this.#peer,
       log: this.#log,
     };
+  }
+
+  /** From the connection to the first failure. */
+  async #once(signal: AbortSignal): Promise<void> {
+    const { config, local, peer, log } = this.#parts;
     // Once: what a check warns of need not be said again at every new beginning.
     const checking = this.#isChecked ? NEVER : preflight({ config, local, peer, log });
     checking.then(
@@ -136,6 +149,21 @@ export class Site {
     // A peer that does not answer must not keep this site from its own stream, which it may lose meanwhile.
     if (!this.#isChecked) await Promise.race([checking, sleep(CHECK_MS, undefined, { signal, ref: false })]);
     await connectClient(local, signal);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const work = this.#work(checking, either);
+    try {
+      // A client that connects anew may be at another server than the one the lease was taken at.
+      await Promise.race([work, untilLost(local, either)]);
+    } finally {
+      stop.abort();
+      await work.catch(() => {});
+    }
+  }
+
+  /** With a connection: waits for the lease, and works. */
+  async #work(checking: Promise<void>, signal: AbortSignal): Promise<void> {
+    const { config, keys, local, log } = this.#parts;
     let waiting = false;
     const token = await this.#lease.acquire(signal, () => {
       if (!waiting)
@@ -173,7 +201,7 @@ export class Site {
       abort();
       signal.removeEventListener('abort', abort);
       await Promise.allSettled([running, keeping]);
-      this.#work.detach();
+      this.#longWork.detach();
       this.#remember(active, opened.epoch);
     }
   }
@@ -190,9 +218,9 @@ export class Site {
       onConflict: (conflict) => this.#told.conflict(conflict),
       onSkipped: (reason, command) => this.#told.skip(reason, command),
       onGap: (whose) => this.#gap(whose),
-      onAnswer: (args) => this.#work.answered(args),
+      onAnswer: (args) => this.#longWork.answered(args),
     });
-    this.#work.attach(opened, {
+    this.#longWork.attach(opened, {
       isCapturing: () => active.capture !== undefined,
       changesBytes: () => active.list.bytes,
     });

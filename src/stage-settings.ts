@@ -7,13 +7,8 @@ import { translateWhole } from './apply/whole-databases.js';
 import type { CaptureOptions } from './capture/capture.js';
 import { Filter } from './change/filter.js';
 import type { Config } from './config.js';
-import { parseRedisUrl, tlsOptions } from './redis/connect.js';
 import { allKeys, type KeyNames } from './redis/keys.js';
-import { RawConnection } from './redis/raw-connection.js';
 import type { OpenedState } from './site-state.js';
-
-/** An idle connection is tried this often. */
-const PING_MS = 15_000;
 
 interface Found {
   readonly config: Config;
@@ -81,18 +76,4 @@ export function deciderSettings(
     inspector: new Inspector({ server: commands, databases, ownPrefix: keys.prefix }),
     extraCommands: commands.writes,
   };
-}
-
-/** The connection that the peer's changes are applied on. @throws TandemError as `RawConnection.open` does */
-export async function openApplyConnection(config: Config, signal: AbortSignal): Promise<RawConnection> {
-  const address = parseRedisUrl(config.localUrl);
-  const connection = await RawConnection.open({
-    address,
-    tls: tlsOptions(config.tls, address.host),
-    name: `tandem:${config.site}:apply`,
-    connectTimeoutMs: config.connectTimeoutMs,
-    signal,
-  });
-  connection.watchSilence({ limitMs: config.commandTimeoutMs, pingMs: PING_MS });
-  return connection;
 }

@@ -21,6 +21,8 @@ export interface StreamOptions {
   /** Where to go on; nothing: at the present. */
   readonly from: { readonly replid: string; readonly offset: number } | undefined;
   readonly signal: AbortSignal;
+  /** Asked before the stream is: throws if the server is not to be read. */
+  readonly confirm?: (connection: RawConnection) => Promise<void>;
 }
 
 /** A primary writes something every ten seconds (`repl-ping-replica-period`), and Tandem its status every second: after this the stream is dead. */
@@ -43,6 +45,7 @@ export class ReplicationStream {
   static async open(options: StreamOptions): Promise<ReplicationStream> {
     const connection = await RawConnection.open(options);
     try {
+      await options.confirm?.(connection);
       const start = await requestStream(connection, options.from);
       return new ReplicationStream(connection, start);
     } catch (error) {

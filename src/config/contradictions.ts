@@ -1,4 +1,4 @@
-import { hostAndPort, parseRedisUrl } from './redis-url.js';
+import { parseTarget, whereTo } from './sentinel-url.js';
 import type { Config } from './schema.js';
 
 /** Every way in which settings that are right one by one do not go together: one line each. */
@@ -9,12 +9,12 @@ export function contradictions(config: Config): string[] {
       `site and peer: both are "${config.site}"; the sites of a pair have different names`,
     ],
     [
-      hostAndPort(config.localUrl) === hostAndPort(config.peerUrl),
-      `localUrl and peerUrl: both lead to ${hostAndPort(config.localUrl)}; a pair is two servers`,
+      whereTo(config.localUrl) === whereTo(config.peerUrl),
+      `localUrl and peerUrl: both lead to ${whereTo(config.localUrl)}; a pair is two servers`,
     ],
     [
-      config.streamUrl !== null && hostAndPort(config.streamUrl) === hostAndPort(config.peerUrl),
-      `streamUrl and peerUrl: both lead to ${hostAndPort(config.peerUrl)}; the stream is read from this site`,
+      config.streamUrl !== null && whereTo(config.streamUrl) === whereTo(config.peerUrl),
+      `streamUrl and peerUrl: both lead to ${whereTo(config.peerUrl)}; the stream is read from this site`,
     ],
     [
       (config.tls.certFile === null) !== (config.tls.keyFile === null),
@@ -22,7 +22,7 @@ export function contradictions(config: Config): string[] {
     ],
     [
       usesTlsSettings(config) && !hasTlsUrl(config),
-      'tls: settings for TLS, but no URL starts with rediss://',
+      'tls: settings for TLS, but no URL starts with rediss:// or sentinels://',
     ],
     [
       config.backoffMinMs > config.backoffMaxMs,
@@ -54,5 +54,5 @@ function usesTlsSettings({ tls }: Config): boolean {
 }
 
 function hasTlsUrl({ localUrl, peerUrl, streamUrl }: Config): boolean {
-  return [localUrl, peerUrl, streamUrl].some((url) => url !== null && parseRedisUrl(url).tls);
+  return [localUrl, peerUrl, streamUrl].some((url) => url !== null && parseTarget(url).tls);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import convict from 'convict';
 import { CronExpressionParser } from 'cron-parser';
-import { parseRedisUrl } from './redis-url.js';
+import { parseTarget } from './sentinel-url.js';
 
 /**
  * The formats of the settings. `coerce` sees only text (from the environment, a flag, or a string in the file) and
@@ -45,7 +45,7 @@ const FORMATS: Format[] = [
     validate: (value) => {
       if (value === null) throw new Error('must be set');
       demand(typeof value === 'string', 'must be a string');
-      parseRedisUrl(value as string);
+      parseTarget(value as string);
     },
   },
   {

@@ -21,7 +21,7 @@ export function parseRedisUrl(text: string): RedisAddress {
   }
   const url = new URL(text);
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
-    throw new Error('must start with redis:// or rediss://');
+    throw new Error('must start with redis://, rediss://, sentinel:// or sentinels://');
   if (url.hostname === '') throw new Error('must name a host');
   if (url.pathname !== '' && url.pathname !== '/' && url.pathname !== '/0') {
     throw new Error('must not name a database: Tandem replicates all of them (see filters.databases)');
@@ -40,13 +40,13 @@ export function parseRedisUrl(text: string): RedisAddress {
   });
 }
 
-/** `host:port` of a URL or an address, for people: without credentials. */
-export function hostAndPort(where: string | RedisAddress | Pick<RedisAddress, 'host' | 'port'>): string {
-  const { host, port } = typeof where === 'string' ? parseRedisUrl(where) : where;
+/** `host:port` of an address, for people. */
+export function hostAndPort({ host, port }: Pick<RedisAddress, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function decoded(part: string): string {
+/** Percent-encoding undone. */
+export function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {

@@ -81,13 +81,13 @@ export const SCHEMA: convict.Schema<Config> = {
     default: null,
     format: 'redis url',
     sensitive: true,
-    doc: "URL of this site's primary: `redis://user:password@host:6379`, or `rediss://` for TLS.",
+    doc: "URL of this site's primary: `redis://user:password@host:6379`, or `rediss://` for TLS. Behind Sentinels: `sentinel://host:26379,host:26379/name`, or `sentinels://`.",
   },
   peerUrl: {
     default: null,
     format: 'redis url',
     sensitive: true,
-    doc: "URL of the other site's primary. The account needs rights to Tandem's `in:` keys alone.",
+    doc: "URL of the other site's primary, in the same forms. The account needs rights to Tandem's `in:` keys alone.",
   },
   streamUrl: {
     default: null,
@@ -101,7 +101,7 @@ export const SCHEMA: convict.Schema<Config> = {
       default: null,
       nullable: true,
       format: 'file',
-      doc: 'PEM file of the authorities that `rediss://` servers are verified against.',
+      doc: 'PEM file of the authorities that `rediss://` and `sentinels://` servers are verified against.',
     },
     certFile: {
       default: null,

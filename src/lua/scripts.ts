@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { TandemError } from '../errors.js';
-import { hostAndPort, refusalOf } from '../redis/connect.js';
+import { refusalOf, whereOf } from '../redis/connect.js';
 import { sendCommand } from '../redis/send-command.js';
 
 type Argument = string | number | Buffer;
@@ -72,13 +72,7 @@ export async function runScript(
   try {
     return await sendCommand(client, ['EVAL', SOURCES[name], keys.length, ...keys, ...args]);
   } catch (error) {
-    throw (
-      scriptRefusal(name, error) ??
-      refusalOf(
-        error,
-        hostAndPort({ host: client.options.host ?? '', port: client.options.port ?? 0, tls: false }),
-      )
-    );
+    throw scriptRefusal(name, error) ?? refusalOf(error, whereOf(client));
   }
 }
 

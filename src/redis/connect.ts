@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import type { TlsConfig } from '../config.js';
-import { hostAndPort, parseRedisUrl } from '../config/redis-url.js';
+import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
+import { isSentinelTarget, parseTarget, primaryCalled } from '../config/sentinel-url.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { refusalOf } from './refusal.js';
+import { isSame, PrimaryConnector } from './sentinel.js';
+import { tlsOptions } from './tls-options.js';
 
-export { hostAndPort, parseRedisUrl } from '../config/redis-url.js';
 export { refusalOf } from './refusal.js';
 export type { Redis } from 'ioredis';
 
@@ -30,6 +30,9 @@ const BACKOFF_MAX_MS = 5000;
 /** A socket that has not closed this long after `disconnect` is destroyed. */
 const DISCONNECT_TIMEOUT_MS = 200;
 
+/** A signal nobody gives. */
+const NEVER = new AbortController().signal;
+
 /** Beyond this number of doublings every pause is the longest one; the bound keeps the power finite. */
 const MAX_DOUBLINGS = 20;
 
@@ -40,19 +43,14 @@ const lastErrors = new WeakMap<Redis, Error>();
  * A client that is not connected yet (see `connectClient`) and connects again by itself with jittered back-off.
  * It never sends a command twice and never keeps one for later: without a connection a command fails at once, and
  * when the connection breaks all that wait for an answer fail, whether or not the server ran them.
+ * With a `sentinel:` URL the Sentinels are asked at every connection.
  * Replies are RESP2: maps are flat arrays.
  */
 export function openClient(options: ClientOptions): Redis {
-  const { url, tls, name, log, connectTimeoutMs, commandTimeoutMs } = options;
+  const { name, log, connectTimeoutMs, commandTimeoutMs } = options;
   const { backoffMinMs = BACKOFF_MIN_MS, backoffMaxMs = BACKOFF_MAX_MS } = options;
-  const address = parseRedisUrl(url);
-  const where = hostAndPort(address);
   const client = new Redis({
-    host: address.host,
-    port: address.port,
-    ...(address.username === undefined ? {} : { username: address.username }),
-    ...(address.password === undefined ? {} : { password: address.password }),
-    ...(address.tls ? { tls: tlsOptions(tls, address.host) } : {}),
+    ...serverOptions(options),
     protocol: 2,
     connectionName: name,
     lazyConnect: true,
@@ -71,33 +69,148 @@ export function openClient(options: ClientOptions): Redis {
   });
   client.on('error', (error: Error) => {
     lastErrors.set(client, error);
-    log.debug({ err: refusalOf(error, where), client: name }, 'a Redis connection failed');
+    log.debug({ err: refusalOf(error, whereOf(client)), client: name }, 'a Redis connection failed');
   });
   client.on('ready', () => {
     lastErrors.delete(client);
-    log.debug({ where, client: name }, 'a Redis connection stands');
+    log.debug({ where: whereOf(client), client: name }, 'a Redis connection stands');
   });
   return client;
+}
+
+/** Where a client's server is: in the URL, or for the Sentinels to say at each connection. */
+function serverOptions({ url, tls, connectTimeoutMs }: ClientOptions): RedisOptions {
+  const target = parseTarget(url);
+  const { username, password } = target;
+  const account = {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+  };
+  if (!isSentinelTarget(target)) {
+    const { host, port } = target;
+    return { ...account, host, port, ...(target.tls ? { tls: tlsOptions(tls, host) } : {}) };
+  }
+  const asking = { target, tls, connectTimeoutMs, disconnectTimeoutMs: DISCONNECT_TIMEOUT_MS };
+  // ioredis makes the connector itself, one for each client, and wants to know whether to wait for a secure connection.
+  const Connector = class extends PrimaryConnector {
+    constructor() {
+      super(asking);
+    }
+  };
+  return { ...account, Connector, ...(target.tls ? { tls: {} } : {}) };
+}
+
+/** What asks the Sentinels for a client; nothing for a client of one server. */
+function connectorOf(client: Redis): PrimaryConnector | undefined {
+  const { connector } = client as unknown as { readonly connector: unknown };
+  return connector instanceof PrimaryConnector ? connector : undefined;
 }
 
 /**
  * Waits until the client can take commands and the server answers a PING. Tries once: rejects with the classified
  * reason (UNREACHABLE, AUTH_FAILED, SERVER_BUSY …) of the first attempt that fails, while the client goes on trying;
  * call again to wait for the next attempt. Rejects with CLOSED when the signal aborts.
+ * A client that asks Sentinels is then connected to the server they name now, which says that it is a primary.
  */
 export async function connectClient(client: Redis, signal?: AbortSignal): Promise<void> {
+  const connector = connectorOf(client);
   if (client.status !== 'ready') await nextAttempt(client, signal);
+  else if (connector && !isSame(await connector.find(signal ?? NEVER), connector.address)) {
+    client.disconnect(true);
+    await nextAttempt(client, signal);
+  }
   try {
     // A server that wants a password, or is loading, accepts the connection and says so at the first command.
     await client.ping();
+    if (connector) requirePrimary(await client.info('replication'), whereOf(client));
   } catch (error) {
-    throw refusalOf(error, whereOf(client));
+    const reason = refusalOf(error, whereOf(client));
+    // The next connection asks the Sentinels again.
+    if (connector && reason.code === 'SERVER_BUSY') client.disconnect(true);
+    throw reason;
+  }
+}
+
+/** @throws TandemError SERVER_BUSY when a server that the Sentinels name does not say that it is a primary */
+export function requirePrimary(info: string, where: string): void {
+  if (/^role:master\r?$/m.test(info)) return;
+  throw new TandemError('SERVER_BUSY', `${where}, which the Sentinels name, is not a primary, or not yet`, {
+    hint: 'It is tried again. If it stays so, look at the Sentinels: `SENTINEL MASTERS`.',
+  });
+}
+
+/** The server a client is connected to, or was last. @throws TandemError UNREACHABLE when the Sentinels have named none yet */
+export function addressOf(client: Redis): RedisAddress {
+  const connector = connectorOf(client);
+  const { host, port, username, password, tls } = client.options;
+  const address = connector
+    ? connector.address
+    : {
+        host: host ?? '',
+        port: port ?? 0,
+        ...(username == null ? {} : { username }),
+        ...(password == null ? {} : { password }),
+        tls: tls !== undefined,
+      };
+  if (!address) throw new TandemError('UNREACHABLE', `no server is known yet for ${whereOf(client)}`);
+  return address;
+}
+
+/** Whether the client asks Sentinels. */
+export function asksSentinels(client: Redis): boolean {
+  return connectorOf(client) !== undefined;
+}
+
+/**
+ * Settles when the client's server is no longer the one to work with: its connection is gone, or the Sentinels name another.
+ * The error says why. Never settles otherwise.
+ * @throws TandemError UNREACHABLE
+ */
+export async function untilLost(client: Redis, signal: AbortSignal): Promise<never> {
+  const where = whereOf(client);
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  let onClose = (): void => {};
+  try {
+    return await new Promise<never>((_, reject) => {
+      onClose = () => reject(refusalOf(lastErrors.get(client) ?? new Error('Connection is closed'), where));
+      client.on('close', onClose);
+      connectorOf(client)
+        ?.moved(either)
+        .then(
+          (primary) =>
+            reject(
+              new TandemError(
+                'UNREACHABLE',
+                `${where} is the primary no longer: the Sentinels name ${hostAndPort(primary)}`,
+              ),
+            ),
+          () => {},
+        );
+      signal.addEventListener('abort', () => reject(stopped(where)), { once: true, signal: stop.signal });
+    });
+  } finally {
+    stop.abort();
+    client.off('close', onClose);
+  }
+}
+
+/** Has a client that asks Sentinels leave a server that they no longer name; until the signal aborts. */
+export async function followPrimary(client: Redis, signal: AbortSignal): Promise<void> {
+  const connector = connectorOf(client);
+  if (!connector) return;
+  while (!signal.aborted) {
+    const primary = await connector.moved(signal).catch(() => undefined);
+    if (primary && client.status === 'ready') client.disconnect(true);
   }
 }
 
 /** `host:port` of a client, for messages. */
 export function whereOf(client: Redis): string {
-  return hostAndPort({ host: client.options.host ?? '', port: client.options.port ?? 0 });
+  const connector = connectorOf(client);
+  if (connector) return connector.address ? hostAndPort(connector.address) : primaryCalled(connector.target);
+  const { host = '', port = 0 } = client.options;
+  return hostAndPort({ host, port });
 }
 
 /** What a server answers; a lost connection or an error reply becomes an error of Tandem. @throws TandemError */
@@ -144,20 +257,6 @@ export function backoffDelayMs({
 }): number {
   const fullMs = Math.min(maxMs, minMs * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS));
   return Math.round(fullMs / 2 + (Math.random() * fullMs) / 2);
-}
-
-/** TLS options for sockets of any kind; the files were found readable when the configuration was loaded. */
-export function tlsOptions(
-  { caFile, certFile, keyFile, rejectUnauthorized }: TlsConfig,
-  host: string,
-): ConnectionOptions {
-  return {
-    servername: /^[\d.]+$|:/.test(host) ? '' : host,
-    rejectUnauthorized,
-    ...(caFile === null ? {} : { ca: readFileSync(caFile) }),
-    ...(certFile === null ? {} : { cert: readFileSync(certFile) }),
-    ...(keyFile === null ? {} : { key: readFileSync(keyFile) }),
-  };
 }
 
 function stopped(where: string): TandemError {

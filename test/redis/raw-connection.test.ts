@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReplicationStream } from '../../src/capture/stream.js';
-import { connectClient, openClient, parseRedisUrl } from '../../src/redis/connect.js';
+import { parseRedisUrl } from '../../src/config/redis-url.js';
+import { connectClient, openClient } from '../../src/redis/connect.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
 import { sendCommand } from '../../src/redis/send-command.js';
 import { createLogger } from '../../src/log.js';

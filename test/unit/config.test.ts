@@ -193,6 +193,14 @@ describe('the configuration', () => {
       'streamUrl and peerUrl',
     ],
     [
+      'one primary of the same Sentinels for both sites',
+      {
+        TANDEM_LOCAL_URL: 'sentinel://:secret@a,b:26379/shop',
+        TANDEM_PEER_URL: 'sentinel://b,a/shop?sentinelPassword=secret',
+      },
+      'both lead to shop at the Sentinels a:26379, b:26379',
+    ],
+    [
       'a certificate without a key',
       { TANDEM_TLS_CERT_FILE: import.meta.filename },
       'tls.certFile and tls.keyFile',
@@ -200,7 +208,7 @@ describe('the configuration', () => {
     [
       'TLS settings without a TLS URL',
       { TANDEM_TLS_CA_FILE: import.meta.filename, TANDEM_PEER_URL: 'redis://west.example' },
-      'no URL starts with rediss://',
+      'no URL starts with rediss:// or sentinels://',
     ],
     [
       'a shortest pause above the longest',
@@ -237,6 +245,9 @@ describe('the configuration', () => {
     'http://tandem:sesame@east.example',
     'redis://tandem:sesame@east.example?db=1',
     'redis://tandem:ses%ZZame@east.example',
+    'sentinel://tandem:sesame@east.example',
+    'sentinel://tandem:sesame@east.example/shop?sentinelUser=sesame',
+    'sentinel://tandem:ses%ZZame@east.example/shop',
     'sesame',
   ])('never repeats a URL it refuses: %s', (url) => {
     for (const message of [

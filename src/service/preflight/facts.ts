@@ -1,3 +1,4 @@
+import { TandemError } from '../../errors.js';
 import type { Redis } from '../../redis/connect.js';
 import { refusalOf, whereOf } from '../../redis/connect.js';
 
@@ -41,6 +42,7 @@ export async function readFacts(client: Redis, { settings }: { settings: boolean
   const where = whereOf(client);
   try {
     const info = parseInfo(await client.info());
+    if (info.get('redis_mode') === 'sentinel') throw isSentinel(where);
     return factsOf(
       where,
       info,
@@ -50,6 +52,12 @@ export async function readFacts(client: Redis, { settings }: { settings: boolean
   } catch (error) {
     throw refusalOf(error, where);
   }
+}
+
+function isSentinel(where: string): TandemError {
+  return new TandemError('UNSUPPORTED_MODE', `${where} is a Sentinel, not a server with data`, {
+    hint: `Use sentinel://, with the name the Sentinels know the primary by: sentinel://${where}/mymaster.`,
+  });
 }
 
 /** The lines `name:value` of INFO. */

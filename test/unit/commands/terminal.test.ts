@@ -37,8 +37,8 @@ describe('bytes for people', () => {
     ['say "hi" \\', '\\"hi\\"'],
     ['a\u0007\b\t\n\r\u0000\u001b[2J', '\\a\\b\\t\\n\\r\\x00\\x1b[2J'],
     ['é', '\\xc3\\xa9'],
-  ])('%j is shown as redis-cli shows it', (text, shown) => {
-    expect(escaped(Buffer.from(text))).toContain(shown);
+  ])('%j is shown as redis-cli shows it', (text, expected) => {
+    expect(escaped(Buffer.from(text))).toContain(expected);
   });
 
   it('never hold a byte that a terminal could take for a command', () => {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { backoffDelayMs, hostAndPort, parseRedisUrl } from '../../../src/redis/connect.js';
+import { parseRedisUrl } from '../../../src/config/redis-url.js';
+import { parseTarget, whereTo } from '../../../src/config/sentinel-url.js';
+import { withoutSecrets } from '../../../src/errors.js';
+import { backoffDelayMs } from '../../../src/redis/connect.js';
 
 describe('a Redis URL', () => {
   it.each([
@@ -28,8 +31,57 @@ describe('a Redis URL', () => {
   });
 
   it('is shown without credentials', () => {
-    expect(hostAndPort('redis://tandem:sesame@east.example:7000')).toBe('east.example:7000');
-    expect(hostAndPort('redis://[::1]')).toBe('[::1]:6379');
+    expect(whereTo('redis://tandem:sesame@east.example:7000')).toBe('east.example:7000');
+    expect(whereTo('redis://[::1]')).toBe('[::1]:6379');
+  });
+});
+
+describe('a Sentinel URL', () => {
+  const sentinel = (host: string, port = 26_379): object => ({ host, port, tls: false });
+
+  it.each([
+    ['sentinel://a/shop', { sentinels: [sentinel('a')], primaryName: 'shop', tls: false }],
+    [
+      'sentinel://tandem:p%40ss%3A/w@a:1,[::1]:2,10.0.0.1/shop'.replace('/w', '%2Fw'),
+      {
+        sentinels: [sentinel('a', 1), sentinel('::1', 2), sentinel('10.0.0.1')],
+        primaryName: 'shop',
+        username: 'tandem',
+        password: 'p@ss:/w',
+        tls: false,
+      },
+    ],
+    [
+      'sentinels://:sesame@a/shop?sentinelUser=eye&sentinelPassword=p%26ss',
+      {
+        sentinels: [{ host: 'a', port: 26_379, tls: true, username: 'eye', password: 'p&ss' }],
+        primaryName: 'shop',
+        password: 'sesame',
+        tls: true,
+      },
+    ],
+  ])('%s is understood', (url, target) => {
+    expect(parseTarget(url)).toEqual(target);
+  });
+
+  it.each([
+    ['sentinel://a:26379', /name the Sentinels know/],
+    ['sentinel://a,,b/shop', /must name hosts/],
+    ['sentinel:///shop', /must name hosts/],
+    ['sentinel://a:99999/shop', /must name hosts/],
+    ['sentinel://a/shop/0', /must be a URL such as sentinel/],
+    ['sentinel://a/shop?db=1', /no parameters but/],
+    ['sentinel://a/shop?sentinelUser=eye', /sentinelPassword/],
+    ['sentinel://tandem@a/shop', /must have a password/],
+    ['sentinel://:%ZZ@a/shop', /percent-encoded/],
+  ])('"%s" is refused', (url, reason) => {
+    expect(() => parseTarget(url)).toThrow(reason);
+  });
+
+  it('is shown without credentials', () => {
+    const url = 'sentinel://tandem:sesame@b,a:1/shop?sentinelPassword=sesame';
+    expect(whereTo(url)).toBe('shop at the Sentinels a:1, b:26379');
+    expect(withoutSecrets(`cannot use ${url}`)).not.toContain('sesame');
   });
 });
 
