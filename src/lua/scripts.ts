@@ -30,6 +30,7 @@ const NAMES = [
   'lease',
   'open',
   'probe',
+  'reclaim',
   'reject',
   'release',
   'rewind',
