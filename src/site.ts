@@ -188,7 +188,7 @@ export class Site {
     const keeping = this.#lease.keep(stop.signal);
     const running = active.run(stop.signal);
     // Beside it: no failure there ends this, and a new beginning does not wait for it.
-    this.#controlling = this.#control.run(stop.signal);
+    this.#controlling = this.#control.run(stop.signal, token);
     void this.#cuts.begin(opened);
     try {
       await Promise.race([running, keeping, checking.then(() => NEVER)]);

@@ -3,6 +3,7 @@
 import type { Job, Queue, Worker } from 'bullmq';
 import { TandemError, describeError, errorLine, passesByItself } from '../errors.js';
 import type { Logger } from '../log.js';
+import { runScript } from '../lua/scripts.js';
 import { answerOf, type Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../service/signal.js';
@@ -45,16 +46,14 @@ export class JobKind {
   }
 
   /**
-   * Puts back what a process that is gone, or an earlier session of this one, left at work. Whoever calls this has the site's
-   * lease, so nobody else may be at work: the locks count for nothing.
+   * Puts back what a process that is gone, or an earlier session of this one, left at work. `fence`: the token that came with the
+   * site's lease. @throws TandemError FENCED when another process has the lease by now
    */
-  async reclaim({ client, worker }: OpenKind): Promise<void> {
-    const { active, stalled, 'stalled-check': recent } = worker.keys as Record<string, string>;
-    const ids = await answerOf(client, client.lrange(active!, 0, -1));
-    if (ids.length === 0) return;
-    const locks = ids.map((id) => `${jobKey(this.#keys, this.name, id)}:lock`);
-    await answerOf(client, client.del(recent!, ...locks));
-    await answerOf(client, client.sadd(stalled!, ...ids));
+  async reclaim({ client, worker }: OpenKind, fence: number | undefined): Promise<void> {
+    const { active, stalled, 'stalled-check': checked } = worker.keys as Record<string, string>;
+    const keys = [this.#keys.fence, active!, stalled!, checked!];
+    const ids = await runScript(client, 'reclaim', keys, [fence ?? '', jobKey(this.#keys, this.name, '')]);
+    if ((ids as string[]).length === 0) return;
     const jobs = await answerOf(client, worker.getBackend().moveStalledJobsToWait());
     this.#log.info({ kind: this.name, jobs }, 'jobs that were cut off go on');
   }

@@ -10,7 +10,7 @@ import type { KeyNames } from '../redis/keys.js';
 
 export type BullMq = typeof BullMqModule;
 
-/** Loaded by those who need it: it takes 27 MB and 0.2 s. */
+/** Loaded by those who need it: it takes 0.2 s, 8 MB that stay, and 20 MB of garbage. */
 export async function loadBullMq(): Promise<BullMq> {
   return import('bullmq');
 }

@@ -35,6 +35,8 @@ export interface SessionOptions {
   readonly keys: KeyNames;
   readonly log: Logger;
   readonly kinds: readonly JobKind[];
+  /** The token that came with the site's lease; undefined where there is none. */
+  readonly fence: number | undefined;
   /** How many jobs there are, every two seconds. */
   readonly onCounted: (counts: JobCounts) => void;
 }
@@ -111,7 +113,7 @@ export class JobSession {
   }
 
   async #openKinds(): Promise<void> {
-    const { keys, kinds, log, config } = this.#options;
+    const { keys, kinds, log, config, fence } = this.#options;
     const bullmq = await loadBullMq();
     const token = randomUUID();
     const client = this.#client;
@@ -126,7 +128,7 @@ export class JobSession {
         worker: openWorker(bullmq, options),
       };
       this.#open.set(kind.name, open);
-      await kind.reclaim(open);
+      await kind.reclaim(open, fence);
       if (kind.name === VERIFY) await answerOf(client, keepSchedule(open.queue, config.verifyCron));
     }
   }

@@ -55,14 +55,14 @@ export class ControlPlane {
   }
 
   /**
-   * Does jobs until the signal aborts, and ends within two seconds then. The caller has the site's lease. Never rejects.
-   * Called again it begins when the run before has ended.
+   * Does jobs until the signal aborts, and ends within two seconds then. The caller has the site's lease, and `fence` is the
+   * token that came with it. Never rejects. Called again it begins when the run before has ended.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, fence?: number): Promise<void> {
     const before = this.#running;
     this.#running = (async () => {
       await before;
-      if (this.#kinds.length > 0) await this.#sessions(signal);
+      if (this.#kinds.length > 0) await this.#sessions(signal, fence);
     })();
     return this.#running;
   }
@@ -82,7 +82,7 @@ export class ControlPlane {
     return this.#session.add(task, data, options);
   }
 
-  async #sessions(signal: AbortSignal): Promise<void> {
+  async #sessions(signal: AbortSignal, fence: number | undefined): Promise<void> {
     let attempt = 0;
     let told: string | undefined;
     while (!signal.aborted) {
@@ -91,6 +91,7 @@ export class ControlPlane {
         ...this.#options,
         log: this.#log,
         kinds: this.#kinds,
+        fence,
         onCounted: (counts) => (this.#counts = counts),
       });
       this.#session = session;

@@ -36,6 +36,7 @@ const NAMES = [
   'list',
   'open',
   'probe',
+  'reclaim',
   'reject',
   'release',
   'rewind',

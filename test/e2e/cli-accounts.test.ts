@@ -1,9 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.js';
+import { ControlPlane, type Task } from '../../src/control/jobs.js';
+import { TandemError } from '../../src/errors.js';
+import { createLogger } from '../../src/log.js';
 import { keyNames } from '../../src/redis/keys.js';
 import { localAclRule, peerAclRule } from '../../src/service/preflight/rights.js';
+import { untilAborted } from '../support/jobs.js';
 import { type Pair, startPair } from '../support/pair.js';
 import type { TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
+import { runCli } from './run-cli.js';
 
 /** The rules that `tandem check` advises, and nothing beyond them. */
 const keys = keyNames({ prefix: 'tandem', pair: 'test' });
@@ -43,6 +49,42 @@ describe('a pair whose accounts have the advised rights alone', () => {
       'east to have it all',
       async () => (await east.redis.exists('stream', 'hll', 'expiring', 'counter')) === 4,
     );
+  });
+
+  it('does and steers jobs', async () => {
+    const url = pair.east.server.urlFor('own', 'sesame');
+    const env = {
+      TANDEM_PAIR: pair.name,
+      TANDEM_SITE: 'east',
+      TANDEM_PEER: 'west',
+      TANDEM_LOCAL_URL: url,
+      TANDEM_PEER_URL: pair.west.server.url,
+    };
+    const config = loadConfig({ env: { ...env, TANDEM_VERIFY_CRON: '0 3 * * *' } });
+    const end = new AbortController();
+    const log = createLogger({ ...config, logLevel: 'silent' });
+    let attempts = 0;
+    const verify: Task = async ({ save, progress }) => {
+      await save({ cursor: 1 });
+      await progress({ done: 1 });
+      if (++attempts === 1) throw new TandemError('TIMEOUT', 'once');
+    };
+    const plane = new ControlPlane({ config, keys, log, tasks: { verify, wait: untilAborted } });
+    const over = plane.run(end.signal);
+    await plane.add('verify', {}, { id: 'one' });
+    await plane.add('wait', {}, { id: 'two' });
+    const list = async (): Promise<string> => (await runCli(['jobs'], env)).stdout;
+    await until('both jobs to begin', async () => /two +active/.test(await list()));
+    for (const args of [['pause'], ['resume'], ['cancel', 'two']])
+      expect(await runCli(['jobs', ...args], env)).toMatchObject({ code: 0, stderr: '' });
+    await until('both jobs to end', async () => /two +failed[^]*one +completed/.test(await list()));
+    const json = await runCli(['jobs', 'list', '--json'], env);
+    expect(JSON.parse(json.stdout)).toMatchObject({ paused: false, jobs: [{ state: 'delayed' }, {}, {}] });
+    expect(await runCli(['jobs', 'cancel', 'three'], env)).toMatchObject({ code: 1 });
+    expect(await runCli(['jobs', 'cancel'], env)).toMatchObject({ code: 2 });
+    expect(plane.status.faults).toBe(0);
+    end.abort();
+    await over;
   });
 
   it('is refused nothing', async () => {

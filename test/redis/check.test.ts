@@ -224,10 +224,20 @@ describe('the rights', () => {
   });
 
   it('need not include a command that is not replicated', async () => {
-    await withUser(east, `${localAclRule()} -zadd`, async (url) => {
+    await withUser(east, `${localAclRule()} -pfadd`, async (url) => {
       expect(
-        await troubles(configOf({ TANDEM_LOCAL_URL: url, TANDEM_FILTERS_COMMANDS_EXCLUDE: 'ZADD' })),
+        await troubles(configOf({ TANDEM_LOCAL_URL: url, TANDEM_FILTERS_COMMANDS_EXCLUDE: 'PFADD' })),
       ).toEqual([]);
+    });
+  });
+
+  it.each(['smembers', 'zrange', 'lpos'])('for jobs lack %s: it is a warning', async (command) => {
+    await withUser(east, `${localAclRule()} -${command}`, async (url) => {
+      const found = await findingsOf(configOf({ TANDEM_LOCAL_URL: url }));
+      expect(found.filter(({ name }) => name === 'jobs')).toMatchObject([
+        { outcome: 'warn', message: `jobs cannot run: the account may not: ${command}` },
+      ]);
+      expect(found.filter(({ outcome }) => outcome === 'fail')).toEqual([]);
     });
   });
 

@@ -174,6 +174,21 @@ describe('a job whose process died', () => {
     expect(await bench.ended(id)).toMatchObject({ state: 'completed', attempts: 1, result: 0 });
   });
 
+  test('stays with the process that has the lease by now', async () => {
+    const id = await bench.client.add('copy', {});
+    await leave(id, 0);
+    await bench.redis.set(bench.keys.fence, '2');
+    let runs = 0;
+    const copy = async (): Promise<number> => ++runs;
+    const { plane, stop } = bench.start({ copy }, {}, 1);
+    await until('it to be refused', () => plane.status.faults > 1);
+    expect(await bench.client.get(id)).toMatchObject({ state: 'active' });
+    await stop();
+    bench.start({ copy }, {}, 2);
+    await bench.ended(id);
+    expect(runs).toBe(1);
+  });
+
   test('is failed when more than ten have died of it without a new checkpoint', async () => {
     const id = await bench.client.add('copy', {});
     await leave(id, 10);

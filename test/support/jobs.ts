@@ -37,7 +37,7 @@ export class JobsBench {
     afterEach(() => this.#end());
   }
 
-  start(tasks: Record<string, Task>, env: Record<string, string> = {}): RunningPlane {
+  start(tasks: Record<string, Task>, env: Record<string, string> = {}, fence?: number): RunningPlane {
     const plane = new ControlPlane({
       config: this.#config(env),
       keys: this.keys,
@@ -45,7 +45,7 @@ export class JobsBench {
       tasks,
     });
     const end = new AbortController();
-    const over = plane.run(end.signal);
+    const over = plane.run(end.signal, fence);
     const stop = async (): Promise<void> => {
       end.abort();
       await over;

@@ -53,6 +53,32 @@ const LOCAL_RIGHTS = [
   'xadd',
 ] as const;
 
+/** What jobs use beside these, with arguments of a valid number behind the key. Without them replication goes on all the same. */
+const JOB_CALLS: Readonly<Record<string, readonly string[]>> = {
+  hexists: ['f'],
+  hmset: ['f', 'v'],
+  lindex: ['0'],
+  lpos: ['e'],
+  lpush: ['e'],
+  lrem: ['1', 'e'],
+  rpoplpush: [''],
+  sadd: ['m'],
+  scard: [],
+  sismember: ['m'],
+  smembers: [],
+  srem: ['m'],
+  xtrim: ['MAXLEN', '1'],
+  zadd: ['1', 'm'],
+  zcard: [],
+  zcount: ['0', '1'],
+  zrange: ['0', '0'],
+  zrangebyscore: ['0', '1'],
+  zrem: ['m'],
+  zremrangebyscore: ['0', '1'],
+  zrevrange: ['0', '0'],
+  zscore: ['m'],
+};
+
 /** Writes that never need to be applied: the stream carries what they did in other words, or they stay local. */
 const NEVER_APPLIED = new Set([
   'flushall',
@@ -83,8 +109,21 @@ export async function judgeLocalRights(
       ...(await deniedDirectly(probe, [{ right: 'watch', call: ['watch', key] }])),
       ...(await deniedInTransaction(probe, all)),
     ];
-    return [judgeMissing('rights', missing, localAclRule()), await judgeReach(probe)];
+    const jobs = missing.length === 0 ? await judgeJobs(probe, key) : [];
+    return [judgeMissing('rights', missing, localAclRule()), ...jobs, await judgeReach(probe)];
   });
+}
+
+/** Said only when something is missing. */
+async function judgeJobs(probe: Redis, key: string): Promise<Verdict[]> {
+  const calls = Object.entries(JOB_CALLS).map(([name, rest]) => ({
+    right: name,
+    call: withKey([name, '', ...rest], key),
+  }));
+  const { advice, message } = judgeMissing('jobs', await deniedInTransaction(probe, calls), localAclRule());
+  return advice === undefined
+    ? []
+    : [{ name: 'jobs', outcome: 'warn', message: `jobs cannot run: ${message}`, advice }];
 }
 
 /** Whether the account may read the replication stream of the server it comes from. */
