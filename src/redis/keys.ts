@@ -33,6 +33,8 @@ export interface KeyNames {
   readonly conflicts: string;
   /** Stream, capped: the changes that could not be applied. */
   readonly rejected: string;
+  /** Hash: how often a rejected change was tried again, and for which keys the peer was asked. */
+  readonly retries: string;
   /** Hash: since when which direction is paused. */
   readonly paused: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
@@ -58,6 +60,7 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     out: `${own}out`,
     conflicts: `${own}conflicts`,
     rejected: `${own}rejected`,
+    retries: `${own}retries`,
     paused: `${own}paused`,
     status: `${own}status`,
   });

@@ -18,7 +18,7 @@ describe('the command line', () => {
   it('lists its commands', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
-    for (const command of ['run', 'check', 'status', 'pause', 'resume', 'unpair'])
+    for (const command of ['run', 'check', 'status', 'pause', 'resume', 'rejected', 'unpair'])
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
   });
 
