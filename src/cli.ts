@@ -5,6 +5,7 @@ import { conflicts } from './commands/conflicts.js';
 import { jobs } from './commands/jobs.js';
 import { configFrom, withSettings } from './commands/options.js';
 import { setPaused } from './commands/pause.js';
+import { drop, listRejected, retry } from './commands/rejected.js';
 import { run } from './commands/run.js';
 import { status } from './commands/status.js';
 import { verify, type VerifyArguments } from './commands/verify.js';
@@ -61,6 +62,7 @@ function programOf(finish: Finish): Command {
   addComparisons(program, finish);
   addJobs(program, finish);
   addPauses(program, finish);
+  addRejected(program, finish);
 
   withSettings(program.command('unpair'))
     .description("remove all of Tandem's keys of this pair from this site's Redis, and nothing else")
@@ -133,6 +135,42 @@ function addJobs(program: Command, finish: Finish): void {
         command: Command,
       ) => finish(await jobs(configFrom(command), { action, id, json })),
     );
+}
+
+function addRejected(program: Command, finish: Finish): void {
+  const rejected = program
+    .command('rejected')
+    .description('changes of the peer that could not be applied here: list them, try them again, drop them');
+  withSettings(rejected.command('list', { isDefault: true }))
+    .description('list them, the newest last')
+    .option('--count <n>', 'how many, of the newest', countOf, 50)
+    .option('--json', 'print JSON')
+    .action(async ({ json = false, count }: { json?: boolean; count: number }, command: Command) =>
+      finish(await listRejected(configFrom(command), { count, json })),
+    );
+  const works = {
+    retry: { work: retry, description: 'ask the peer for their keys as they are there now' },
+    drop: { work: drop, description: 'take them off the list, and leave the data as it is' },
+  };
+  for (const [name, { work, description }] of Object.entries(works)) {
+    withSettings(rejected.command(name))
+      .description(description)
+      .argument('[ID...]', 'entries of the list')
+      .option('--all', 'all of them')
+      .option('--json', 'print JSON')
+      .action(
+        async (
+          ids: string[],
+          { json = false, all = false }: { json?: boolean; all?: boolean },
+          command: Command,
+        ) => finish(await work(configFrom(command), { ids, all, json })),
+      );
+  }
+}
+
+function countOf(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 on.');
+  return Number(text);
 }
 
 function addPauses(program: Command, finish: Finish): void {

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActiveSite } from './active-site.js';
 import type { Config } from './config.js';
-import { ControlPlane } from './control/jobs.js';
+import { ControlPlane, type Task } from './control/jobs.js';
 import { Cuts } from './cuts.js';
 import { Lease } from './control/lease.js';
 import { passesByItself, TandemError } from './errors.js';
@@ -43,6 +43,13 @@ const NEVER = new Promise<never>(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 10_000;
 
+export interface SiteOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Long work beside the site's own, by the name of its kind. */
+  readonly moreTasks?: Readonly<Record<string, Task>>;
+}
+
 export class Site {
   readonly #config: Config;
   readonly #log: Logger;
@@ -62,7 +69,7 @@ export class Site {
   #trouble: TandemError | undefined;
   #isChecked = false;
 
-  constructor({ config, log }: { config: Config; log: Logger }) {
+  constructor({ config, log, moreTasks = {} }: SiteOptions) {
     this.#config = config;
     this.#log = log;
     this.#keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
@@ -82,7 +89,7 @@ export class Site {
     this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
     const parts = { config, keys: this.#keys, log };
     this.#longWork = new LongWork({ ...parts, onRepaired: () => this.#cuts.repaired() });
-    this.#control = new ControlPlane({ ...parts, tasks: this.#longWork.tasks });
+    this.#control = new ControlPlane({ ...parts, tasks: { ...this.#longWork.tasks, ...moreTasks } });
     this.#cuts = new Cuts({ ...parts, local: this.#local, control: this.#control });
     this.#told = new SiteTold({ config, log });
   }

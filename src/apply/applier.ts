@@ -32,6 +32,7 @@ import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacedKey } from '../change/special.js';
 import type { Decider, Look } from './decider.js';
+import { withMending } from './mending.js';
 import type { Rejections } from './rejections.js';
 import { outcomeOf, sendRun, type Failures, type Outcome, type Run } from './run.js';
 
@@ -239,10 +240,11 @@ export class Applier {
     this.#options.observe(batch.timestamp);
     const look: Look = (watched) =>
       tries < MAX_LOOKS ? this.#look(watched, signal) : Promise.resolve(undefined);
-    const decision = await decider
+    const decided = await decider
       .decide(batch, signal, isAlone ? look : undefined)
       .catch((error: unknown) => this.#refused(error));
-    if (!decision) return undefined;
+    if (!decided) return undefined;
+    const decision = withMending(decided, batch, keys);
     const expected = { ...this.#sent };
     const last = lastSequence(batch);
     this.#sent = { epoch: batch.epoch, sequence: last };

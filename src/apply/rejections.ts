@@ -6,11 +6,12 @@
 import type { Redis } from 'ioredis';
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { encodeCommand } from '../change/encode-command.js';
+import type { PlacedKey } from '../change/special.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { Decision, EpilogueCommand } from './decider.js';
-import { payloadCommands, type PayloadCommand } from './payload.js';
+import { keysOf, payloadCommands, type PayloadCommand } from './payload.js';
 import type { Failures } from './run.js';
 
 /** Entries the stream of rejected changes keeps. */
@@ -55,17 +56,20 @@ export class Rejections {
     { commands: errors, epilogue }: Failures,
   ): Promise<void> {
     const { log } = this.#options;
-    const commands = [...payloadCommands(Buffer.concat(decision.payload))];
+    // The peer's commands are listed, not what the rules made of them: those are what the sites differ by.
+    const commands = [...payloadCommands(batch.payload)];
     const failures: (string | Buffer)[] = [];
     for (const { index, error } of errors.slice(0, MAX_LISTED)) {
-      const command = commands[index];
+      const command = commands[decision.origins?.[index] ?? index];
       if (!command) continue;
-      failures.push(String(batch.first), shown(command), command.args[1] ?? '', error.message);
+      const { database, key } = placeOf(command);
+      failures.push(String(batch.first), String(database), shown(command), key, error.message);
       this.#warn(batch, command, error.code);
     }
     for (const { index, error } of epilogue) {
       const { purpose, keys } = decision.epilogue[index]!;
-      failures.push(String(batch.first), NAMES[purpose], keys[0]?.key ?? '', error.message);
+      const { database, key } = keys[0] ?? NO_PLACE;
+      failures.push(String(batch.first), String(database), NAMES[purpose], key, error.message);
       log.error(
         { purpose, error: error.message.slice(0, 120), keys: keys.length, sequence: batch.first },
         "a command of Tandem's own failed behind a change of the peer's",
@@ -82,6 +86,7 @@ export class Rejections {
 
   /** The command that lists one left out of a batch, for the batch's own transaction. */
   entry(batch: DeliveredBatch, command: PayloadCommand, error: string): Buffer {
+    const { database, key } = placeOf(command);
     return encodeCommand([
       'XADD',
       this.#options.keys.rejected,
@@ -91,10 +96,12 @@ export class Rejections {
       '*',
       'sequence',
       batch.first,
+      'database',
+      database,
       'command',
       shown(command),
       'key',
-      command.args[1] ?? '',
+      key,
       'error',
       error,
     ]);
@@ -123,6 +130,7 @@ export class Rejections {
     this.#count += 1;
     await this.#write(batch, [
       String(batch.first),
+      '',
       'BATCH',
       '',
       `UNKNOWN some of ${batch.changes} changes failed`,
@@ -138,6 +146,17 @@ export class Rejections {
       [token, lastSequence(batch), batch.length, MAX_ENTRIES, ...failures],
     );
   }
+}
+
+/** Of a command of Tandem's own without a key. */
+const NO_PLACE: PlacedKey = { database: 0, key: Buffer.alloc(0) };
+
+/** The first key a command writes; of one that nobody knows, its first argument. */
+function placeOf(command: PayloadCommand): PlacedKey {
+  const { database, args, spec } = command;
+  const key = keysOf(command, 'written')[0];
+  if (key?.key !== undefined) return key;
+  return { database, key: (spec === undefined ? args[1] : undefined) ?? NO_PLACE.key };
 }
 
 /** A command as it is listed: whole, or, when that is too long, its name. */

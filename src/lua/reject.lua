@@ -1,4 +1,4 @@
--- KEYS: applied, received, inbox, fence, rejected   ARGV: token, n, bytes of the batch, cap, then per failure: sequence, command, key, error
+-- KEYS: applied, received, inbox, fence, rejected   ARGV: token, n, bytes of the batch, cap, then per failure: sequence, database, command, key, error
 -- Ends a suspect run: lists what failed, takes the batch out of the inbox.
 -- Result: OK. Errors: FENCED, POSITION.
 local fence = redis.call('GET', KEYS[4])
@@ -11,8 +11,9 @@ if redis.call('HGET', KEYS[1], 'suspect') ~= ARGV[2] then
   return redis.error_reply('POSITION the suspect run is another one')
 end
 redis.call('HDEL', KEYS[1], 'suspect')
-for i = 5, #ARGV, 4 do
-  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[4], '*', 'sequence', ARGV[i], 'command', ARGV[i + 1], 'key', ARGV[i + 2], 'error', ARGV[i + 3])
+for i = 5, #ARGV, 5 do
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[4], '*', 'sequence', ARGV[i], 'database', ARGV[i + 1],
+    'command', ARGV[i + 2], 'key', ARGV[i + 3], 'error', ARGV[i + 4])
 end
 redis.call('HINCRBY', KEYS[2], 'bytes', -tonumber(ARGV[3]))
 redis.call('LTRIM', KEYS[3], 1, -1)

@@ -39,6 +39,8 @@ export interface KeyNames {
   readonly jobsPrefix: string;
   /** Set: the kinds of jobs there have been. */
   readonly jobKinds: string;
+  /** Hash: how often a rejected change was tried again, and for which keys the peer was asked. */
+  readonly retries: string;
   /** Hash: since when which direction is paused. */
   readonly paused: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
@@ -67,6 +69,7 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     differencesPrefix: `${own}differences:`,
     jobsPrefix: `${own}jobs:`,
     jobKinds: `${own}jobs:kinds`,
+    retries: `${own}retries`,
     paused: `${own}paused`,
     status: `${own}status`,
   });

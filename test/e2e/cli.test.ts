@@ -28,6 +28,7 @@ describe('the command line', () => {
       'jobs',
       'pause',
       'resume',
+      'rejected',
       'unpair',
     ])
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));

@@ -48,7 +48,7 @@ beforeEach(async () => {
   const write = (line: string): void => void log.push(JSON.parse(line) as (typeof log)[number]);
   const logger = createLogger({ ...config, logLevel: 'info', logPretty: 'never' }, { write });
   end = new AbortController();
-  site = new Site({ config, log: logger, tasks: () => ({ work, wait: untilAborted }) });
+  site = new Site({ config, log: logger, moreTasks: { work, wait: untilAborted } });
   over = site.run(end.signal);
   client = new JobClient({ client: east.redis, keys: KEYS, log: logger });
   await until('both directions to flow', async () => {

@@ -27,7 +27,7 @@ async function applied(sequence: number): Promise<void> {
 
 async function rejected(): Promise<string[]> {
   const entries = await client.xrange(KEYS.rejected, '-', '+');
-  return entries.map(([, fields]) => `${fields[1]} ${fields[7]}`);
+  return entries.map(([, fields]) => `${fields[1]} ${fields[9]}`);
 }
 
 /** The number of transactions with an effect is the number of batches: each is popped with its marker. */
