@@ -80,6 +80,7 @@ export function renderStatus(site: SiteStatus, now: number): string {
     ),
     '',
     `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
+    ...jobsLines(site.jobs),
     ...(site.gap ? [paint.red('The histories were cut: a comparison of the sites is due.')] : []),
   ].join('\n');
 }
@@ -94,6 +95,14 @@ function linkLines(direction: string, link: LinkStatus, where: string): string[]
     `  lag ${duration(link.lagMs)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${bytes(link.bytesTotal)}) since the start`,
     `  ${where}`,
   ];
+}
+
+/** Nothing while there is nothing to see: completed jobs are in `tandem jobs`. */
+function jobsLines({ completed: _completed, faults, ...states }: SiteStatus['jobs']): string[] {
+  const parts = Object.entries(states).filter(([, count]) => count > 0);
+  const texts = parts.map(([state, count]) => `${state} ${grouped(count)}`);
+  if (faults > 0) texts.push(paint.yellow(`the jobs' own failures ${grouped(faults)}`));
+  return texts.length === 0 ? [] : [`jobs: ${texts.join(', ')}`];
 }
 
 function conflictsText(conflicts: Record<string, number>): string {

@@ -180,6 +180,17 @@ describe('the configuration', () => {
     expect(problemsOf({ env: ENOUGH, file: file('[]') })).toContain('must hold a JSON object');
   });
 
+  it.each(['yesterday', '0 3 * *', '61 * * * *', '0 3 * * * * *', '* * *', '@daily'])(
+    'refuses a schedule that is none: %s',
+    (cron) => {
+      expect(problemsOf(withEnv({ TANDEM_VERIFY_CRON: cron }))).toContain('verifyCron (TANDEM_VERIFY_CRON)');
+    },
+  );
+
+  it.each(['', '0 3 * * *', '*/10 * * * * *', '0 3 * * MON-FRI'])('takes a schedule: "%s"', (cron) => {
+    expect(loadConfig(withEnv({ TANDEM_VERIFY_CRON: cron })).verifyCron).toBe(cron);
+  });
+
   it.each([
     ['one name for both sites', { TANDEM_PEER: 'east' }, 'site and peer'],
     [

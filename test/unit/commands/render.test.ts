@@ -14,10 +14,12 @@ describe('what tandem status prints', () => {
     expect(text).toContain(
       'conflicts 5 (set against set 5), rejected 1, late 2, clock skew -250 ms, epoch 2',
     );
+    expect(text).toContain("jobs: waiting 3, delayed 1, active 1, failed 2, the jobs' own failures 4");
   });
 
   it('says when it is old, why a direction stands still, and that a comparison is due', () => {
     const status = exampleStatus({ gap: true, conflicts: {}, clockSkewMs: null });
+    status.jobs = { waiting: 0, delayed: 0, active: 0, failed: 0, completed: 9, faults: 0 };
     status.outbound.state = 'backing-off';
     status.outbound.detail = 'the peer is away';
     const text = renderStatus(status, status.at + 8000);
@@ -29,6 +31,7 @@ describe('what tandem status prints', () => {
       'clock skew unknown',
     ])
       expect(text).toContain(part);
+    expect(text).not.toContain('jobs');
   });
 });
 
