@@ -23,6 +23,7 @@ const NAMES = [
   'cut',
   'deliver',
   'doubt',
+  'edit',
   'epoch',
   'flush',
   'guard',
