@@ -26,6 +26,7 @@ const NAMES = [
   'deliver',
   'digest',
   'doubt',
+  'edit',
   'epoch',
   'flush',
   'guard',

@@ -30,7 +30,7 @@ function perform(occasion: Occasion, incoming: Piece, isClash: boolean): Resolut
     case 'expiry':
       return resolveExpiry(occasion, incoming);
     case 'cell':
-      return resolveCell(occasion, incoming);
+      return resolveCell(occasion, incoming, isClash);
     case 'ends':
     case 'edit':
       return resolveList(occasion, incoming, isClash);

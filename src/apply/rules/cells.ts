@@ -11,7 +11,7 @@ import { askBelowTrim } from './streams.js';
  * A head of a cell: the higher-ranked of it and the last own head of that cell is the base, and the own tails of the cell after
  * that own head are run on it again.
  */
-export function resolveCell(occasion: Occasion, incoming: Piece): Resolution {
+export function resolveCell(occasion: Occasion, incoming: Piece, isClash: boolean): Resolution {
   const { own, key, held } = occasion;
   const cell = onCell(occasion, incoming);
   const at = cell.findLastIndex((piece) => piece.role === 'cell' && isSame(piece, incoming));
@@ -24,18 +24,19 @@ export function resolveCell(occasion: Occasion, incoming: Piece): Resolution {
   if (mine && isGroup(incoming)) commands.push(['XGROUP', 'DESTROY', key, incoming.group!]);
   // A delivery that loses has moved the group's last ID all the same.
   if (isMine && incoming.name === 'XCLAIM') commands.push(incoming.command);
-  commands.push(...settled(isMine ? mine : incoming, cell.slice(at + 1)));
+  commands.push(...settled(isMine ? mine : incoming, cell.slice(at + 1), isClash));
   return {
     commands,
     outcome: isMine ? 'own-stays' : own.all.length > 0 && mine === undefined ? 'merged' : 'theirs-stays',
-    held: heldAfter(held, isMine ? mine : incoming),
+    held: isClash && held.kind === 'list' ? held : heldAfter(held, isMine ? mine : incoming),
   };
 }
 
 /** The own pieces on the cell, and on what it holds, since a cell that holds it was last replaced. */
 function onCell({ own }: Occasion, incoming: Piece): readonly Piece[] {
   // Only a string as a whole and a group hold other cells, and are held.
-  if (incoming.type !== 'string' && incoming.group === undefined) return own.onCell(incoming.cell);
+  if (incoming.type !== 'string' && incoming.group === undefined)
+    return own.onCell(incoming.cell).filter((piece) => isSame(piece, incoming));
   const from = own.built.findLastIndex((piece) => covers(piece, incoming)) + 1;
   return own.built
     .slice(from)
@@ -62,20 +63,21 @@ function isFinal(one: Piece, other: Piece): boolean {
   return one.name === 'XACK' && other.name === 'XCLAIM';
 }
 
-/** The command of a cell's head, so that it does nothing to another type. */
-function alone(head: Piece): Command {
+/** The command of a cell's head. In a clash it does nothing to another type. */
+function alone(head: Piece, isClash: boolean): Command {
   if (head.name === 'XADD') return insertion(head);
   const { command } = head;
-  return isWhole(head) ? ['EVAL', scriptSource('whole'), 1, command[1]!, ...command] : command;
+  return isClash && isWhole(head) ? ['EVAL', scriptSource('whole'), 1, command[1]!, ...command] : command;
 }
 
 /**
  * The cell as `head` has it, and the own tails on top. A removal with sums on top becomes their sum: removed and made again, the
  * last cell would take the key and its expiry with it.
  */
-function settled(head: Piece, tails: readonly Piece[]): Command[] {
+function settled(head: Piece, tails: readonly Piece[], isClash: boolean): Command[] {
   const amounts = tails.flatMap(({ amount }) => amount ?? []);
-  if (!head.isRemoval || amounts.length === 0) return [alone(head), ...tails.map(({ command }) => command)];
+  if (!head.isRemoval || amounts.length === 0)
+    return [alone(head, isClash), ...tails.map(({ command }) => command)];
   const [, key] = head.command;
   const cell = Buffer.from(head.cell, 'latin1');
   if (head.type === 'zset')

@@ -18,7 +18,15 @@ import {
   type Place,
 } from './list-places.js';
 import { isAbove, rankOf, type Piece } from './meeting.js';
-import { heldAfter, NOTHING, type Command, type Held, type Occasion, type Resolution } from './occasion.js';
+import {
+  heldAfter,
+  NOTHING,
+  UNKNOWN,
+  type Command,
+  type Held,
+  type Occasion,
+  type Resolution,
+} from './occasion.js';
 import { isByPosition, rerun } from './rerun.js';
 
 /** A list command of the other site. */
@@ -41,6 +49,10 @@ export function resolveList(occasion: Occasion, incoming: Piece, isClash: boolea
       places: 'forgotten',
     };
   const before = isAsking ? undefined : placesHere(occasion, listed, incoming);
+  const asks = !(isClash || pending || isAsking);
+  const edit = before && editing(occasion.key, before, incoming);
+  if (edit)
+    return { commands: [edit], outcome: 'merged', held: UNKNOWN, places: { places: undefined }, asks };
   const done = before && perform(occasion, before, incoming);
   if (done) return { ...done, outcome: 'merged' };
   const commands = isByPosition(incoming) ? [] : rerun(incoming);
@@ -49,7 +61,7 @@ export function resolveList(occasion: Occasion, incoming: Piece, isClash: boolea
     outcome: 'state-asked',
     held: commands.length > 0 ? heldAfter(held, incoming) : held,
     places: { places: undefined },
-    asks: !(isClash || pending || isAsking),
+    asks,
   };
 }
 
@@ -161,6 +173,21 @@ function takeOff(key: Buffer, places: readonly Place[], taken: readonly Place[])
   }
   const rest = places.filter((place) => !gone.has(place));
   return leaving(rest, splices.length === 0 ? [] : [splice(key, splices)]);
+}
+
+/** What runs a command that goes by content on the elements its sender had, if all of them are there. */
+function editing(key: Buffer, places: readonly Place[], { name, command }: Piece): Command | undefined {
+  if ((name !== 'LREM' && name !== 'LINSERT') || places.some((place) => isInView(place) && !isPresent(place)))
+    return undefined;
+  const unseen = places
+    .filter(isPresent)
+    .flatMap((place, index): Argument[] => (isInView(place) ? [] : [index]));
+  const words = command.slice(2).map((word, at) => (name === 'LINSERT' && at === 0 ? upper(word) : word));
+  return ['EVAL', scriptSource('edit'), 1, key, name, ...words, ...unseen];
+}
+
+function upper(word: Argument): string {
+  return String(word).toUpperCase();
 }
 
 function overwrite(key: Buffer, places: Place[], incoming: Piece): Done | undefined {

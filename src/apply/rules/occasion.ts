@@ -55,6 +55,8 @@ export function heldAfter(held: Held, { role, name, type, command, isRemoval }: 
   if (role === 'key-head') return isRemoval ? NOTHING : type === undefined ? UNKNOWN : OTHER;
   if (role === 'expiry') return held;
   if (role === 'derive' || held.kind === 'unknown') return UNKNOWN;
+  // `SET … KEEPTTL` replaces any type.
+  if (role === 'cell' && name === 'SET') return OTHER;
   if (type === 'list') return listAfter(held, name, command);
   if (held.kind === 'list') return held;
   if (held.kind === 'other') return isRemoval || role === 'modify' ? UNKNOWN : held;

@@ -50,6 +50,13 @@ describe('what went wrong with simpler rules', () => {
     expect(pair.settle()).toBe('k: hash{b=2}');
   });
 
+  test('a sum of a field is not run again when a member of the same name, of another type, comes', () => {
+    const pair = begin();
+    pair.write(pair.east, 'SADD k n');
+    pair.write(pair.west, 'HINCRBY k n 5');
+    expect(pair.settle()).toBe('k: hash{n=5}');
+  });
+
   test('an expiry set on what had been deleted and made anew counts on both sites or on none', () => {
     const pair = begin('HSET k a 1');
     pair.write(pair.east, 'DEL k');

@@ -185,7 +185,7 @@ function clashInStream(a: Unit, b: Unit): boolean {
 /** Whether both write the same cell, neither more nor less. */
 export function sameCell(a: Unit, b: Unit): boolean {
   if (a.role === 'expiry' || b.role === 'expiry') return a.role === b.role;
-  return a.cell === b.cell && isWhole(a) === isWhole(b);
+  return a.type === b.type && a.cell === b.cell && isWhole(a) === isWhole(b);
 }
 
 /** Whether the cell of `above` holds that of `below` in it: the string its bits and sums, a group its pending entries. */
