@@ -5,6 +5,8 @@ import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measureCheck } from '../test/bench/check.mjs';
+import { openLink } from '../test/bench/link.mjs';
 import {
   end,
   endAtOnce,
@@ -20,6 +22,7 @@ import {
 import { asText, summary } from '../test/bench/report.mjs';
 import { measureThroughput } from '../test/bench/throughput.mjs';
 import { memory } from '../test/bench/usage.mjs';
+import { measureWindow } from '../test/bench/window.mjs';
 
 const HELP = `scripts/bench: how fast changes cross, beside a native replica (west REPLICAOF east) on the same machine
 
@@ -27,7 +30,8 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --keys <n>         different keys (1000000)
   --pipelines <n,n>  commands a client sends at once (1,16)
   --rounds <n>       how often everything is measured; medians are shown (3)
-  --only <names>     of: native, one-way, both-ways, both-ways-same, lag (all)
+  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, window, check (all but the last two)
+  --entries <n,n>    writes of the receiver that its peer has not seen, for window and check (0,1000000)
   --rate <n>         changes per second and site while the lag is measured (20000)
   --seconds <n>      how long the lag is measured (15)
   --build <folder>   a build to measure (dist); may be given several times, to compare
@@ -56,6 +60,7 @@ const { values } = parseArgs({
     pipelines: { type: 'string', default: '1,16' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: [...Object.keys(SCENARIOS), 'lag'].join() },
+    entries: { type: 'string', default: '0,1000000' },
     rate: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '15' },
     build: { type: 'string', multiple: true, default: [join(ROOT, 'dist')] },
@@ -75,6 +80,7 @@ const settings = {
   keys: number('keys'),
   pipelines: values.pipelines.split(',').map(Number),
   rounds: number('rounds'),
+  entries: values.entries.split(',').map(Number),
   rate: number('rate'),
   seconds: number('seconds'),
   only: values.only.split(','),
@@ -89,7 +95,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => p
 const samples = [];
 for (let round = 1; round <= settings.rounds; round++) {
   for (const pipeline of settings.pipelines) await throughputs(pipeline, round);
+  if (settings.only.includes('window'))
+    for (const pipeline of settings.pipelines) await windows(pipeline, round);
   if (settings.only.includes('lag')) await lags(round);
+  if (settings.only.includes('check')) await checks(round);
 }
 const machine = {
   cpu: cpus()[0]?.model ?? 'unknown',
@@ -123,6 +132,30 @@ async function throughputs(pipeline, round) {
   }
 }
 
+async function windows(pipeline, round) {
+  for (const entries of settings.entries) {
+    for (const build of settings.builds) {
+      progress(`round ${round}: ${entries} unseen writes, pipeline ${pipeline}`);
+      const work = (servers, pair, link) =>
+        measureWindow({ ...settings, ...programs, servers, pair, link, pipeline, entries });
+      const result = await onFreshServers(build, work, { canBeCut: true });
+      const title = `${entries.toLocaleString('en')} unseen writes`;
+      samples.push({ kind: 'window', round, scenario: title, title, pipeline, build, ...result });
+    }
+  }
+}
+
+async function checks(round) {
+  for (const entries of settings.entries) {
+    for (const build of settings.builds) {
+      progress(`round ${round}: the check alone, ${entries} unseen writes`);
+      const title = `${entries.toLocaleString('en')} unseen writes`;
+      const result = await measureCheck({ build, entries });
+      samples.push({ kind: 'check', round, scenario: title, title, build, ...result });
+    }
+  }
+}
+
 async function lags(round) {
   for (const build of [undefined, ...settings.builds]) {
     progress(`round ${round}: lag`);
@@ -152,15 +185,19 @@ async function lags(round) {
   }
 }
 
-async function onFreshServers(build, work) {
+/** @param canBeCut whether west reaches east over a link that can be cut, which costs a hop */
+async function onFreshServers(build, work, { canBeCut = false } = {}) {
   const servers = await startServers(programs.server);
+  let link;
   let pair;
   try {
-    if (build) pair = await startPair(servers, { build, nodeOptions });
+    if (canBeCut) link = await openLink(servers.east.port);
+    if (build) pair = await startPair(servers, { build, nodeOptions, westToEast: link?.url });
     else await replicate(servers);
-    return await work(servers, pair);
+    return await work(servers, pair, link);
   } finally {
     if (pair) await endPair(pair);
+    link?.close();
     if (pair && values.logs) keepLogs(pair, values.logs);
     await endServers(servers);
   }

@@ -117,8 +117,8 @@ export async function replicate(servers) {
   );
 }
 
-/** Both Tandem processes of a pair, linked: every write from now on crosses. */
-export async function startPair(servers, { build, nodeOptions }) {
+/** Both Tandem processes of a pair, linked: every write from now on crosses. `westToEast`: the URL by which west reaches east. */
+export async function startPair(servers, { build, nodeOptions, westToEast = servers.east.url }) {
   const pair = {};
   for (const site of SITES) {
     const peer = SITES.find((other) => other !== site);
@@ -128,7 +128,7 @@ export async function startPair(servers, { build, nodeOptions }) {
       TANDEM_SITE: site,
       TANDEM_PEER: peer,
       TANDEM_LOCAL_URL: servers[site].url,
-      TANDEM_PEER_URL: servers[peer].url,
+      TANDEM_PEER_URL: site === 'west' ? westToEast : servers.west.url,
     };
     pair[site] = start(
       `${site}-tandem`,

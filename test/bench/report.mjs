@@ -1,6 +1,10 @@
 /** Medians of the samples, and the tables that show them. */
 import { basename, dirname } from 'node:path';
 
+/** Of the measurement of the window: east's process sends, west's is the receiver. */
+const WINDOW_PROGRAMS = ['east tandem', 'west tandem', 'west server'];
+/** Before the peer was away, while it was, when it was back, and at the highest. */
+const MOMENTS = ['before', 'away', 'back', 'peak'];
 const PROGRAMS = ['benchmark', 'east server', 'east tandem', 'west tandem', 'west server'];
 
 export function summary({ machine, settings, samples }) {
@@ -27,11 +31,29 @@ export function summary({ machine, settings, samples }) {
     const reachedRate = median(group.map((one) => one.reachedRate));
     return { scenario, title, build, lagMs, reachedRate, samples: each[0].length, ...memoryOf(group) };
   });
-  return { machine, settings, throughput, lag };
+  const window = grouped(samples, 'window').map((group) => {
+    const [{ scenario, title, pipeline, build }] = group;
+    const of = (field, name) => median(group.map((one) => one[field][name]));
+    return {
+      scenario,
+      title,
+      pipeline,
+      build,
+      changesPerSecond: median(group.map((one) => one.changesPerSecond)),
+      all: group.map((one) => Math.round(one.changesPerSecond)),
+      cpuMicroseconds: Object.fromEntries(WINDOW_PROGRAMS.map((name) => [name, of('cpuMicroseconds', name)])),
+      memoryMb: Object.fromEntries(MOMENTS.map((name) => [name, of('memoryMb', name)])),
+    };
+  });
+  const check = grouped(samples, 'check').map((group) => {
+    const [{ scenario, title, build }] = group;
+    return { scenario, title, build, nanoseconds: median(group.map((one) => one.nanoseconds)) };
+  });
+  return { machine, settings, throughput, lag, window, check };
 }
 
 /** The report as tables. */
-export function asText({ machine, settings, throughput, lag }) {
+export function asText({ machine, settings, throughput, lag, window, check }) {
   const several = settings.builds.length > 1;
   const lines = [
     '',
@@ -70,6 +92,34 @@ export function asText({ machine, settings, throughput, lag }) {
           ...[row.lagMs.p50, row.lagMs.p99, row.lagMs.max].map((ms) => ms.toFixed(1)),
           megabytes(row),
         ]),
+      ),
+    );
+  }
+  if (window.length > 0) {
+    lines.push(
+      ...table(
+        [
+          'receiver with',
+          'pipeline',
+          'changes/s',
+          'µs/change: east Tandem, west Tandem, west server',
+          `west Tandem MB ${MOMENTS.join(', ')}`,
+        ],
+        window.map((row) => [
+          titled(row, several),
+          row.pipeline,
+          Math.round(row.changesPerSecond).toLocaleString('en'),
+          WINDOW_PROGRAMS.map((name) => row.cpuMicroseconds[name]?.toFixed(2) ?? '–').join('  '),
+          MOMENTS.map((name) => Math.round(row.memoryMb[name])).join('  '),
+        ]),
+      ),
+    );
+  }
+  if (check.length > 0) {
+    lines.push(
+      ...table(
+        ['the check alone, with', 'ns/change'],
+        check.map((row) => [titled(row, several), Math.round(row.nanoseconds)]),
       ),
     );
   }
