@@ -30,7 +30,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 if count > 0 then
   redis.call('HSET', KEYS[2], id .. '=', cmsgpack.pack(places))
   local timestamp = string.format('%.0f', clock)
-  redis.call('SET', KEYS[3], '*' .. (2 + count * 2) .. '\r\n' .. bulk('TANDEM.NEED') .. bulk(timestamp) .. table.concat(need))
+  redis.call('SET', KEYS[3], '*' .. (3 + count * 2) .. '\r\n' .. bulk('TANDEM.NEED') .. bulk(timestamp) .. bulk('0') .. table.concat(need))
   redis.call('DEL', KEYS[3])
 end
 return tries

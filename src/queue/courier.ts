@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
-import { backoffDelayMs, connectClient } from '../redis/connect.js';
+import { backoffDelayMs, connectClient, connectionOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { ChangeList, ListedBatch } from './change-list.js';
 import { greet } from './greeting.js';
@@ -84,6 +84,7 @@ export class Courier {
   /** The `seen` the peer has been told, in a batch or a heartbeat. */
   #told = -1;
   #lookedAt = -Infinity;
+  #connection: object | undefined;
   readonly #clock: PeerClock;
   #full = 0;
   /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
@@ -138,6 +139,7 @@ export class Courier {
       try {
         this.#enter('connecting');
         await fromPeer(this.#options.client, connectClient(this.#options.client, signal));
+        this.#connection = connectionOf(this.#options.client);
         await this.#session(signal);
       } catch (error) {
         signal.throwIfAborted();
@@ -327,7 +329,7 @@ export class Courier {
   /** Notices a peer that has gone while there is nothing to send. Gives whether it was time to ask. */
   async #look(): Promise<boolean> {
     const { client } = this.#options;
-    if (client.status !== 'ready')
+    if (this.#connection === undefined || connectionOf(client) !== this.#connection)
       throw new PeerTrouble(new TandemError('UNREACHABLE', 'the connection to the peer was lost'));
     if (performance.now() - this.#lookedAt < LOOK_MS) return false;
     await this.#clock.measure();

@@ -177,16 +177,13 @@ export async function untilLost(client: Redis, signal: AbortSignal): Promise<nev
       client.on('close', onClose);
       connectorOf(client)
         ?.moved(either)
-        .then(
-          (primary) =>
-            reject(
-              new TandemError(
-                'UNREACHABLE',
-                `${where} is the primary no longer: the Sentinels name ${hostAndPort(primary)}`,
-              ),
-            ),
-          () => {},
-        );
+        .then((primary) => {
+          const moved = `${where} is the primary no longer: the Sentinels name ${hostAndPort(primary)}`;
+          reject(new TandemError('UNREACHABLE', moved));
+          // What waits for an answer there must not keep the work from ending.
+          return client.disconnect(true);
+        })
+        .catch(() => {});
       signal.addEventListener('abort', () => reject(stopped(where)), { once: true, signal: stop.signal });
     });
   } finally {
@@ -203,6 +200,11 @@ export async function followPrimary(client: Redis, signal: AbortSignal): Promise
     const primary = await connector.moved(signal).catch(() => undefined);
     if (primary && client.status === 'ready') client.disconnect(true);
   }
+}
+
+/** The connection a client has now, to be compared with what it had: another one may lead to another server. Nothing: it has none. */
+export function connectionOf(client: Redis): object | undefined {
+  return client.status === 'ready' ? client.stream : undefined;
 }
 
 /** `host:port` of a client, for messages. */

@@ -25,8 +25,10 @@ const REPLY_CODES: Record<string, ErrorCode> = {
  * The word that says why a command was refused: the reply's first, unless it only tells that something inside was refused.
  * - `EXECABORT Transaction discarded because of: OOM …`
  * - Redis 6.2: `ERR Error running script (call to f_…): @user_script:4: -OOM command not allowed …`
+ * - Redis 7.0: `ERR The user executing the script can't run this command or subcommand …`, later `ERR ACL failure in script: …`
  */
 export function refusedWord(reply: string): string {
+  if (/ACL failure in script|The user executing the script can't/.test(reply)) return 'NOPERM';
   const first = /^[A-Z]+(?= |$)/.exec(reply)?.[0] ?? 'ERR';
   if (first !== 'ERR' && first !== 'EXECABORT') return first;
   const inside = /(?:because of: |user_script:.*?-)([A-Z]{3,})\b/.exec(reply)?.[1];

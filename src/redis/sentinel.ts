@@ -20,6 +20,8 @@ export interface AskOptions {
   readonly tls: TlsConfig;
   readonly connectTimeoutMs: number;
   readonly signal: AbortSignal;
+  /** The newest configuration that was heard of. */
+  readonly knownEpoch?: number;
 }
 
 /** A Sentinel is near its server: one that takes longer is passed over for the others. */
@@ -27,29 +29,30 @@ const SENTINEL_MS = 1000;
 const NAME = 'tandem:sentinel';
 const NOT_A_SENTINEL = new Set(['UNSUPPORTED_VERSION', 'UNSUPPORTED_MODE']);
 
-/** What one Sentinel knows: its configuration has a number, which rises with every failover. */
-interface Named {
-  readonly host: string;
-  readonly port: number;
+/** Where a primary is, as Sentinels know it: their configuration has a number, which rises with every failover. */
+export interface NamedPrimary extends RedisAddress {
   readonly configEpoch: number;
 }
 
 /**
- * Where the primary is, as the Sentinels name it: all are asked at once, and as soon as most have answered the newest answer counts.
+ * Where the primary is, as the Sentinels name it: all are asked at once, and when most have answered the newest answer counts.
+ * One that is older than `knownEpoch` has to be that of all.
  * @throws TandemError UNREACHABLE when none answers; CONFIG_INVALID when all answer and none knows the name, or one is no Sentinel
  */
-export async function findPrimary(options: AskOptions): Promise<RedisAddress> {
-  const { target, signal } = options;
-  const { sentinels, primaryName, username, password } = target;
+export async function findPrimary(options: AskOptions): Promise<NamedPrimary> {
+  const { target, signal, knownEpoch = 0 } = options;
+  const { sentinels } = target;
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
-  const named: Named[] = [];
+  const named: NamedPrimary[] = [];
   const failures: TandemError[] = [];
   let unknown = 0;
   await new Promise<void>((resolve) => {
     const settle = (): void => {
       const heard = named.length + unknown + failures.length;
-      if (named.length > sentinels.length / 2 || heard === sentinels.length) resolve();
+      const isEnough =
+        named.length > sentinels.length / 2 && named.some(({ configEpoch }) => configEpoch >= knownEpoch);
+      if (isEnough || heard === sentinels.length) resolve();
     };
     for (const sentinel of sentinels)
       void askSentinel(sentinel, { ...options, signal: stop })
@@ -61,33 +64,47 @@ export async function findPrimary(options: AskOptions): Promise<RedisAddress> {
   signal.throwIfAborted();
   const newest = named.toSorted((one, other) => other.configEpoch - one.configEpoch)[0];
   if (!newest) throw nobodyNames(target, failures);
-  const { host, port } = newest;
-  const account = {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-  };
-  if (host === '') throw new TandemError('UNREACHABLE', `the Sentinels name no address for ${primaryName}`);
-  return Object.freeze({ host, port, tls: target.tls, ...account });
+  return newest;
 }
 
-/** Nothing: this Sentinel does not know the name. */
-async function askSentinel(address: RedisAddress, options: AskOptions): Promise<Named | undefined> {
-  const { target, connectTimeoutMs, signal } = options;
+/** @throws TandemError as {@link RawConnection.open} does */
+async function openSentinel(address: RedisAddress, options: AskOptions): Promise<RawConnection> {
   const connection = await RawConnection.open({
     address,
     tls: tlsOptions(options.tls, address.host),
     name: NAME,
-    connectTimeoutMs: Math.min(connectTimeoutMs, SENTINEL_MS),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(SENTINEL_MS)]),
+    connectTimeoutMs: Math.min(options.connectTimeoutMs, SENTINEL_MS),
+    signal: options.signal,
   });
+  connection.watchSilence({ limitMs: SENTINEL_MS });
+  return connection;
+}
+
+/** What one Sentinel names; nothing: it does not know the name. */
+async function nameOf(connection: RawConnection, target: SentinelTarget): Promise<NamedPrimary | undefined> {
+  const { primaryName, username, password, tls: isSecure } = target;
+  const [reply, fields] = await Promise.all([
+    connection.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', primaryName),
+    connection.replyTo('SENTINEL', 'MASTER', primaryName),
+  ]);
+  if (!Array.isArray(reply)) return undefined;
+  const [host = '', port] = reply.map(String);
+  const words = Array.isArray(fields) ? fields.map(String) : [];
+  const at = words.indexOf('config-epoch');
+  return Object.freeze({
+    host,
+    port: Number(port),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    tls: isSecure,
+    configEpoch: at < 0 ? 0 : Number(words[at + 1]),
+  });
+}
+
+async function askSentinel(address: RedisAddress, options: AskOptions): Promise<NamedPrimary | undefined> {
+  const connection = await openSentinel(address, options);
   try {
-    const reply = await connection.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', target.primaryName);
-    if (!Array.isArray(reply)) return undefined;
-    const [host, port] = reply.map(String);
-    const fields = await connection.command('SENTINEL', 'MASTER', target.primaryName);
-    const words = Array.isArray(fields) ? fields.map(String) : [];
-    const at = words.indexOf('config-epoch');
-    return { host: host!, port: Number(port), configEpoch: at < 0 ? 0 : Number(words[at + 1]) };
+    return await nameOf(connection, options.target);
   } finally {
     connection.close();
   }
@@ -121,24 +138,59 @@ function nobodyNames(target: SentinelTarget, failures: readonly TandemError[]): 
   );
 }
 
-/** How often one of the Sentinels is asked whether the primary is still the same. */
-const WATCH_MS = 1000;
+/** How often each Sentinel is asked whether the primary is still the same. What is written meanwhile at the old one is lost. */
+const WATCH_MS = 250;
 
-/** Resolves when the Sentinels name another primary than `address`; while none answers, nothing is known and it waits. */
-async function untilMoved(
-  options: AskOptions & { readonly current: () => RedisAddress | undefined },
-): Promise<RedisAddress> {
-  const { target, signal, current } = options;
-  for (let turn = 0; ; turn++) {
-    await sleep(WATCH_MS, undefined, { signal });
-    const sentinel = target.sentinels[turn % target.sentinels.length]!;
-    const one = await askSentinel(sentinel, options).catch(() => undefined);
-    if (!one || isSame(one, current())) continue;
-    const primary = await findPrimary(options).catch(() => undefined);
-    signal.throwIfAborted();
-    const now = current();
-    if (primary && now && !isSame(primary, now)) return primary;
+interface WatchOptions extends AskOptions {
+  readonly current: () => NamedPrimary | undefined;
+}
+
+/** Resolves when the Sentinels name another primary than `current`; while none answers, nothing is known and it waits. */
+async function untilMoved(options: WatchOptions): Promise<NamedPrimary> {
+  const done = new AbortController();
+  const signal = AbortSignal.any([options.signal, done.signal]);
+  try {
+    return await Promise.race(
+      options.target.sentinels.map((sentinel) => watchSentinel(sentinel, { ...options, signal })),
+    );
+  } finally {
+    done.abort();
   }
+}
+
+/** Asks one Sentinel on one connection, and opens it again when it breaks. @throws only the abort */
+async function watchSentinel(sentinel: RedisAddress, options: WatchOptions): Promise<NamedPrimary> {
+  for (;;) {
+    options.signal.throwIfAborted();
+    let connection: RawConnection | undefined;
+    try {
+      connection = await openSentinel(sentinel, options);
+      for (;;) {
+        const moved = await newerPrimary(await nameOf(connection, options.target), options);
+        if (moved) return moved;
+        await sleep(WATCH_MS, undefined, { signal: options.signal });
+      }
+    } catch {
+      // Tried again, unless it was the abort.
+    } finally {
+      connection?.close();
+    }
+    await sleep(SENTINEL_MS, undefined, { signal: options.signal });
+  }
+}
+
+/** The newer configuration counts, whoever names it; one that is not newer has to be that of most. */
+async function newerPrimary(
+  named: NamedPrimary | undefined,
+  options: WatchOptions,
+): Promise<NamedPrimary | undefined> {
+  const current = options.current();
+  if (!named || !current || isSame(named, current) || named.configEpoch < current.configEpoch)
+    return undefined;
+  if (named.configEpoch > current.configEpoch) return named;
+  const found = await findPrimary(options);
+  const now = options.current();
+  return now && !isSame(found, now) ? found : undefined;
 }
 
 export function isSame(
@@ -155,7 +207,9 @@ export function isSame(
 export class PrimaryConnector extends AbstractConnector {
   readonly #options: Omit<AskOptions, 'signal'>;
   #asking = new AbortController();
-  #address: RedisAddress | undefined;
+  #address: NamedPrimary | undefined;
+  /** The newest configuration that was heard of. */
+  #knownEpoch = 0;
 
   constructor(options: Omit<AskOptions, 'signal'> & { readonly disconnectTimeoutMs: number }) {
     super(options.disconnectTimeoutMs);
@@ -163,7 +217,7 @@ export class PrimaryConnector extends AbstractConnector {
   }
 
   /** The server of the last connection, be it open or not. */
-  get address(): RedisAddress | undefined {
+  get address(): NamedPrimary | undefined {
     return this.#address;
   }
 
@@ -172,13 +226,18 @@ export class PrimaryConnector extends AbstractConnector {
   }
 
   /** As {@link untilMoved}, for the server this client is connected to. */
-  moved(signal: AbortSignal): Promise<RedisAddress> {
-    return untilMoved({ ...this.#options, signal, current: () => this.#address });
+  async moved(signal: AbortSignal): Promise<NamedPrimary> {
+    return this.#heard(await untilMoved({ ...this.#options, signal, current: () => this.#address }));
   }
 
   /** @throws TandemError as {@link findPrimary} does */
-  find(signal: AbortSignal): Promise<RedisAddress> {
-    return findPrimary({ ...this.#options, signal });
+  async find(signal: AbortSignal): Promise<NamedPrimary> {
+    return this.#heard(await findPrimary({ ...this.#options, signal, knownEpoch: this.#knownEpoch }));
+  }
+
+  #heard(named: NamedPrimary): NamedPrimary {
+    this.#knownEpoch = named.configEpoch;
+    return named;
   }
 
   override async connect(): Promise<net.Socket> {

@@ -68,7 +68,7 @@ test('all keys that a command writes are asked for, once, wherever they are, and
     await list(['COPY', 'a', 'c', 'DB', '5']),
     await list(['EVAL', 'return 1', '2', KEYS.applied, 'd', 'e']),
     await list('SET', { key: 'too long' }),
-    await list(['TANDEM.STATE', '4', 'f', '0', '1', 'west', ''], { key: 'f' }),
+    await list(['TANDEM.STATE', '4', 'f', '0', '1', 'west', '0', '-1', ''], { key: 'f' }),
   ];
   await client.hset(KEYS.state, 'clock', 2 ** 52);
   const { asked, merged, refused } = await retry(await readRejected(client, KEYS));

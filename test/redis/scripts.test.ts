@@ -165,6 +165,27 @@ describe('append and trim', () => {
     expect(await client.hget(KEYS.state, 'bytes')).toBe(String(two.length));
   });
 
+  test.each(['rpush', 'hset', 'ltrim', 'hdel'])(
+    'append is whole or nothing for an account that has lost the right to %s',
+    async (right) => {
+      await append(1, 2, batchOf(1, 1));
+      const before = [await client.hgetall(KEYS.state), await client.lrangeBuffer(KEYS.changes, 0, -1)];
+      await client.call('ACL', 'SETUSER', 'limited', 'reset', 'on', 'nopass', '~*', '+@all', `-${right}`);
+      const limited = server.client({ username: 'limited', password: 'any' });
+      const refused = runScript(
+        limited,
+        'append',
+        [KEYS.state, KEYS.changes, KEYS.fence],
+        [TOKEN, EPOCH, 2, 4, 'replid', 104, 3, 2, 7, 9, 1e9, batchOf(2, 1), batchOf(3, 1)],
+      );
+      await expect(refused).rejects.toMatchObject({ code: 'NO_PERMISSION' });
+      expect([await client.hgetall(KEYS.state), await client.lrangeBuffer(KEYS.changes, 0, -1)]).toEqual(
+        before,
+      );
+      limited.disconnect();
+    },
+  );
+
   test('refuse when the keys are not as this process left them, and change nothing', async () => {
     await append(1, 2, batchOf(1, 1));
     const state = await client.hgetall(KEYS.state);

@@ -19,6 +19,16 @@ describe('what a server or a socket says', () => {
     [reply('WRONGPASS invalid username-password pair'), 'AUTH_FAILED'],
     [reply('ERR invalid password'), 'AUTH_FAILED'],
     [reply("NOPERM User x has no permissions to run the 'set' command"), 'NO_PERMISSION'],
+    [
+      reply(
+        "ERR The user executing the script can't run this command or subcommand script: 0a1b, on @user_script:2.",
+      ),
+      'NO_PERMISSION',
+    ],
+    [
+      reply("ERR ACL failure in script: User x has no permissions to run the 'rpush' command script: 0a1b"),
+      'NO_PERMISSION',
+    ],
     [reply('LOADING Redis is loading the dataset in memory'), 'SERVER_BUSY'],
     [reply("OOM command not allowed when used memory > 'maxmemory'."), 'SERVER_BUSY'],
     [reply("READONLY You can't write against a read only replica."), 'SERVER_BUSY'],
