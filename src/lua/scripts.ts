@@ -29,6 +29,7 @@ const NAMES = [
   'lease',
   'mend',
   'open',
+  'pause',
   'probe',
   'reject',
   'release',
