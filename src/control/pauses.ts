@@ -6,6 +6,7 @@
 
 import type { Redis } from 'ioredis';
 import type { Logger } from '../log.js';
+import { runScript } from '../lua/scripts.js';
 import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../service/signal.js';
@@ -27,8 +28,7 @@ export async function readPauses(client: Redis, keys: KeyNames): Promise<Paused>
 
 /** Pauses directions; one that is paused already keeps its beginning. */
 export async function pause(client: Redis, keys: KeyNames, directions: readonly Direction[]): Promise<void> {
-  for (const direction of directions)
-    await answerOf(client, client.hsetnx(keys.paused, direction, Date.now()));
+  await runScript(client, 'pause', [keys.paused], [Date.now(), ...directions]);
 }
 
 export async function resume(client: Redis, keys: KeyNames, directions: readonly Direction[]): Promise<void> {

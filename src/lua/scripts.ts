@@ -37,6 +37,7 @@ const NAMES = [
   'list',
   'mend',
   'open',
+  'pause',
   'probe',
   'reclaim',
   'reject',
