@@ -208,7 +208,17 @@ describe('when something is wrong with its keys or its connection', () => {
     await until('it to fail', () => plane.status.faults > 2);
     await bench.redis.del(`${bench.keys.jobsPrefix}copy:wait`);
     expect(await bench.ended(await bench.client.add('copy', {}))).toMatchObject({ state: 'completed' });
-    expect(bench.log.filter(({ msg }) => msg === 'jobs are backing off').length).toBeLessThan(3);
+    const lines = bench.log.filter(({ msg }) => msg === 'jobs are backing off');
+    expect(lines.length).toBeLessThan(3);
+    expect(JSON.stringify(lines)).toContain('WRONGTYPE');
+  });
+
+  test('the log says why a job has failed', async () => {
+    const copy = (): Promise<never> => Promise.reject(new Error('the disk is on fire'));
+    bench.start({ copy });
+    await bench.ended(await bench.client.add('copy', {}, { attempts: 1 }));
+    const line = bench.log.find(({ msg }) => msg === 'a job has failed');
+    expect(JSON.stringify(line)).toContain('the disk is on fire');
   });
 
   test('a job goes on from its checkpoint over connections that are closed again and again', async () => {
