@@ -131,16 +131,17 @@ function placed(word: string, at: number, prefix: string): string {
   return /^900\d$/.test(word) ? String(FAR_MS + Number(word)) : word;
 }
 
-/** A delivery as an application asks for it: the templates have it as it stands in a replication stream. */
+/** A command as a server takes it from a client. */
 function asTyped(words: readonly string[]): readonly string[] {
   const [name, key, group, consumer, id] = words as [string, string, string, string, string];
+  if (name === 'XGROUP' && key === 'DESTROY') return words.slice(0, 4);
   return name === 'XCLAIM' ? [name, key, group, consumer, '0', id, 'FORCE'] : words;
 }
 
 /** Sends a command, or several as a transaction. What does not fit what is there has no effect: that is part of the history. */
 function send(site: Site, change: readonly (readonly string[])[]): Promise<unknown> {
   const commands = change.map((words) => asTyped(words));
-  if (commands.length > 1) return site.redis.multi(commands.map((words) => [...words])).exec();
+  if (commands.length > 1) return site.redis.multi(commands.map((words) => ['call', ...words])).exec();
   const [[name, ...args]] = commands as [[string, ...string[]]];
   return site.redis.call(name, ...args).catch(() => undefined);
 }
