@@ -193,13 +193,15 @@ export class Resolver {
     const source = { command, timestamp, site, sequence: 0, seen };
     const outcomes: Outcome[] = [];
     const commands: (readonly Argument[])[] = [];
+    let doubt: readonly Argument[] | undefined;
     for (const piece of piecesOf(source, run.key.key)) {
       const resolution = resolve(run.occasion, piece);
       run.settled(resolution);
       commands.push(...resolution.commands);
+      doubt = resolution.doubt ?? doubt;
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }
-    this.#attempt(command, commands);
+    this.#attempt(command, doubt ? [...commands, doubt] : commands);
     this.#note(command, run, together(outcomes));
   }
 

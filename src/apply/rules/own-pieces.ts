@@ -16,6 +16,8 @@ export class OwnPieces {
   /** What comes after the last head. */
   readonly built: readonly Piece[];
   readonly hasRemoval: boolean;
+  /** How many elements, fields, members or entries the built ones may have added. */
+  readonly additions: number;
   /** One piece of each sort: what clashes with none of them clashes with nothing. */
   readonly #sorts: readonly Piece[];
   #byCell: ReadonlyMap<string, readonly Piece[]> | undefined;
@@ -27,6 +29,7 @@ export class OwnPieces {
     this.lastState = pieces.findLast(isState);
     this.built = behindHead(pieces);
     this.hasRemoval = pieces.some((piece) => isState(piece) || piece.isRemoval);
+    this.additions = this.built.reduce((sum, piece) => sum + additionsOf(piece), 0);
     this.#sorts = [...new Map(this.built.map((piece) => [sortOf(piece), piece])).values()];
   }
 
@@ -44,6 +47,11 @@ export class OwnPieces {
     this.#byCell ??= byCell(this.built);
     return this.#byCell.get(cell) ?? [];
   }
+}
+
+function additionsOf({ isRemoval, type, name, command }: Piece): number {
+  if (isRemoval) return 0;
+  return type === 'list' && (name === 'RPUSH' || name === 'LPUSH') ? command.length - 2 : 1;
 }
 
 function sortOf({ role, name, type }: Piece): string {
