@@ -38,8 +38,8 @@ import { Signal } from './service/signal.js';
 import { together } from './service/together.js';
 import { openApplyConnection, openStream } from './session-connections.js';
 import { captureSettings, deciderSettings } from './stage-settings.js';
-import { hasOwnKeys, type OpenedState } from './site-state.js';
-import { beginAt } from './stream-start.js';
+import { hasOwnKeys, type Memory, type OpenedState } from './site-state.js';
+import { beginAt, goOnAt } from './stream-start.js';
 
 export interface ActiveSiteOptions {
   readonly config: Config;
@@ -49,6 +49,8 @@ export interface ActiveSiteOptions {
   readonly peer: Redis;
   readonly token: number;
   readonly opened: OpenedState;
+  /** What the process remembers of its last session. */
+  readonly memory: Memory;
   readonly onConflict: (conflict: Conflict) => void;
   readonly onSkipped: (reason: string, command: string) => void;
   readonly onGap: () => void;
@@ -156,6 +158,10 @@ export class ActiveSite {
   get start(): Position | undefined {
     return this.#start;
   }
+  /** How far this session has read the stream; undefined when something of it is not in the change list yet. */
+  get readThrough(): Position | undefined {
+    return this.#capture && this.#isSettled() ? this.#capture.position : undefined;
+  }
   get seenByPeer(): number {
     return this.#acknowledgements.seen;
   }
@@ -206,11 +212,12 @@ export class ActiveSite {
   // ---- from the local server to the peer ---------------------------------------------------------------------------
 
   async #openStream(signal: AbortSignal): Promise<void> {
-    const { log, opened } = this.#options;
+    const { log } = this.#options;
+    const opened = { ...this.#options.opened, position: await goOnAt(this.#options) };
     const stream = await openStream({ ...this.#options, signal }, opened.position);
     this.#stream = stream;
     const { resumed } = stream.start;
-    const position = await beginAt(stream.start, { ...this.#options, clock: this.clock.last });
+    const position = await beginAt(stream.start, { ...this.#options, opened, clock: this.clock.last });
     this.#start = position;
     this.#capture = this.#createCapture(position);
     await this.list.savePosition(position, this.clock.last);

@@ -181,6 +181,7 @@ export class Site {
       peer,
       token,
       opened,
+      memory: this.#memory,
       onConflict: (conflict) => this.#conflict(conflict),
       onSkipped: (reason, command) => this.#skip(reason, command),
       onGap: () => this.#gaps++,
@@ -247,6 +248,7 @@ export class Site {
       trimmed: list.trimmed,
       bytes: list.bytes,
       position: list.saved,
+      readThrough: active.readThrough,
       applied,
       clock: clock.last,
     };

@@ -2,6 +2,7 @@ import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
+import { findServer } from '../support/find-server.js';
 import { type Pair, type PairOptions, type Site, startPair } from '../support/pair.js';
 import { freePort } from '../support/ports.js';
 import { Proxy } from '../support/proxy.js';
@@ -204,6 +205,72 @@ test('scripts, functions and statistics may be wiped at any time: what fails mea
   expect((await statusOf(west)).rejected).toBe(FAILING);
   expect((await statusOf(east)).rejected).toBe(0);
   expect(await west.redis.xlen(ownKeys().rejected)).toBe(FAILING);
+});
+
+const { name: product, version } = (await findServer()) as { name?: string; version?: number[] };
+/** Redis 7.0 was the first to restore the place in its history from an RDB file. */
+const KEEPS_HISTORY = product === 'valkey' || (version?.[0] ?? 7) >= 7;
+
+interface Restart {
+  what: string;
+  config: Record<string, string>;
+  isGap: boolean;
+}
+
+const RESTARTS: readonly Restart[] = [
+  { what: 'an RDB file, ended in order', config: { save: '3600 1000000' }, isGap: !KEEPS_HISTORY },
+  { what: 'an AOF, ended in order', config: { appendonly: 'yes', appendfsync: 'always' }, isGap: true },
+];
+
+test.each(RESTARTS)(
+  'a server that comes back with $what, loses nothing; a gap: $isGap',
+  async ({ config, isGap }) => {
+    const { east } = await underLoad({ server: { config: { ...LONG_BACKLOG.config, ...config } } });
+    await tally.stop();
+    await quiet(pair);
+    await expectNothingWaits(pair);
+    const { epoch } = await statusOf(east);
+    for (let round = 0; round < 3; round++) {
+      const from = east.log.length;
+      await east.server.restart();
+      await east.waitForLog('reading the replication stream', { from });
+      await until('the server to be back', () => east.redis.ping().catch(() => undefined));
+      tally.start();
+      await more(100);
+      await tally.stop();
+      await quiet(pair);
+      await tally.expectExact();
+    }
+    const status = await statusOf(east);
+    expect(status.gap).toBe(isGap);
+    expect(status.epoch).toBeGreaterThan(epoch);
+    expect((await statusOf(pair.west)).gap).toBe(false);
+  },
+);
+
+test('a server that was written to before its end, and after the process had stopped to read, is a gap', async () => {
+  const { east, west } = await underLoad({
+    server: { config: { ...LONG_BACKLOG.config, save: '3600 1000000' } },
+  });
+  await tally.stop();
+  await quiet(pair);
+  // It waits so long for its replicas to read everything.
+  await east.redis.config('SET', 'shutdown-timeout', '0').catch(() => undefined);
+  const from = east.log.length;
+  east.pause();
+  await east.redis.set('missed', 'x');
+  await east.server.halt();
+  east.resume();
+  await east.server.start();
+  await east.waitForLog(/no longer reaches back/, { from });
+  await until('the server to be back', () => east.redis.ping().catch(() => undefined));
+  tally.start();
+  await more(50);
+  await tally.stop();
+  await quiet(pair);
+  await tally.expectExact();
+  expect(await west.redis.exists('missed')).toBe(0);
+  expect((await statusOf(east)).gap).toBe(true);
 });
 
 const LOCAL_RULE = 'on >own ~* &* +@all -@admin +psync +replconf +config|get +client|setname';
