@@ -41,8 +41,8 @@ import type { RawConnection } from './redis/raw-connection.js';
 import { together } from './service/together.js';
 import { openApplyConnection, openStream } from './session-connections.js';
 import { captureSettings, deciderSettings } from './stage-settings.js';
-import { hasOwnKeys, type OpenedState } from './site-state.js';
-import { beginAt } from './stream-start.js';
+import { hasOwnKeys, type Memory, type OpenedState } from './site-state.js';
+import { beginAt, goOnAt } from './stream-start.js';
 
 export interface ActiveSiteOptions {
   readonly config: Config;
@@ -52,6 +52,8 @@ export interface ActiveSiteOptions {
   readonly peer: Redis;
   readonly token: number;
   readonly opened: OpenedState;
+  /** What the process remembers of its last session. */
+  readonly memory: Memory;
   readonly onConflict: (conflict: Conflict) => void;
   readonly onSkipped: (reason: string, command: string) => void;
   /** The histories were cut. `whose`: the site whose values count where the sites now differ. */
@@ -168,6 +170,10 @@ export class ActiveSite {
   get start(): Position | undefined {
     return this.#start;
   }
+  /** How far this session has read the stream; undefined when something of it is not in the change list yet. */
+  get readThrough(): Position | undefined {
+    return this.#capture && this.#isSettled() ? this.#capture.position : undefined;
+  }
   get seenByPeer(): number {
     return this.#acknowledgements.seen;
   }
@@ -220,12 +226,14 @@ export class ActiveSite {
   // ---- from the local server to the peer ---------------------------------------------------------------------------
 
   async #openStream(signal: AbortSignal): Promise<void> {
-    const { log, opened } = this.#options;
+    const { log } = this.#options;
+    const opened = { ...this.#options.opened, position: await goOnAt(this.#options) };
     const stream = await openStream({ ...this.#options, signal }, opened.position);
     this.#stream = stream;
     const { resumed } = stream.start;
     const position = await beginAt(stream.start, {
       ...this.#options,
+      opened,
       onGap: () => this.#options.onGap('own'),
       clock: this.clock.last,
     });

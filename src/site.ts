@@ -222,6 +222,7 @@ export class Site {
       peer: this.#peer,
       token,
       opened,
+      memory: this.#memory,
       onConflict: (conflict) => this.#told.conflict(conflict),
       onSkipped: (reason, command) => this.#told.skip(reason, command),
       onGap: (whose) => this.#gap(whose),
@@ -274,6 +275,7 @@ export class Site {
       trimmed: list.trimmed,
       bytes: list.bytes,
       position: list.saved,
+      readThrough: active.readThrough,
       applied,
       clock: clock.last,
     };
