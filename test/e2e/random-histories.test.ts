@@ -9,9 +9,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset } from '../support/dataset.js';
 import { MIXES } from '../support/model/mixes.js';
 import { Random } from '../support/model/random.js';
-import { TEMPLATES } from '../support/model/templates.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
+import { randomCommand, send } from './random-commands.js';
 import { LONG_BACKLOG, ownKeys, QUICK } from './observe.js';
 
 const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? 1);
@@ -25,9 +25,6 @@ const KILL_CHANCE = Number(process.env['TANDEM_TEST_KILL_CHANCE'] ?? 0.15);
 const MAX_LIFE_MS = 60;
 /** How often three writes of a site are one transaction. */
 const TRANSACTION_CHANCE = 0.1;
-/** Expiries of the templates are small numbers: here they must lie in the future. */
-const FAR_MS = 4_102_444_800_000;
-
 let pair: Pair;
 let kills = 0;
 
@@ -69,7 +66,6 @@ async function runRound(seed: number): Promise<string[]> {
     written: [] as string[],
     left: 2 + random.below(39),
   }));
-  let serial = 1000;
   const phases = 2 + random.below(4);
   for (let phase = 0; phase < phases; phase++) {
     const isHeld = random.chance(0.8);
@@ -79,13 +75,9 @@ async function runRound(seed: number): Promise<string[]> {
       for (const history of histories) {
         const mix = MIXES[history.mix]!;
         const count = random.below(1 + Math.ceil(history.left / phases / 2) * 2);
-        const made = Array.from({ length: count }, () => {
-          const template = TEMPLATES[random.pick([...mix.commands])];
-          const key = random.pick([...mix.keys]);
-          const unique = `${site.name}${++serial}`;
-          const words = template({ random, key, unique, serial, present: ['a', 'b'] });
-          return words.map((word, at) => placed(word, at, history.prefix));
-        });
+        const made = Array.from({ length: count }, () =>
+          randomCommand(mix, { random, site: site.name, prefix: history.prefix }),
+        );
         while (made.length > 0) {
           const change = made.splice(0, random.chance(TRANSACTION_CHANCE) ? 3 : 1);
           history.written.push(`${phase} ${site.name} ${change.map((words) => words.join(' ')).join('; ')}`);
@@ -122,26 +114,4 @@ async function killAndStart(site: Site, random: Random): Promise<void> {
   await site.redis.del(ownKeys().lease);
   site.start();
   kills++;
-}
-
-/** Keys of a history have its prefix; an expiry lies in the future. */
-function placed(word: string, at: number, prefix: string): string {
-  if (at === 0) return word;
-  if (/^[klm]$/.test(word)) return prefix + word;
-  return /^900\d$/.test(word) ? String(FAR_MS + Number(word)) : word;
-}
-
-/** A command as a server takes it from a client. */
-function asTyped(words: readonly string[]): readonly string[] {
-  const [name, key, group, consumer, id] = words as [string, string, string, string, string];
-  if (name === 'XGROUP' && key === 'DESTROY') return words.slice(0, 4);
-  return name === 'XCLAIM' ? [name, key, group, consumer, '0', id, 'FORCE'] : words;
-}
-
-/** Sends a command, or several as a transaction. What does not fit what is there has no effect: that is part of the history. */
-function send(site: Site, change: readonly (readonly string[])[]): Promise<unknown> {
-  const commands = change.map((words) => asTyped(words));
-  if (commands.length > 1) return site.redis.multi(commands.map((words) => ['call', ...words])).exec();
-  const [[name, ...args]] = commands as [[string, ...string[]]];
-  return site.redis.call(name, ...args).catch(() => undefined);
 }
