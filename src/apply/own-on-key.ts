@@ -34,7 +34,8 @@ export const NOTHING_ON_KEY: OwnOn = { isTouched: false, written: [], pieces: []
 /** One write in the window. */
 interface Entry {
   readonly sequence: number;
-  readonly effect: number;
+  /** Whether it is to be known though a head has covered it. */
+  lasts: boolean;
   /** What its change holds of the key. */
   readonly own: OwnOn;
 }
@@ -72,12 +73,20 @@ export class OwnOnKey {
     const known = this.#kept.get(name);
     const before = known && known.seen <= range.seen && known.decided <= range.decided ? known : undefined;
     // The hash is another key's by the time something has been waited for.
-    const later = this.#written(hash, { seen: before?.decided ?? range.seen, decided: range.decided });
+    const later = this.#written(hash, {
+      seen: Math.max(before?.decided ?? 0, range.seen),
+      decided: range.decided,
+    });
     const added: Entry[] = [];
     for (const { sequence, effect } of later) {
       // A transaction may write a key twice.
-      if (sequence === added.at(-1)?.sequence) continue;
-      added.push({ sequence, effect, own: this.#taken(await this.#changes.commandsOf(sequence), key) });
+      const last = added.at(-1);
+      if (last?.sequence === sequence) {
+        last.lasts ||= LASTING.has(effect);
+        continue;
+      }
+      const lasts = LASTING.has(effect);
+      added.push({ sequence, lasts, own: this.#taken(await this.#changes.commandsOf(sequence), key) });
     }
     const entries = before ? still(before.entries, range.seen, later) : [];
     entries.push(...added);
@@ -142,11 +151,10 @@ function still(
   while (from < entries.length && entries[from]!.sequence <= seen) from++;
   const rest = entries.slice(from);
   const isCovered = later.some(({ effect }) => effect === REPLACING);
-  return isCovered ? rest.filter(({ effect }) => LASTING.has(effect)) : rest;
+  return isCovered ? rest.filter(({ lasts }) => lasts) : rest;
 }
 
 function touches(command: OwnCommand, { database, key }: PlacedKey): boolean {
-  if (command.spec?.singleKey === true) return command.database === database && command.args[1]!.equals(key);
   return keysOf(command, 'all').some((one) => one.database === database && one.key.equals(key));
 }
 
