@@ -230,6 +230,7 @@ export class Site {
     this.#longWork.attach(opened, {
       isCapturing: () => active.capture !== undefined,
       changesBytes: () => active.list.bytes,
+      heardOfPeer: () => active.applied.sequence + active.seenByPeer,
     });
     return active;
   }

@@ -3,7 +3,8 @@
  * the order, so what they tell of a key is exact, while both sites go on being written.
  *
  * - `TANDEM.COMPARE session number (database key entry)…`: what the asking site holds at this place. The receiver holds the same
- *   keys against it at the same place, and answers. An entry is what `digest.lua` makes of a value; `-` says that there is none.
+ *   keys against it at the same place, and answers. An entry is what `digest.lua` makes of a value; `-` says that there is none,
+ *   a `!` at its end that parts of it are about to expire.
  * - `TANDEM.ANSWER session number seen (database key finding)…`: the keys that differ, of the question with that number. `seen` is
  *   that of the question: what was written at the answering site behind it makes a finding worthless (`busy`).
  * - `TANDEM.LIST session number database cursor count`: asks for some of the names of the receiver's keys, as `SCAN` gives them.
@@ -57,7 +58,7 @@ const SESSION = /^[\da-z-]{1,40}$/;
 const NUMBER = /^\d{1,16}$/;
 const CURSOR = /^\d{1,20}$/;
 const FINDING = /^[motveb]\d{0,16}$/;
-const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16}~?)?)$/;
+const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16}~?)?!?)$/;
 
 /** Whether a command is a question or an answer, well-formed or not. */
 export function isComparison(name: string): boolean {
@@ -88,11 +89,6 @@ export function comparedKeys(args: readonly Buffer[]): PlacedKey[] {
   const name = text(args[0]);
   const from = name === COMPARE ? 3 : 4;
   return name === COMPARE || name === ANSWER ? triples(args, from).map(({ placed }) => placed) : [];
-}
-
-/** The database a `TANDEM.LIST` is about. */
-export function listedDatabase(args: readonly Buffer[]): number {
-  return Number(text(args[3]));
 }
 
 export function encodeList(question: {

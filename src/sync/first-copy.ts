@@ -24,7 +24,8 @@ interface Checkpoint {
   readonly runId: string;
   readonly database: number;
   readonly cursor: string;
-  readonly isEmpty: boolean;
+  /** Whether the peer had nothing in this database when the copy of it began; nothing before it has. */
+  readonly isEmpty?: boolean;
   readonly counts: Counts;
 }
 
@@ -54,9 +55,9 @@ export async function copyFirst(
   if (result.differing > 0 && prefer === undefined)
     throw new TandemError(
       'SITES_DIFFER',
-      `${result.differing} keys have one value at ${site.site} and another at ${site.peer}; none of them was overwritten`,
+      // The list of jobs shows no hint: what is to be done must stand here.
+      `${result.differing} keys have one value at ${site.site} and another at ${site.peer}; none of them was overwritten. Set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start both processes again; tandem verify lists the keys`,
       {
-        hint: `set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start again; tandem verify lists the keys`,
         details: { ...result },
       },
     );
@@ -96,8 +97,9 @@ class FirstCopy {
       const isEmpty = resumed?.isEmpty ?? (await this.#isEmptyThere(database));
       do {
         cursor = await this.#stretch(database, cursor, isEmpty);
-        const next = { database: cursor === '0' ? database + 1 : database, cursor };
-        await this.#attempt.save({ runId, ...next, isEmpty, counts: this.#counts } satisfies Checkpoint);
+        // What was found of one database says nothing of the next one.
+        const next = cursor === '0' ? { database: database + 1, cursor } : { database, cursor, isEmpty };
+        await this.#attempt.save({ runId, ...next, counts: this.#counts } satisfies Checkpoint);
       } while (cursor !== '0');
     }
     return { ...this.#counts };

@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding, Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
-import { scan, type Chosen } from './keys.js';
+import { absentAmong, scan, type Chosen } from './keys.js';
 import { Pool } from './pool.js';
 import type { SyncSite } from './work.js';
 
@@ -63,11 +63,11 @@ export class Survey {
   ): Promise<string> {
     const { client } = this.#site;
     const pool = new Pool(QUESTIONS);
-    await client.select(database);
     let at = cursor;
     for (let step = 0; step < steps; step++) {
       this.#signal.throwIfAborted();
       const { cursor: next, keys } = await scan(client, {
+        database,
         cursor: at,
         count: STEP_KEYS,
         pattern: this.#pattern,
@@ -92,8 +92,9 @@ export class Survey {
     for (let step = 0; step < steps; step++) {
       const listed = await exchange.list({ database, cursor: at, count: LISTED_KEYS }, this.#signal);
       at = listed.cursor;
-      const absent = await this.#absent(database, this.#placed(database, listed.keys));
-      if (absent.length > 0) await pool.add(() => each(absent));
+      const chosen = listed.keys.filter((key) => this.#chosen.key(database, key));
+      const absent = await absentAmong(this.#site.client, database, chosen);
+      if (absent.length > 0) await pool.add(() => each(absent.map((key) => ({ database, key }))));
       if (at === '0') break;
     }
     await pool.drain();
@@ -152,16 +153,6 @@ export class Survey {
 
   #placed(database: number, keys: readonly Buffer[]): PlacedKey[] {
     return keys.filter((key) => this.#chosen.key(database, key)).map((key) => ({ database, key }));
-  }
-
-  async #absent(database: number, keys: readonly PlacedKey[]): Promise<PlacedKey[]> {
-    if (keys.length === 0) return [];
-    const { client } = this.#site;
-    await client.select(database);
-    const pipeline = client.pipeline();
-    for (const { key } of keys) pipeline.exists(key);
-    const replies = (await pipeline.exec()) ?? [];
-    return keys.filter((_, at) => replies[at]?.[0] === null && replies[at][1] === 0);
   }
 }
 
