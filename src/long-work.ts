@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Filter } from './change/filter.js';
+import type { PlacedKey } from './change/special.js';
 import type { Config } from './config.js';
 import type { JobContext } from './control/jobs.js';
 import type { Logger } from './log.js';
@@ -23,6 +24,8 @@ import {
 } from './sync/comparison.js';
 import { Exchange } from './sync/exchange.js';
 import { copyFirst, type FirstCopyResult } from './sync/first-copy.js';
+import { Inventory } from './sync/inventory.js';
+import { Chosen } from './sync/keys.js';
 import { Pace } from './sync/pace.js';
 import type { SyncSite } from './sync/work.js';
 
@@ -66,6 +69,7 @@ export class LongWork {
   readonly #filter: Filter;
   readonly #pace: Pace;
   #attached: Attached | undefined;
+  #inventory: Inventory | undefined;
 
   constructor(options: LongWorkOptions) {
     const { config } = options;
@@ -102,6 +106,22 @@ export class LongWork {
       fieldsExpire: fieldsExpire(opened),
     });
     this.#attached = { ...stages, client, exchange, databases: opened.databases };
+  }
+
+  /** To be called before anything of the peer's is applied: what this site has when they first meet is its own. */
+  async prepare({ isCopied, applied }: OpenedState, signal: AbortSignal): Promise<void> {
+    const { client } = this.#attached!;
+    await connectClient(client, signal);
+    const place = { client, name: this.#options.keys.inventory };
+    this.#inventory = await Inventory.find(place);
+    if (this.#inventory || isCopied || applied.sequence > 0) return;
+    const chosen = new Chosen({ filter: this.#filter, ownPrefix: this.#options.keys.prefix, choice: {} });
+    this.#inventory = await Inventory.take(place, chosen, signal);
+  }
+
+  /** Whether this site had no such key when the sites first met, as far as that is known. */
+  isNew(key: PlacedKey): boolean {
+    return this.#inventory?.has(key) === false;
   }
 
   detach(): void {
@@ -202,6 +222,7 @@ export class LongWork {
       client,
       exchange,
       databases,
+      isNewHere: (key) => this.isNew(key),
       filter: this.#filter,
       ownPrefix: keys.prefix,
       hasRoom: () => changesBytes() < Math.min(ROOM_BYTES, config.changesBytes / 4),

@@ -4,11 +4,12 @@
  * have, with different values, is left alone unless the user has said which site's value stays.
  */
 
+import type { Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { Chosen, databaseSizes, runIdOf } from './keys.js';
 import { sendStates } from './mending.js';
-import { Survey, type Difference } from './survey.js';
+import { Survey } from './survey.js';
 import type { Attempt, SyncSite } from './work.js';
 
 export interface FirstCopyResult {
@@ -135,12 +136,25 @@ class FirstCopy {
   }
 
   async #settle(suspects: readonly PlacedKey[]): Promise<void> {
-    const { different } = await this.#survey.settle(suspects);
-    const isMissing = ({ finding }: Difference): boolean => finding === 'missing-there';
-    await this.#send(different.filter(isMissing));
-    const differing = different.filter((one) => !isMissing(one) && one.finding !== 'missing-here');
+    const { different, undecided } = await this.#survey.settle(suspects);
+    // What is written all the time is judged like the others: a copy of it is old beside the writes, and takes nothing from them.
+    const all: readonly Found[] = [...different, ...undecided];
+    await this.#send(all.filter((one) => this.#whose(one) === 'own'));
+    const differing = all.filter((one) => this.#whose(one) === 'both');
     this.#counts.differing += differing.length;
     if (this.#prefer === this.#site.site) await this.#send(differing);
+  }
+
+  /**
+   * Whose a key is. A change that crosses before the copy does can make a key at a site that had none: it has only that change, and
+   * the other site's value, in which the change is as well, takes its place.
+   */
+  #whose(one: Found): 'own' | 'peer' | 'both' {
+    if (one.finding === 'missing-there') return 'own';
+    if (one.finding === 'missing-here') return 'peer';
+    const isNewHere = this.#site.isNewHere(one);
+    if (isNewHere === one.isNewThere) return 'both';
+    return isNewHere ? 'peer' : 'own';
   }
 
   async #send(keys: readonly PlacedKey[]): Promise<void> {

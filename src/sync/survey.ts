@@ -16,12 +16,14 @@ export interface Difference extends PlacedKey {
   readonly finding: Exclude<Finding, 'busy'>;
   /** Roughly the bytes of the value at the peer. */
   readonly bytes: number;
+  /** Whether the peer had no such key when the sites first met. */
+  readonly isNewThere: boolean;
 }
 
 export interface Settled {
   readonly different: readonly Difference[];
   /** Keys that were written all the time. */
-  readonly undecided: readonly PlacedKey[];
+  readonly undecided: readonly Found[];
 }
 
 /** Keys looked at in one step of the server. */
@@ -119,12 +121,13 @@ export class Survey {
     const different: Difference[] = [];
     const times = new Map<string, number>();
     let open: readonly PlacedKey[] = suspected;
+    let undecided: readonly Found[] = [];
     for (let look = 0; look < LOOKS && open.length > 0; look++) {
       await sleep(Math.min(FIRST_PAUSE_MS * 2 ** look, LONGEST_PAUSE_MS), undefined, {
         signal: this.#signal,
       });
       const found = await this.#compareAside(open);
-      open = found.filter((one) => {
+      open = undecided = found.filter((one) => {
         const name = nameOf(one);
         if (one.finding === 'busy') {
           times.delete(name);
@@ -137,7 +140,7 @@ export class Survey {
         return false;
       });
     }
-    return { different, undecided: open };
+    return { different, undecided };
   }
 
   async #compareAside(keys: readonly PlacedKey[]): Promise<Found[]> {
