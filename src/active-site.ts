@@ -22,8 +22,8 @@ import type { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
-import { withBusy } from './change/comparison.js';
-import { encodeNeed } from './change/special.js';
+import { withMarks } from './change/comparison.js';
+import { encodeNeed, type PlacedKey } from './change/special.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { TandemError } from './errors.js';
@@ -58,6 +58,10 @@ export interface ActiveSiteOptions {
   readonly onSkipped: (reason: string, command: string) => void;
   /** The histories were cut. `whose`: the site whose values count where the sites now differ. */
   readonly onGap: (whose: 'own' | 'peer') => void;
+  /** What must be done before the first change of the peer's is applied. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
+  /** Whether this site had no such key when the sites first met. */
+  readonly isNew: (key: PlacedKey) => boolean;
   /** The peer has answered a question about its keys. */
   readonly onAnswer: (args: readonly Buffer[]) => void;
 }
@@ -269,7 +273,8 @@ export class ActiveSite {
           this.late.command(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
       appliedEnd: (sequence) => this.#askForLate(sequence),
-      answering: (args) => withBusy(args, (key, seen) => this.late.isUnseen(key, seen)),
+      answering: (args) =>
+        withMarks(args, { isBusy: (key, seen) => this.late.isUnseen(key, seen), isNew: this.#options.isNew }),
       barrier: (text) => this.#barriers.passed(text),
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
       askedForAcknowledgement: () => this.#stream?.acknowledge(),
@@ -369,6 +374,7 @@ export class ActiveSite {
     passed.catch(() => {});
     await answerOf(local, local.set(keys.barrier, text));
     await passed;
+    await this.#options.prepare(signal);
     await this.#applier!.run(signal);
   }
 

@@ -227,10 +227,13 @@ export class Site {
       onSkipped: (reason, command) => this.#told.skip(reason, command),
       onGap: (whose) => this.#gap(whose),
       onAnswer: (args) => this.#longWork.answered(args),
+      prepare: (signal) => this.#longWork.prepare(opened, signal),
+      isNew: (key) => this.#longWork.isNew(key),
     });
     this.#longWork.attach(opened, {
       isCapturing: () => active.capture !== undefined,
       changesBytes: () => active.list.bytes,
+      heardOfPeer: () => active.applied.sequence + active.seenByPeer,
     });
     return active;
   }

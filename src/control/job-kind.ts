@@ -1,7 +1,7 @@
 /** The jobs of one kind, one after the other. Outlives the sessions, so that a job is never at work twice in one process. */
 
 import type { Job, Queue, Worker } from 'bullmq';
-import { TandemError, describeError, errorLine, passesByItself } from '../errors.js';
+import { TandemError, errorLine, passesByItself } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
 import { answerOf, type Redis } from '../redis/connect.js';
@@ -137,7 +137,7 @@ export class JobKind {
     shown.stack = '';
     await answerOf(client, job.moveToFailed(shown, token, false));
     const again = !isFinal && job.attemptsMade < (job.opts.attempts ?? 1);
-    const fields = { kind: this.name, job: job.id, attempt: job.attemptsMade, err: describeError(error) };
+    const fields = { kind: this.name, job: job.id, attempt: job.attemptsMade, err: error };
     if (again) this.#log.warn(fields, 'a job has failed and is tried again');
     else this.#log.error(fields, 'a job has failed');
   }
