@@ -1,0 +1,23 @@
+/**
+ * Faults of all kinds under writes of all types, for a minute. `scripts/soak` runs it for longer: `TANDEM_TEST_SECONDS`,
+ * `TANDEM_TEST_SEED`, `TANDEM_TEST_FAULTS` (names, with commas) and `TANDEM_TEST_LOGS` (a folder) are its arguments.
+ */
+
+import { test } from 'vitest';
+import { soak } from '../soak/soak.js';
+
+const { TANDEM_TEST_SECONDS, TANDEM_TEST_SEED, TANDEM_TEST_FAULTS, TANDEM_TEST_LOGS } = process.env;
+const SECONDS = Number(TANDEM_TEST_SECONDS ?? 60);
+const SEED = Number(TANDEM_TEST_SEED ?? Date.now() % 1_000_000);
+/** For the last phase, which is begun before the time is over. */
+const AFTER_MS = 300_000;
+
+test(
+  `both sites come to the same whatever happens (seed ${SEED})`,
+  async () => {
+    const only = TANDEM_TEST_FAULTS ? { only: TANDEM_TEST_FAULTS.split(',') } : {};
+    const say = (text: string): void => void process.stdout.write(`${text}\n`);
+    await soak({ seconds: SECONDS, seed: SEED, logs: TANDEM_TEST_LOGS, say, ...only });
+  },
+  SECONDS * 1000 + AFTER_MS,
+);
