@@ -208,6 +208,7 @@ export class ActiveSite {
         this.#stream?.close();
       };
       stop.signal.addEventListener('abort', end, { once: true });
+      if (stop.signal.aborted) end();
       const tasks = [
         this.#readStream(),
         this.list.run(stop.signal, { clock: () => this.clock.last, onAppended: () => this.#onAppended() }),
