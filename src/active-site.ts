@@ -384,8 +384,6 @@ export class ActiveSite {
     this.#acknowledgements.applied(this.#claims.isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
   }
 
-  // ---- the rest ----------------------------------------------------------------------------------------------------
-
   /** Own keys may have gone with a database; if they have, this site ends, and the next one finds or makes them. */
   async #keyspaceChanged(event: 'flush' | 'swap', databases: readonly number[]): Promise<void> {
     const { local, keys, token, log } = this.#options;
