@@ -101,8 +101,8 @@ test('nothing that jobs write reaches the peer, or counts as a change', async ()
   expect(after.capture.nextSequence - before.capture.nextSequence).toBe(0);
   expect(after.capture.unknownTotal).toBe(0);
   await crossed('after');
-  expect(await west.redis.keys(`${KEYS.jobsPrefix}*`)).toEqual([]);
-  expect(await east.redis.keys(`${KEYS.jobsPrefix}*`)).not.toEqual([]);
+  expect(await west.redis.keys(`${KEYS.jobsPrefix}work:*`)).toEqual([]);
+  expect(await east.redis.keys(`${KEYS.jobsPrefix}work:*`)).not.toEqual([]);
   await until('the jobs to be counted', () => site.status().jobs.completed === ids.length + FIRST_COPY);
   expect(site.status().jobs).toMatchObject({ failed: 1, active: 0, faults: 0 });
 });
