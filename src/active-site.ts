@@ -22,8 +22,8 @@ import type { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
-import { withBusy } from './change/comparison.js';
-import { encodeNeed } from './change/special.js';
+import { withMarks } from './change/comparison.js';
+import { encodeNeed, type PlacedKey } from './change/special.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { TandemError } from './errors.js';
@@ -41,8 +41,8 @@ import type { RawConnection } from './redis/raw-connection.js';
 import { together } from './service/together.js';
 import { openApplyConnection, openStream } from './session-connections.js';
 import { captureSettings, deciderSettings } from './stage-settings.js';
-import { hasOwnKeys, type OpenedState } from './site-state.js';
-import { beginAt } from './stream-start.js';
+import { hasOwnKeys, type Memory, type OpenedState } from './site-state.js';
+import { beginAt, goOnAt } from './stream-start.js';
 
 export interface ActiveSiteOptions {
   readonly config: Config;
@@ -52,10 +52,16 @@ export interface ActiveSiteOptions {
   readonly peer: Redis;
   readonly token: number;
   readonly opened: OpenedState;
+  /** What the process remembers of its last session. */
+  readonly memory: Memory;
   readonly onConflict: (conflict: Conflict) => void;
   readonly onSkipped: (reason: string, command: string) => void;
   /** The histories were cut. `whose`: the site whose values count where the sites now differ. */
   readonly onGap: (whose: 'own' | 'peer') => void;
+  /** What must be done before the first change of the peer's is applied. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
+  /** Whether this site had no such key when the sites first met. */
+  readonly isNew: (key: PlacedKey) => boolean;
   /** The peer has answered a question about its keys. */
   readonly onAnswer: (args: readonly Buffer[]) => void;
 }
@@ -168,6 +174,10 @@ export class ActiveSite {
   get start(): Position | undefined {
     return this.#start;
   }
+  /** How far this session has read the stream; undefined when something of it is not in the change list yet. */
+  get readThrough(): Position | undefined {
+    return this.#capture && this.#isSettled() ? this.#capture.position : undefined;
+  }
   get seenByPeer(): number {
     return this.#acknowledgements.seen;
   }
@@ -198,6 +208,7 @@ export class ActiveSite {
         this.#stream?.close();
       };
       stop.signal.addEventListener('abort', end, { once: true });
+      if (stop.signal.aborted) end();
       const tasks = [
         this.#readStream(),
         this.list.run(stop.signal, { clock: () => this.clock.last, onAppended: () => this.#onAppended() }),
@@ -220,12 +231,14 @@ export class ActiveSite {
   // ---- from the local server to the peer ---------------------------------------------------------------------------
 
   async #openStream(signal: AbortSignal): Promise<void> {
-    const { log, opened } = this.#options;
+    const { log } = this.#options;
+    const opened = { ...this.#options.opened, position: await goOnAt(this.#options) };
     const stream = await openStream({ ...this.#options, signal }, opened.position);
     this.#stream = stream;
     const { resumed } = stream.start;
     const position = await beginAt(stream.start, {
       ...this.#options,
+      opened,
       onGap: () => this.#options.onGap('own'),
       clock: this.clock.last,
     });
@@ -261,7 +274,8 @@ export class ActiveSite {
           this.late.command(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
       appliedEnd: (sequence) => this.#askForLate(sequence),
-      answering: (args) => withBusy(args, (key, seen) => this.late.isUnseen(key, seen)),
+      answering: (args) =>
+        withMarks(args, { isBusy: (key, seen) => this.late.isUnseen(key, seen), isNew: this.#options.isNew }),
       barrier: (text) => this.#barriers.passed(text),
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
       askedForAcknowledgement: () => this.#stream?.acknowledge(),
@@ -361,6 +375,7 @@ export class ActiveSite {
     passed.catch(() => {});
     await answerOf(local, local.set(keys.barrier, text));
     await passed;
+    await this.#options.prepare(signal);
     await this.#applier!.run(signal);
   }
 
@@ -368,8 +383,6 @@ export class ActiveSite {
     this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
     this.#acknowledgements.applied(this.#claims.isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
   }
-
-  // ---- the rest ----------------------------------------------------------------------------------------------------
 
   /** Own keys may have gone with a database; if they have, this site ends, and the next one finds or makes them. */
   async #keyspaceChanged(event: 'flush' | 'swap', databases: readonly number[]): Promise<void> {

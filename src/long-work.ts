@@ -7,9 +7,11 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Filter } from './change/filter.js';
+import type { PlacedKey } from './change/special.js';
 import type { Config } from './config.js';
 import type { JobContext } from './control/jobs.js';
 import type { Logger } from './log.js';
+import { TandemError } from './errors.js';
 import { answerOf, connectClient, openClient, type Redis } from './redis/connect.js';
 import type { KeyNames } from './redis/keys.js';
 import type { OpenedState } from './site-state.js';
@@ -22,6 +24,8 @@ import {
 } from './sync/comparison.js';
 import { Exchange } from './sync/exchange.js';
 import { copyFirst, type FirstCopyResult } from './sync/first-copy.js';
+import { Inventory } from './sync/inventory.js';
+import { Chosen } from './sync/keys.js';
 import { Pace } from './sync/pace.js';
 import type { SyncSite } from './sync/work.js';
 
@@ -39,6 +43,8 @@ interface Stages {
   readonly isCapturing: () => boolean;
   /** Bytes in the change list. */
   readonly changesBytes: () => number;
+  /** A number that changes whenever the peer has made a change that is applied here, or says that it has applied one. */
+  readonly heardOfPeer: () => number;
 }
 
 interface Attached extends Stages {
@@ -53,6 +59,9 @@ const ROOM_BYTES = 16 * 1024 * 1024;
 const KEPT_SECONDS = 7 * 24 * 3600;
 const MAX_NOTED = 100_000;
 const READY_MS = 20;
+/** A peer that has said nothing for so long is away, and how often it is looked. */
+const SILENCE_MS = 15_000;
+const SIGN_OF_LIFE_MS = 500;
 const FIELDS_A_COMMAND = 1000;
 
 export class LongWork {
@@ -60,6 +69,7 @@ export class LongWork {
   readonly #filter: Filter;
   readonly #pace: Pace;
   #attached: Attached | undefined;
+  #inventory: Inventory | undefined;
 
   constructor(options: LongWorkOptions) {
     const { config } = options;
@@ -70,7 +80,7 @@ export class LongWork {
 
   /** By the name of their kind. */
   readonly tasks = {
-    verify: (context: JobContext): Promise<ComparisonResult> => this.#compare(context),
+    verify: (context: JobContext): Promise<ComparisonResult> => this.#verify(context),
     'first-copy': (context: JobContext): Promise<FirstCopyResult> => this.#copyFirst(context),
     repair: (context: JobContext): Promise<ComparisonResult> => this.#repair(context),
   };
@@ -98,6 +108,22 @@ export class LongWork {
     this.#attached = { ...stages, client, exchange, databases: opened.databases };
   }
 
+  /** To be called before anything of the peer's is applied: what this site has when they first meet is its own. */
+  async prepare({ isCopied, applied }: OpenedState, signal: AbortSignal): Promise<void> {
+    const { client } = this.#attached!;
+    await connectClient(client, signal);
+    const place = { client, name: this.#options.keys.inventory };
+    this.#inventory = await Inventory.find(place);
+    if (this.#inventory || isCopied || applied.sequence > 0) return;
+    const chosen = new Chosen({ filter: this.#filter, ownPrefix: this.#options.keys.prefix, choice: {} });
+    this.#inventory = await Inventory.take(place, chosen, signal);
+  }
+
+  /** Whether this site had no such key when the sites first met, as far as that is known. */
+  isNew(key: PlacedKey): boolean {
+    return this.#inventory?.has(key) === false;
+  }
+
   detach(): void {
     this.#attached?.client.disconnect();
     this.#attached = undefined;
@@ -106,6 +132,45 @@ export class LongWork {
   /** The peer has answered a question. @param args well-formed, the name first */
   answered(args: readonly Buffer[]): void {
     this.#attached?.exchange.take(args);
+  }
+
+  /** Somebody waits for the outcome: a peer that is away is not waited for. */
+  async #verify(context: JobContext): Promise<ComparisonResult> {
+    const over = new AbortController();
+    const watching = this.#watchPeer(over.signal);
+    try {
+      const signal = AbortSignal.any([context.signal, watching.signal]);
+      return await this.#compare({ ...context, signal });
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Aborts when nothing of the peer's has come for a while, neither a change nor word that it has applied any. */
+  #watchPeer(over: AbortSignal): AbortController {
+    const silent = new AbortController();
+    const watch = async (): Promise<void> => {
+      let [last, since] = [-1, Date.now()];
+      while (!over.aborted) {
+        await sleep(SIGN_OF_LIFE_MS, undefined, { signal: over }).catch(() => {});
+        const now = this.#attached?.heardOfPeer() ?? last;
+        if (now !== last) [last, since] = [now, Date.now()];
+        if (Date.now() - since > SILENCE_MS) {
+          silent.abort(
+            new TandemError(
+              'TIMEOUT',
+              'the peer does not answer: neither changes nor acknowledgements come',
+              {
+                hint: 'see whether both processes run and the link flows: tandem status',
+              },
+            ),
+          );
+          return;
+        }
+      }
+    };
+    void watch();
+    return silent;
   }
 
   async #compare(context: JobContext): Promise<ComparisonResult> {
@@ -157,6 +222,7 @@ export class LongWork {
       client,
       exchange,
       databases,
+      isNewHere: (key) => this.isNew(key),
       filter: this.#filter,
       ownPrefix: keys.prefix,
       hasRoom: () => changesBytes() < Math.min(ROOM_BYTES, config.changesBytes / 4),

@@ -48,6 +48,8 @@ export interface Memory {
   readonly trimmed: number;
   readonly bytes: number;
   readonly position: Position | undefined;
+  /** How far the stream was read, if nothing that was read waited to be appended: at or behind the position. */
+  readonly readThrough: Position | undefined;
   readonly applied: { readonly epoch: number; readonly sequence: number };
   readonly clock: number;
 }
@@ -59,6 +61,7 @@ export const NO_MEMORY: Memory = {
   trimmed: 0,
   bytes: 0,
   position: undefined,
+  readThrough: undefined,
   applied: { epoch: 0, sequence: 0 },
   clock: 0,
 };

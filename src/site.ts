@@ -10,6 +10,7 @@ import { ControlPlane, type Task } from './control/jobs.js';
 import { Cuts } from './cuts.js';
 import { Lease } from './control/lease.js';
 import { passesByItself, TandemError } from './errors.js';
+import { LinkedAbort } from './linked-abort.js';
 import type { Logger } from './log.js';
 import { SiteTold } from './site-status.js';
 import { LongWork } from './long-work.js';
@@ -156,12 +157,11 @@ export class Site {
     // A peer that does not answer must not keep this site from its own stream, which it may lose meanwhile.
     if (!this.#isChecked) await Promise.race([checking, sleep(CHECK_MS, undefined, { signal, ref: false })]);
     await connectClient(local, signal);
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    const work = this.#work(checking, either);
+    const stop = new LinkedAbort(signal);
+    const work = this.#work(checking, stop.signal);
     try {
       // A client that connects anew may be at another server than the one the lease was taken at.
-      await Promise.race([work, untilLost(local, either)]);
+      await Promise.race([work, untilLost(local, stop.signal)]);
     } finally {
       stop.abort();
       await work.catch(() => {});
@@ -222,14 +222,18 @@ export class Site {
       peer: this.#peer,
       token,
       opened,
+      memory: this.#memory,
       onConflict: (conflict) => this.#told.conflict(conflict),
       onSkipped: (reason, command) => this.#told.skip(reason, command),
       onGap: (whose) => this.#gap(whose),
       onAnswer: (args) => this.#longWork.answered(args),
+      prepare: (signal) => this.#longWork.prepare(opened, signal),
+      isNew: (key) => this.#longWork.isNew(key),
     });
     this.#longWork.attach(opened, {
       isCapturing: () => active.capture !== undefined,
       changesBytes: () => active.list.bytes,
+      heardOfPeer: () => active.applied.sequence + active.seenByPeer,
     });
     return active;
   }
@@ -274,6 +278,7 @@ export class Site {
       trimmed: list.trimmed,
       bytes: list.bytes,
       position: list.saved,
+      readThrough: active.readThrough,
       applied,
       clock: clock.last,
     };

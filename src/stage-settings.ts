@@ -72,7 +72,13 @@ export function deciderSettings(
     conflictValueBytes: config.conflictValueBytes,
     translate: (command) => translateWhole(command, own, databases),
     compare: (command, { seen }) =>
-      translateComparison(command, { out: keys.out, seen, fieldsExpire: fieldsExpire(opened), onAnswer }),
+      translateComparison(command, {
+        out: keys.out,
+        seen,
+        fieldsExpire: fieldsExpire(opened),
+        databases,
+        onAnswer,
+      }),
     inspector: new Inspector({ server: commands, databases, ownPrefix: keys.prefix }),
     extraCommands: commands.writes,
   };

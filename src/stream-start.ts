@@ -1,9 +1,11 @@
 import type { Position } from './change/position.js';
+import type { Config } from './config.js';
 import { TandemError } from './errors.js';
 import type { Logger } from './log.js';
-import type { Redis } from './redis/connect.js';
+import { answerOf, type Redis } from './redis/connect.js';
 import type { KeyNames } from './redis/keys.js';
-import { beginEpoch, type OpenedState } from './site-state.js';
+import { parseInfo } from './service/preflight/facts.js';
+import { beginEpoch, type Memory, type OpenedState } from './site-state.js';
 
 /** Where the server begins to send its replication stream. */
 export interface StreamStart {
@@ -11,6 +13,33 @@ export interface StreamStart {
   readonly offset: number;
   /** Whether it goes on where it was asked to. */
   readonly resumed: boolean;
+}
+
+/**
+ * Where the stream is to go on: at the saved position, as a rule. A server that was ended in order and has its data from an RDB
+ * file goes on counting where it ended (Redis 7.0 and newer), but has nothing of the stream before that; and the saved position is
+ * never at the very end, since saving it is a write. If this process has read to the very end, and all of that is in Redis, nothing
+ * was missed, and it goes on there. If anything more was written, the server refuses that place too.
+ */
+export async function goOnAt({
+  local,
+  config,
+  opened,
+  memory,
+}: {
+  local: Redis;
+  config: Config;
+  opened: OpenedState;
+  memory: Memory;
+}): Promise<Position | undefined> {
+  const { position: saved, epoch, next } = opened;
+  const { readThrough: read } = memory;
+  if (!saved || !read || config.streamUrl !== null) return saved;
+  if (read.replid !== saved.replid || epoch !== memory.epoch || next !== memory.next) return saved;
+  const info = parseInfo(await answerOf(local, local.info('replication')));
+  const begins = Number(info.get('repl_backlog_first_byte_offset'));
+  const isContinued = info.get('master_replid2') === saved.replid;
+  return isContinued && saved.offset + 1 < begins && read.offset + 1 >= begins ? read : saved;
 }
 
 /**

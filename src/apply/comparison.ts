@@ -9,17 +9,23 @@ import type { PayloadCommand } from './payload.js';
  */
 export function translateComparison(
   { name, args }: PayloadCommand,
-  options: { out: string; seen: number; fieldsExpire: boolean; onAnswer: (args: readonly Buffer[]) => void },
+  options: {
+    out: string;
+    seen: number;
+    fieldsExpire: boolean;
+    databases: number;
+    onAnswer: (args: readonly Buffer[]) => void;
+  },
 ): Buffer | undefined {
-  const { out, seen, fieldsExpire, onAnswer } = options;
+  const { out, seen, fieldsExpire, databases, onAnswer } = options;
   const [session, number] = args.slice(1, 3) as [Buffer, Buffer];
   switch (name) {
     case COMPARE: {
-      const header = [session, number, seen, fieldsExpire ? 1 : 0];
+      const header = [session, number, seen, fieldsExpire ? 1 : 0, databases];
       return encodeCommand(['EVAL', scriptSource('compare'), 1, out, ...header, ...args.slice(3)]);
     }
     case LIST:
-      return encodeCommand(['EVAL', scriptSource('list'), 1, out, ...args.slice(1)]);
+      return encodeCommand(['EVAL', scriptSource('list'), 1, out, databases, ...args.slice(1)]);
     case ANSWER:
     case LISTED:
       onAnswer(args);

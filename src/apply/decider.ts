@@ -15,8 +15,9 @@ import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
 import { conflictEntry } from './conflict-entry.js';
 import { ListMemory } from './list-memory.js';
-import { OwnChanges, type OwnCommand } from './own-changes.js';
+import { OwnChanges } from './own-changes.js';
 import type { Inspection, Inspector } from './inspector.js';
+import { NOTHING_ON_KEY, OwnOnKey, type OwnOn, type Range } from './own-on-key.js';
 import { forEachKey, keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import { Resolver, type Conflict, type Rejected, type Resolved, type StateRequest } from './resolver.js';
 import type { Held } from './rules/occasion.js';
@@ -90,21 +91,8 @@ const MAX_LEFT_OUT = 64;
 /** The server's words for a command it does not have: it will not have it in the next batch either. */
 const UNKNOWN_COMMAND = /^ERR unknown (command|subcommand)/i;
 
-/** What replaces all that was there. (A removal does, too, but of a list it must be known what it took.) */
-const REPLACING = effectCode('set');
-/** What is to be known even from before that: states, requests, and what was done to lists. */
-const LASTING: ReadonlySet<number> = new Set(
-  (['state', 'need', 'push', 'pop', 'list-edit'] as const).map((effect) => effectCode(effect)),
-);
-
 /** Watches keys, waits until capture knows all that was written to them, and tells what is there; undefined when it is no use: they are written too fast. */
 export type Look = (keys: readonly PlacedKey[]) => Promise<Held[] | undefined>;
-
-/** Own sequences above `seen` and up to `decided`. */
-interface Range {
-  readonly seen: number;
-  readonly decided: number;
-}
 
 interface Terms {
   readonly leftOut: ReadonlyMap<number, string>;
@@ -118,7 +106,7 @@ export class Decider {
   readonly #options: DeciderOptions;
   readonly #names: CommandNames;
   readonly #hash = new KeyHash();
-  readonly #ownChanges: OwnChanges;
+  readonly #own: OwnOnKey;
   readonly #memory: ListMemory;
   /** Commands the server refused to queue, with its words, by the batch's last sequence. */
   readonly #leftOut = new Map<number, ReadonlyMap<number, string>>();
@@ -126,7 +114,8 @@ export class Decider {
   constructor(options: DeciderOptions) {
     this.#options = options;
     this.#names = new CommandNames(options.extraCommands);
-    this.#ownChanges = new OwnChanges(options.fetch, options.extraCommands);
+    const { site, window, fetch, extraCommands } = options;
+    this.#own = new OwnOnKey({ site, window, changes: new OwnChanges(fetch, extraCommands) });
     this.#memory = new ListMemory(options.appliedAtStart);
   }
 
@@ -267,22 +256,6 @@ export class Decider {
     return true;
   }
 
-  /** The own sequences on a key, the newest first. What a key head covers is left out, but for what lasts. */
-  #unseenOn(hash: KeyHash, { seen, decided }: Range): number[] {
-    const { window } = this.#options;
-    const sequences: number[] = [];
-    let isCovered = false;
-    for (let entry = window.newest(hash.low, hash.high); entry >= 0; entry = window.older(entry)) {
-      const sequence = window.sequenceOf(entry);
-      if (sequence <= seen) break;
-      const effect = window.effectOf(entry);
-      if (sequence > decided || (isCovered && !LASTING.has(effect))) continue;
-      if (sequence !== sequences.at(-1)) sequences.push(sequence);
-      isCovered ||= effect === REPLACING;
-    }
-    return sequences;
-  }
-
   #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, held }: Terms): Promise<Resolved> {
     const { site, keys, translate, compare, extraCommands } = this.#options;
     const range = { seen: batch.seen, decided };
@@ -303,7 +276,7 @@ export class Decider {
       extraCommands,
       memory: this.#memory,
       heldAt: (key) => held.get(nameOf(key)),
-      ownOn: (key) => (isBlind ? Promise.resolve([]) : this.#ownOn(key, range)),
+      ownOn: (key) => (isBlind ? Promise.resolve(NOTHING_ON_KEY) : this.#ownOn(key, range)),
     });
     return resolver.resolve(leftOut);
   }
@@ -354,17 +327,9 @@ export class Decider {
     return [...payloadCommands(batch.payload, { extra })].flatMap((command) => keysOf(command, 'written'));
   }
 
-  /** The own commands that write, read or ask for a key. */
-  async #ownOn(key: PlacedKey, range: Range): Promise<OwnCommand[]> {
+  #ownOn(key: PlacedKey, range: Range): Promise<OwnOn> {
     this.#hash.of(key.database, key.key, 0, key.key.length);
-    const found: OwnCommand[] = [];
-    for (const sequence of this.#unseenOn(this.#hash, range).toReversed()) {
-      for (const command of await this.#ownChanges.commandsOf(sequence)) {
-        if (keysOf(command, 'all').some((one) => one.database === key.database && one.key.equals(key.key)))
-          found.push(command);
-      }
-    }
-    return found;
+    return this.#own.find(key, this.#hash, range);
   }
 
   #snapshot({ database, key, timestamp, since }: StateRequest): Buffer {

@@ -12,7 +12,7 @@ import type { Batch } from '../change/batch.js';
 import { CommandNames, type ServerCommands } from '../change/command-names.js';
 import { CommandReader } from '../change/command-reader.js';
 import { effectOf } from '../change/commands.js';
-import { comparedKeys, comparisonFault, isComparison, LIST, listedDatabase } from '../change/comparison.js';
+import { comparedKeys, comparisonFault, isComparison } from '../change/comparison.js';
 import { NEED, specialFault, specialKeys, STATE } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
@@ -141,14 +141,11 @@ export class Inspector {
   }
 
   /** A question or an answer of a comparison. */
-  #judgeComparison({ name, args }: PayloadCommand): string | undefined {
+  #judgeComparison({ args }: PayloadCommand): undefined {
     const fault = comparisonFault(args);
     if (fault !== undefined) throw invalid(fault);
-    const keys = comparedKeys(args);
-    if (keys.some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
-    const databases = name === LIST ? [listedDatabase(args)] : keys.map(({ database }) => database);
-    const beyond = databases.find((database) => database >= this.#options.databases);
-    return beyond === undefined ? undefined : noSuchDatabase(beyond);
+    // In a database that this server does not have there is nothing: that is an answer, too.
+    if (comparedKeys(args).some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
   }
 
   #unknown({ name, args }: PayloadCommand): string {

@@ -1,27 +1,24 @@
 /** What a batch has come to on one key so far: the own commands it meets there, and what has been decided. */
 
-import { encodeNeed, NEED, parseNeed, type PlacedKey } from '../change/special.js';
+import { encodeNeed, parseNeed, type PlacedKey } from '../change/special.js';
 import type { OwnCommand } from './own-changes.js';
-import { keysOf } from './payload.js';
+import type { OwnOn } from './own-on-key.js';
 import type { KnownPlaces } from './rules/list-places.js';
 import type { Piece } from './rules/meeting.js';
 import type { Held, Occasion, Resolution } from './rules/occasion.js';
 import { OwnPieces } from './rules/own-pieces.js';
-import { piecesOf } from './rules/pieces.js';
-
-/** Own commands as pieces, as long as they are remembered (`own-changes.ts`): batch after batch meets the same ones. */
-const piecesOnOneKey = new WeakMap<OwnCommand, readonly Piece[]>();
 
 export interface KeyRunOptions {
   readonly key: PlacedKey;
   readonly site: string;
-  /** The own commands that write, read or ask for the key, and that the sender had not seen, oldest first. */
-  readonly touching: readonly OwnCommand[];
+  /** What was written here that the sender had not seen. */
+  readonly own: OwnOn;
   readonly held: Held;
   readonly known: KnownPlaces | undefined;
   readonly isDoubtful: (own: Piece) => boolean;
-  /** When the batch was made. */
+  /** When the batch was made, and what its sender had seen. */
   readonly timestamp: number;
+  readonly seen: number;
   readonly out: string;
 }
 
@@ -34,6 +31,8 @@ export class KeyRun {
   /** Whether an own request for the key is not answered yet, and whether the value here may lack something. */
   readonly #isAsking: boolean;
   readonly #isLacking: boolean;
+  /** The bytes of the request for the key. */
+  readonly #request: Buffer;
   #held: Held;
   #known: KnownPlaces | undefined;
   #stateAt: number | undefined;
@@ -41,14 +40,15 @@ export class KeyRun {
   #hasPlaces = false;
 
   constructor(options: KeyRunOptions) {
-    const { key, touching } = options;
+    const { key, own } = options;
     this.#options = options;
     this.key = key;
-    this.written = touching.filter((command) => isAmong(keysOf(command, 'written'), key));
-    this.#own = new OwnPieces(this.written.flatMap((command) => ownPieces(command, key, options.site)));
-    const needs = touching.filter(({ name }) => name === NEED);
+    this.written = own.written;
+    this.#own = new OwnPieces(own.pieces);
+    const { needs } = own;
     this.#isAsking = needs.length > 0;
     this.#isLacking = needs.some(({ args }) => parseNeed(args).isLacking);
+    this.#request = encodeNeed({ timestamp: options.timestamp, isLacking: false, keys: [key] });
     this.#held = options.held;
     this.#known = options.known;
   }
@@ -60,7 +60,7 @@ export class KeyRun {
 
   /** Whether a command that reads or writes the key among others must be left out. */
   get isInDoubt(): boolean {
-    return this.#options.touching.length > 0 || this.#isAsked || this.#stateAt !== undefined;
+    return this.#options.own.isTouched || this.#isAsked || this.#stateAt !== undefined;
   }
 
   /** The state to be sent at the end of the run. */
@@ -98,7 +98,7 @@ export class KeyRun {
   }
 
   get occasion(): Occasion {
-    const { key, site, isDoubtful, out, timestamp } = this.#options;
+    const { key, site, isDoubtful, out } = this.#options;
     const isGone = this.#held.kind === 'nothing';
     return {
       key: key.key,
@@ -113,7 +113,7 @@ export class KeyRun {
       known: this.#known,
       isDoubtful,
       out,
-      request: encodeNeed({ timestamp, isLacking: false, keys: [key] }),
+      request: this.#request,
     };
   }
 
@@ -124,7 +124,7 @@ export class KeyRun {
     if (asks === true) this.#isAsked = true;
     if (places === undefined) return;
     const upTo = this.written.at(-1)?.sequence ?? 0;
-    this.#known = places === 'forgotten' ? undefined : { upTo, ...places };
+    this.#known = places === 'forgotten' ? undefined : { upTo, seen: this.#options.seen, ...places };
     this.#hasPlaces = true;
   }
 
@@ -132,17 +132,4 @@ export class KeyRun {
   #rankTimestamp(timestamp: number): number {
     return this.#isLacking ? 0 : timestamp;
   }
-}
-
-function ownPieces(command: OwnCommand, { key }: PlacedKey, site: string): readonly Piece[] {
-  const { timestamp, sequence, seen } = command;
-  const source = { command, timestamp, site, sequence, seen };
-  if (command.spec?.singleKey !== true) return piecesOf(source, key);
-  const known = piecesOnOneKey.get(command) ?? piecesOf(source, key);
-  piecesOnOneKey.set(command, known);
-  return known;
-}
-
-function isAmong(keys: readonly PlacedKey[], { database, key }: PlacedKey): boolean {
-  return keys.some((one) => one.database === database && one.key.equals(key));
 }

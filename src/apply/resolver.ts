@@ -12,7 +12,7 @@ import { scriptSource } from '../lua/scripts.js';
 import { isOnOneKey, isPerKey } from './command-kinds.js';
 import { KeyRun } from './key-run.js';
 import type { ListMemory } from './list-memory.js';
-import type { OwnCommand } from './own-changes.js';
+import type { OwnOn } from './own-on-key.js';
 import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { KnownPlaces } from './rules/list-places.js';
 import type { Outcome, Piece } from './rules/meeting.js';
@@ -63,8 +63,8 @@ export interface ResolverOptions {
   /** Names of the keys that say what is applied, and what is to be sent. */
   readonly applied: string;
   readonly out: string;
-  /** The own commands that write, read or ask for a key, and that the sender of the batch had not seen, oldest first. */
-  readonly ownOn: (key: PlacedKey) => Promise<readonly OwnCommand[]>;
+  /** What was written on a key here that the sender of the batch had not seen. */
+  readonly ownOn: (key: PlacedKey) => Promise<OwnOn>;
   /** What stands at a key when the batch begins to be applied; undefined when nobody looked. */
   readonly heldAt: (key: PlacedKey) => Held | undefined;
   readonly memory: ListMemory;
@@ -193,13 +193,15 @@ export class Resolver {
     const source = { command, timestamp, site, sequence: 0, seen };
     const outcomes: Outcome[] = [];
     const commands: (readonly Argument[])[] = [];
+    let doubt: readonly Argument[] | undefined;
     for (const piece of piecesOf(source, run.key.key)) {
       const resolution = resolve(run.occasion, piece);
       run.settled(resolution);
       commands.push(...resolution.commands);
+      doubt = resolution.doubt ?? doubt;
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }
-    this.#attempt(command, commands);
+    this.#attempt(command, doubt ? [...commands, doubt] : commands);
     this.#note(command, run, together(outcomes));
   }
 
@@ -211,11 +213,12 @@ export class Resolver {
     const run = new KeyRun({
       key,
       site,
-      touching: await ownOn(key),
+      own: await ownOn(key),
       held: heldAt(key) ?? UNKNOWN,
       known: memory.get(name, this.#batch.seen),
       isDoubtful: (own: Piece) => memory.isDoubtful(own),
       timestamp: this.#batch.timestamp,
+      seen: this.#batch.seen,
       out,
     });
     this.#runs.set(name, run);

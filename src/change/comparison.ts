@@ -3,9 +3,11 @@
  * the order, so what they tell of a key is exact, while both sites go on being written.
  *
  * - `TANDEM.COMPARE session number (database key entry)…`: what the asking site holds at this place. The receiver holds the same
- *   keys against it at the same place, and answers. An entry is what `digest.lua` makes of a value; `-` says that there is none.
+ *   keys against it at the same place, and answers. An entry is what `digest.lua` makes of a value; `-` says that there is none,
+ *   a `!` at its end that parts of it are about to expire.
  * - `TANDEM.ANSWER session number seen (database key finding)…`: the keys that differ, of the question with that number. `seen` is
- *   that of the question: what was written at the answering site behind it makes a finding worthless (`busy`).
+ *   that of the question: what was written at the answering site behind it makes a finding worthless (`busy`). An `n` behind a
+ *   finding says that the answering site had no such key when the sites first met.
  * - `TANDEM.LIST session number database cursor count`: asks for some of the names of the receiver's keys, as `SCAN` gives them.
  * - `TANDEM.LISTED session number cursor key…`: those names, and the cursor to go on with; 0 when there are no more.
  */
@@ -29,6 +31,8 @@ export interface Found extends PlacedKey {
   readonly finding: Finding;
   /** Roughly the bytes of the value at the answering site; 0 when there is none. */
   readonly bytes: number;
+  /** Whether the answering site had no such key when the sites first met. */
+  readonly isNewThere: boolean;
 }
 
 export interface Answer {
@@ -56,8 +60,8 @@ const FINDINGS: Readonly<Record<string, Finding>> = {
 const SESSION = /^[\da-z-]{1,40}$/;
 const NUMBER = /^\d{1,16}$/;
 const CURSOR = /^\d{1,20}$/;
-const FINDING = /^[motveb]\d{0,16}$/;
-const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16}~?)?)$/;
+const FINDING = /^[motveb]\d{0,16}n?$/;
+const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16}~?)?!?)$/;
 
 /** Whether a command is a question or an answer, well-formed or not. */
 export function isComparison(name: string): boolean {
@@ -90,11 +94,6 @@ export function comparedKeys(args: readonly Buffer[]): PlacedKey[] {
   return name === COMPARE || name === ANSWER ? triples(args, from).map(({ placed }) => placed) : [];
 }
 
-/** The database a `TANDEM.LIST` is about. */
-export function listedDatabase(args: readonly Buffer[]): number {
-  return Number(text(args[3]));
-}
-
 export function encodeList(question: {
   session: string;
   number: number;
@@ -114,7 +113,8 @@ export function parseAnswer(args: readonly Buffer[]): Answer {
     found: triples(args, 4).map(({ placed, third }) => ({
       ...placed,
       finding: FINDINGS[third[0]!]!,
-      bytes: Number(third.slice(1)),
+      bytes: Number.parseInt(third.slice(1) || '0', 10),
+      isNewThere: third.endsWith('n'),
     })),
   };
 }
@@ -130,19 +130,26 @@ export function parseListed(args: readonly Buffer[]): Listed {
 }
 
 /**
- * The answer with the keys marked that were written where it was made, by somebody the asking site had not heard of.
+ * The answer with the keys marked that were written where it was made, by somebody the asking site had not heard of (`isBusy`), and
+ * those that were not there when the sites first met (`isNew`).
  * @param args of a well-formed `TANDEM.ANSWER`, the name first
  */
-export function withBusy(args: readonly Buffer[], isBusy: (key: PlacedKey, seen: number) => boolean): Buffer {
+export function withMarks(
+  args: readonly Buffer[],
+  {
+    isBusy,
+    isNew,
+  }: { isBusy: (key: PlacedKey, seen: number) => boolean; isNew: (key: PlacedKey) => boolean },
+): Buffer {
   const seen = Number(text(args[3]));
   const marked = [...args];
-  triples(args, 4).forEach(({ placed }, at) => {
-    if (isBusy(placed, seen)) marked[4 + 3 * at + 2] = BUSY;
+  triples(args, 4).forEach(({ placed, third }, at) => {
+    const [wasBusy, wasNew] = [isBusy(placed, seen), isNew(placed)];
+    if (wasBusy || wasNew)
+      marked[4 + 3 * at + 2] = Buffer.from(`${wasBusy ? 'b' : third}${wasNew ? 'n' : ''}`);
   });
   return encodeCommand(marked);
 }
-
-const BUSY = Buffer.from('b');
 
 function triples(args: readonly Buffer[], from: number): { placed: PlacedKey; third: string }[] {
   const found: { placed: PlacedKey; third: string }[] = [];

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import { JobClient, type JobView } from '../control/job-client.js';
 import { errorLine, TandemError } from '../errors.js';
@@ -27,6 +28,9 @@ const NOT_COMPARED = 2;
 
 const DEFAULT_FILE = 'tandem-differences.jsonl';
 const SHOWN = 20;
+/** A site that nobody has worked for, for so long, is deserted: a restart or a takeover is over by then. */
+const DESERTED_MS = 10_000;
+const LOOK_MS = 500;
 
 interface ListedDifference {
   readonly db: number;
@@ -43,14 +47,7 @@ export async function verify(config: Config, args: VerifyArguments): Promise<num
   try {
     const request = requestOf(config, args);
     return await atOwnSite(config, 'verify', async (own) => {
-      if (!(await isWorkedFor(own)))
-        throw new TandemError(
-          'PEER_NOT_READY',
-          `no process works for site ${config.site}, which would compare`,
-          {
-            hint: 'start it with tandem run, at both sites',
-          },
-        );
+      if (!(await isWorkedFor(own))) throw noProcess(config);
       return compare(config, own, { request, args });
     });
   } catch (error) {
@@ -67,12 +64,24 @@ async function compare(
 ): Promise<number> {
   const jobs = new JobClient({ client: own.redis, keys: own.keys, log: own.log });
   const stop = new AbortController();
+  const over = new AbortController();
   const abort = (): void => stop.abort();
+  let isDeserted = false;
+  const stopWhenDeserted = async (): Promise<void> => {
+    isDeserted = await untilDeserted(own, over.signal);
+    if (isDeserted) stop.abort();
+  };
   process.once('SIGINT', abort).once('SIGTERM', abort);
-  const id = await jobs.add('verify', request);
+  // Who asks again is asked: nothing is tried again behind their back.
+  const id = await jobs.add('verify', request, { attempts: 1 });
   try {
     const bar = new ProgressBar(!args.json && process.stderr.isTTY);
-    const job = await jobs.follow(id, (now) => bar.show(now), stop.signal);
+    void stopWhenDeserted();
+    const job = await jobs
+      .follow(id, (now) => bar.show(now), stop.signal)
+      .catch((error: unknown) => {
+        throw isDeserted ? noProcess(config) : error;
+      });
     bar.clear();
     if (job.state === 'failed' || job.result === null)
       throw new TandemError('INTERNAL', `the comparison failed: ${job.failure ?? 'without a reason'}`, {
@@ -84,10 +93,30 @@ async function compare(
     if (result.differing > result.repaired) return DIFFERENT;
     return result.undecided > 0 ? NOT_COMPARED : EQUAL;
   } finally {
+    over.abort();
     if (stop.signal.aborted) await jobs.cancel(id).catch(() => {});
     await jobs.close();
     process.off('SIGINT', abort).off('SIGTERM', abort);
   }
+}
+
+/** Resolves with true when nobody has worked for the site for a while, and with false when the signal aborts. */
+async function untilDeserted(own: OwnSite, signal: AbortSignal): Promise<boolean> {
+  let since = Date.now();
+  while (!signal.aborted) {
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return false;
+    // A Redis that does not answer ends the following of the job, too.
+    if (await isWorkedFor(own).catch(() => true)) since = Date.now();
+    if (Date.now() - since > DESERTED_MS) return true;
+  }
+  return false;
+}
+
+function noProcess({ site }: Config): TandemError {
+  return new TandemError('PEER_NOT_READY', `no process works for site ${site}, which would compare`, {
+    hint: 'start it with tandem run, at both sites',
+  });
 }
 
 function requestOf(

@@ -102,9 +102,8 @@ export class ControlPlane {
         this.#faults++;
         attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
         const pauseMs = this.#pauseMs(attempt);
-        const { message } = describeError(error);
-        // The logger describes it.
         const fields = { err: error, faults: this.#faults, pauseMs };
+        const { message } = describeError(error);
         // Once for each reason, not at each attempt.
         if (attempt === 1 || told !== message) this.#log.warn(fields, 'jobs are backing off');
         else this.#log.debug(fields, 'jobs are still backing off');

@@ -1,4 +1,5 @@
--- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire, then per key: database, key, entry
+-- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire, databases of this server,
+--                   then per key: database, key, entry
 -- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream.
 -- Result: keys that differ.
 local fields_expire = ARGV[4] == '1'
@@ -14,9 +15,14 @@ now = now[1] * 1000 + math.floor(now[2] / 1000)
 local function is_ending(expires)
   return expires > 0 and expires <= now + 1000
 end
+local function is_passing(entry)
+  return string.sub(entry, -1) == '!'
+end
 local function finding(theirs, own, size)
   if theirs == own then
     return nil
+  elseif is_passing(theirs) or is_passing(own) then
+    return 'b'
   end
   local kind, digest, expires, tolerance = parted(own)
   local their_kind, their_digest, their_expires, their_tolerance = parted(theirs)
@@ -35,9 +41,13 @@ local function finding(theirs, own, size)
   end
 end
 local parts = {}
-for i = 5, #ARGV, 3 do
-  redis.call('SELECT', ARGV[i])
-  local found = finding(ARGV[i + 2], entry_of(ARGV[i + 1]))
+for i = 6, #ARGV, 3 do
+  local own, size = '-', 0
+  if tonumber(ARGV[i]) < tonumber(ARGV[5]) then
+    redis.call('SELECT', ARGV[i])
+    own, size = entry_of(ARGV[i + 1])
+  end
+  local found = finding(ARGV[i + 2], own, size)
   if found then
     parts[#parts + 1] = bulk(ARGV[i]) .. bulk(ARGV[i + 1]) .. bulk(found)
   end

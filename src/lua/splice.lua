@@ -1,4 +1,4 @@
--- KEYS: list   ARGV: in order: insert, index, number of values, values; or remove, index
+-- KEYS: list   ARGV: in order: insert, index, number of values, values; or remove, index, number of elements
 -- Puts elements into a list and takes elements off it, by index.
 -- Result: the list's length; 0 when the key holds something else.
 local kind = redis.call('TYPE', KEYS[1]).ok
@@ -22,9 +22,18 @@ end
 while at <= #ARGV do
   local index = tonumber(ARGV[at + 1])
   if ARGV[at] == 'remove' then
-    redis.call('LSET', key, index, mark)
-    redis.call('LREM', key, index * 2 > redis.call('LLEN', key) and -1 or 1, mark)
-    at = at + 2
+    local count, length = tonumber(ARGV[at + 2]), redis.call('LLEN', key)
+    if index == 0 then
+      redis.call('LTRIM', key, count, -1)
+    elseif index + count >= length then
+      redis.call('LTRIM', key, 0, index - 1)
+    else
+      for i = index, index + count - 1 do
+        redis.call('LSET', key, i, mark)
+      end
+      redis.call('LREM', key, index * 2 > length and -count or count, mark)
+    end
+    at = at + 3
   else
     local count, length = tonumber(ARGV[at + 2]), redis.call('LLEN', key)
     local values = {}

@@ -12,16 +12,21 @@ local function unordered(elements, step)
   end
   return bit.tohex(high) .. bit.tohex(low), size
 end
-local function ordered(parts)
+local function joined(parts)
   for i = 1, #parts do
     parts[i] = #parts[i] .. ':' .. parts[i]
   end
-  local text = table.concat(parts)
+  return table.concat(parts)
+end
+local function ordered(parts)
+  local text = joined(parts)
   return string.sub(redis.sha1hex(text), 1, 16), #text
 end
--- A HyperLogLog is kept in two ways, and may have its count beside it: its registers are what counts.
+-- A HyperLogLog is kept in two ways, and may have its count beside it: its registers are what counts. Nothing for what only begins
+-- like one.
 local function registers(value)
   local found, at, index = {}, 17, 0
+  local encoding, bytes = string.byte(value, 5), #value
   local function run(length, count)
     if count > 0 then
       for i = index, index + length - 1 do
@@ -30,10 +35,12 @@ local function registers(value)
     end
     index = index + length
   end
-  if string.byte(value, 5) == 1 then
-    while at <= #value do
+  if encoding == 1 then
+    while at <= bytes and index <= 16384 do
       local code = string.byte(value, at)
-      if code >= 128 then
+      if code >= 64 and code < 128 and at == bytes then
+        return nil
+      elseif code >= 128 then
         run(code % 4 + 1, math.floor(code / 4) % 32 + 1)
       elseif code >= 64 then
         at = at + 1
@@ -43,6 +50,11 @@ local function registers(value)
       end
       at = at + 1
     end
+    if index ~= 16384 then
+      return nil
+    end
+  elseif encoding ~= 0 or bytes ~= 16 + 12288 then
+    return nil
   else
     for i = 0, 16383 do
       local place = 17 + math.floor(i * 6 / 8)
@@ -52,8 +64,11 @@ local function registers(value)
   end
   return found
 end
+-- The expiries of fields, and whether one of them is about to come: a field goes at each site by itself.
 local function field_expiries(key, fields)
-  local found = {}
+  local found, is_ending = {}, false
+  local now = redis.call('TIME')
+  local soon = now[1] * 1000 + math.floor(now[2] / 1000) + 1000
   for from = 1, #fields, 1000 do
     local part = {}
     for i = from, math.min(from + 999, #fields) do
@@ -63,10 +78,11 @@ local function field_expiries(key, fields)
     for i, at in ipairs(ends) do
       if at > 0 then
         found[#found + 1] = #part[i] .. ':' .. part[i] .. string.format('%.0f', at)
+        is_ending = is_ending or at <= soon
       end
     end
   end
-  return found
+  return found, is_ending
 end
 local function flat(value, into)
   if type(value) ~= 'table' then
@@ -93,7 +109,8 @@ local function stream(key)
   local groups = {}
   for _, one in ipairs(whole['groups']) do
     local group = record(one)
-    groups[#groups + 1] = table.concat(flat(group['pel'] or group['pending'], { group['name'], group['last-delivered-id'] }), ' ')
+    local about = { group['name'], group['last-delivered-id'] }
+    groups[#groups + 1] = joined(flat(group['pel'] or group['pending'], about))
   end
   local digest = unordered(groups, 1)
   parts[#parts + 1] = digest
@@ -102,8 +119,9 @@ end
 local kinds = {
   string = function(key)
     local value = redis.call('GET', key)
-    if string.sub(value, 1, 4) == 'HYLL' and #value > 16 then
-      return 's', ordered(registers(value))
+    local found = string.sub(value, 1, 4) == 'HYLL' and #value > 16 and registers(value)
+    if found then
+      return 's', ordered(found)
     end
     return 's', string.sub(redis.sha1hex(value), 1, 16), #value
   end,
@@ -116,17 +134,19 @@ local kinds = {
   hash = function(key)
     local digest, size = unordered(redis.call('HGETALL', key), 2)
     if fields_expire and redis.call('OBJECT', 'ENCODING', key) ~= 'listpack' then
-      local ends = field_expiries(key, redis.call('HKEYS', key))
+      local ends, is_ending = field_expiries(key, redis.call('HKEYS', key))
       if #ends > 0 then
         digest = string.sub(redis.sha1hex(digest .. unordered(ends, 1)), 1, 16)
       end
+      return 'h', digest, size, is_ending and '!' or ''
     end
     return 'h', digest, size
   end,
   zset = function(key)
     local parts = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     for i = 2, #parts, 2 do
-      parts[i] = string.format('%.17g', tonumber(parts[i]))
+      -- A listpack keeps no sign of a zero.
+      parts[i] = string.format('%.17g', tonumber(parts[i]) + 0)
     end
     return 'z', ordered(parts)
   end,
@@ -134,23 +154,24 @@ local kinds = {
     return 'x', stream(key)
   end,
 }
--- The key in the selected database: its entry and the bytes of its value, `-` and 0 when there is none.
+-- The key in the selected database: its entry and the bytes of its value, `-` and 0 when there is none. An entry that ends with `!`
+-- has parts that are about to go by themselves.
 local function entry_of(key)
   local kind = redis.call('TYPE', key).ok
   if kind == 'none' then
     return '-', 0
   end
-  local letter, digest, size
+  local letter, digest, size, mark
   if kinds[kind] then
-    letter, digest, size = kinds[kind](key)
+    letter, digest, size, mark = kinds[kind](key)
   else
     local dump = redis.call('DUMP', key)
     letter, digest, size = 'o', string.sub(redis.sha1hex(string.sub(dump, 1, -11)), 1, 16), #dump
   end
-  local expires = expiry_of(key)
+  local expires, about = expiry_of(key), ''
   if expires > 0 then
     -- A server that does not tell when a key expires tells how long it lasts: about.
-    return letter .. digest .. ':' .. string.format('%.0f', expires) .. (redis.REDIS_VERSION_NUM and '' or '~'), size
+    about = ':' .. string.format('%.0f', expires) .. (redis.REDIS_VERSION_NUM and '' or '~')
   end
-  return letter .. digest, size
+  return letter .. digest .. about .. (mark or ''), size
 end

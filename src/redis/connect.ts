@@ -3,6 +3,7 @@ import type { TlsConfig } from '../config.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { isSentinelTarget, parseTarget, primaryCalled } from '../config/sentinel-url.js';
 import { TandemError } from '../errors.js';
+import { LinkedAbort } from '../linked-abort.js';
 import type { Logger } from '../log.js';
 import { refusalOf } from './refusal.js';
 import { isSame, PrimaryConnector } from './sentinel.js';
@@ -168,15 +169,14 @@ export function asksSentinels(client: Redis): boolean {
  */
 export async function untilLost(client: Redis, signal: AbortSignal): Promise<never> {
   const where = whereOf(client);
-  const stop = new AbortController();
-  const either = AbortSignal.any([signal, stop.signal]);
+  const stop = new LinkedAbort(signal);
   let onClose = (): void => {};
   try {
     return await new Promise<never>((_, reject) => {
       onClose = () => reject(refusalOf(lastErrors.get(client) ?? new Error('Connection is closed'), where));
       client.on('close', onClose);
       connectorOf(client)
-        ?.moved(either)
+        ?.moved(stop.signal)
         .then((primary) => {
           const moved = `${where} is the primary no longer: the Sentinels name ${hostAndPort(primary)}`;
           reject(new TandemError('UNREACHABLE', moved));
@@ -184,7 +184,7 @@ export async function untilLost(client: Redis, signal: AbortSignal): Promise<nev
           return client.disconnect(true);
         })
         .catch(() => {});
-      signal.addEventListener('abort', () => reject(stopped(where)), { once: true, signal: stop.signal });
+      stop.signal.addEventListener('abort', () => reject(stopped(where)), { once: true });
     });
   } finally {
     stop.abort();

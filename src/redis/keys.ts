@@ -43,6 +43,8 @@ export interface KeyNames {
   readonly retries: string;
   /** Hash: since when which direction is paused. */
   readonly paused: string;
+  /** String with expiry: which keys the site had when it first met its peer. */
+  readonly inventory: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
   readonly status: string;
 }
@@ -71,6 +73,7 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     jobKinds: `${own}jobs:kinds`,
     retries: `${own}retries`,
     paused: `${own}paused`,
+    inventory: `${own}inventory`,
     status: `${own}status`,
   });
 }

@@ -11,6 +11,7 @@ import type { TlsConfig } from '../config.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { primaryCalled, type SentinelTarget } from '../config/sentinel-url.js';
 import { TandemError } from '../errors.js';
+import { LinkedAbort } from '../linked-abort.js';
 import { RawConnection } from './raw-connection.js';
 import { refusalOf } from './refusal.js';
 import { tlsOptions } from './tls-options.js';
@@ -42,8 +43,7 @@ export interface NamedPrimary extends RedisAddress {
 export async function findPrimary(options: AskOptions): Promise<NamedPrimary> {
   const { target, signal, knownEpoch = 0 } = options;
   const { sentinels } = target;
-  const done = new AbortController();
-  const stop = AbortSignal.any([signal, done.signal]);
+  const done = new LinkedAbort(signal);
   const named: NamedPrimary[] = [];
   const failures: TandemError[] = [];
   let unknown = 0;
@@ -55,7 +55,7 @@ export async function findPrimary(options: AskOptions): Promise<NamedPrimary> {
       if (isEnough || heard === sentinels.length) resolve();
     };
     for (const sentinel of sentinels)
-      void askSentinel(sentinel, { ...options, signal: stop })
+      void askSentinel(sentinel, { ...options, signal: done.signal })
         .then((one) => (one ? named.push(one) : unknown++))
         .catch((error: unknown) => failures.push(refusalOf(error, `Sentinel ${hostAndPort(sentinel)}`)))
         .finally(settle);
@@ -147,8 +147,8 @@ interface WatchOptions extends AskOptions {
 
 /** Resolves when the Sentinels name another primary than `current`; while none answers, nothing is known and it waits. */
 async function untilMoved(options: WatchOptions): Promise<NamedPrimary> {
-  const done = new AbortController();
-  const signal = AbortSignal.any([options.signal, done.signal]);
+  const done = new LinkedAbort(options.signal);
+  const { signal } = done;
   try {
     return await Promise.race(
       options.target.sentinels.map((sentinel) => watchSentinel(sentinel, { ...options, signal })),
@@ -246,6 +246,7 @@ export class PrimaryConnector extends AbstractConnector {
     delete this.firstError;
     try {
       const address = await this.find(this.#asking.signal);
+      this.#asking.signal.throwIfAborted();
       this.#address = address;
       const { host, port } = address;
       this.stream = address.tls
@@ -261,6 +262,8 @@ export class PrimaryConnector extends AbstractConnector {
 
   override disconnect(): void {
     this.#asking.abort(new TandemError('CLOSED', 'the client was disconnected'));
-    super.disconnect();
+    // ioredis would wait for the end of a socket that is closed already, with a timer.
+    if (this.stream?.destroyed) this.connecting = false;
+    else super.disconnect();
   }
 }

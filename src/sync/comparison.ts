@@ -102,7 +102,9 @@ class Comparison {
 
   async run(): Promise<ComparisonResult> {
     const { client, databases, site, peer } = this.#site;
-    const { prefer } = this.#request;
+    const { prefer, database } = this.#request;
+    if (database !== undefined && database >= databases)
+      throw new TandemError('CONFIG_INVALID', `the server has no database ${database}, only ${databases}`);
     if (prefer !== undefined && prefer !== site && prefer !== peer)
       throw new TandemError('CONFIG_INVALID', `no site of this pair is called ${prefer}`, {
         hint: `the sites are ${site} and ${peer}`,
@@ -113,7 +115,7 @@ class Comparison {
     this.#total = [...sizes].reduce((sum, [db, keys]) => sum + (this.#chosen.database(db) ? keys : 0), 0);
     if (from.phase === 'own')
       await this.#phase('own', { from, runId, among: [...sizes.keys()].toSorted(byNumber) });
-    const all = Array.from({ length: databases }, (_, database) => database);
+    const all = [...Array(databases).keys()];
     const beginning = { database: 0, cursor: '0' };
     await this.#phase('peer', { from: from.phase === 'peer' ? from : beginning, runId, among: all });
     return this.#result();

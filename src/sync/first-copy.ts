@@ -4,11 +4,12 @@
  * have, with different values, is left alone unless the user has said which site's value stays.
  */
 
+import type { Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { Chosen, databaseSizes, runIdOf } from './keys.js';
 import { sendStates } from './mending.js';
-import { Survey, type Difference } from './survey.js';
+import { Survey } from './survey.js';
 import type { Attempt, SyncSite } from './work.js';
 
 export interface FirstCopyResult {
@@ -24,7 +25,8 @@ interface Checkpoint {
   readonly runId: string;
   readonly database: number;
   readonly cursor: string;
-  readonly isEmpty: boolean;
+  /** Whether the peer had nothing in this database when the copy of it began; nothing before it has. */
+  readonly isEmpty?: boolean;
   readonly counts: Counts;
 }
 
@@ -54,9 +56,9 @@ export async function copyFirst(
   if (result.differing > 0 && prefer === undefined)
     throw new TandemError(
       'SITES_DIFFER',
-      `${result.differing} keys have one value at ${site.site} and another at ${site.peer}; none of them was overwritten`,
+      // The list of jobs shows no hint: what is to be done must stand here.
+      `${result.differing} keys have one value at ${site.site} and another at ${site.peer}; none of them was overwritten. Set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start both processes again; tandem verify lists the keys`,
       {
-        hint: `set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start again; tandem verify lists the keys`,
         details: { ...result },
       },
     );
@@ -96,8 +98,9 @@ class FirstCopy {
       const isEmpty = resumed?.isEmpty ?? (await this.#isEmptyThere(database));
       do {
         cursor = await this.#stretch(database, cursor, isEmpty);
-        const next = { database: cursor === '0' ? database + 1 : database, cursor };
-        await this.#attempt.save({ runId, ...next, isEmpty, counts: this.#counts } satisfies Checkpoint);
+        // What was found of one database says nothing of the next one.
+        const next = cursor === '0' ? { database: database + 1, cursor } : { database, cursor, isEmpty };
+        await this.#attempt.save({ runId, ...next, counts: this.#counts } satisfies Checkpoint);
       } while (cursor !== '0');
     }
     return { ...this.#counts };
@@ -133,12 +136,25 @@ class FirstCopy {
   }
 
   async #settle(suspects: readonly PlacedKey[]): Promise<void> {
-    const { different } = await this.#survey.settle(suspects);
-    const isMissing = ({ finding }: Difference): boolean => finding === 'missing-there';
-    await this.#send(different.filter(isMissing));
-    const differing = different.filter((one) => !isMissing(one) && one.finding !== 'missing-here');
+    const { different, undecided } = await this.#survey.settle(suspects);
+    // What is written all the time is judged like the others: a copy of it is old beside the writes, and takes nothing from them.
+    const all: readonly Found[] = [...different, ...undecided];
+    await this.#send(all.filter((one) => this.#whose(one) === 'own'));
+    const differing = all.filter((one) => this.#whose(one) === 'both');
     this.#counts.differing += differing.length;
     if (this.#prefer === this.#site.site) await this.#send(differing);
+  }
+
+  /**
+   * Whose a key is. A change that crosses before the copy does can make a key at a site that had none: it has only that change, and
+   * the other site's value, in which the change is as well, takes its place.
+   */
+  #whose(one: Found): 'own' | 'peer' | 'both' {
+    if (one.finding === 'missing-there') return 'own';
+    if (one.finding === 'missing-here') return 'peer';
+    const isNewHere = this.#site.isNewHere(one);
+    if (isNewHere === one.isNewThere) return 'both';
+    return isNewHere ? 'peer' : 'own';
   }
 
   async #send(keys: readonly PlacedKey[]): Promise<void> {

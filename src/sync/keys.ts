@@ -1,6 +1,6 @@
 /** Which keys a comparison or a copy is about, and where they are. */
 
-import type { Redis } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { globToRegExp, type Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
 
@@ -33,7 +33,8 @@ export class Chosen {
   }
 
   key(database: number, key: Buffer): boolean {
-    if (database === 0 && key.subarray(0, this.#prefix.length).equals(this.#prefix)) return false;
+    // In any database: a SWAPDB takes them along, and no site takes them from its peer.
+    if (key.subarray(0, this.#prefix.length).equals(this.#prefix)) return false;
     if (!this.#filter.passesAllKeys && !this.#filter.key(database, key)) return false;
     if (this.#pattern && !this.#pattern.test(key.toString('latin1'))) return false;
     const { sample } = this.#choice;
@@ -56,14 +57,48 @@ export async function runIdOf(client: Redis): Promise<string> {
   return /^run_id:(\w+)/m.exec(await client.info('server'))?.[1] ?? '';
 }
 
-/** Some names, in the database the client has selected. @param cursor `0` at the beginning, and again at the end */
+/** Some names. @param place `cursor`: `0` at the beginning, and again at the end */
 export async function scan(
   client: Redis,
-  { cursor, count, pattern }: { cursor: string; count: number; pattern?: string | undefined },
+  place: { database: number; cursor: string; count: number; pattern?: string | undefined },
 ): Promise<{ cursor: string; keys: Buffer[] }> {
-  const [next, keys] =
+  const { database, cursor, count, pattern } = place;
+  const [reply] = await inDatabase(client, database, (pipeline) =>
     pattern === undefined
-      ? await client.scanBuffer(cursor, 'COUNT', count)
-      : await client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count);
+      ? pipeline.scanBuffer(cursor, 'COUNT', count)
+      : pipeline.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count),
+  );
+  const [next, keys] = reply as [Buffer, Buffer[]];
   return { cursor: next.toString('latin1'), keys };
+}
+
+/** Those of the keys that do not exist. */
+export async function absentAmong(
+  client: Redis,
+  database: number,
+  keys: readonly Buffer[],
+): Promise<Buffer[]> {
+  if (keys.length === 0) return [];
+  const replies = await inDatabase(client, database, (pipeline) => {
+    for (const key of keys) pipeline.exists(key);
+  });
+  return keys.filter((_, at) => replies[at] === 0);
+}
+
+/**
+ * Runs commands in a database and goes back to the first one. All are sent at once, so that nothing else on this client, which
+ * several pieces of work share, runs in between.
+ */
+async function inDatabase(
+  client: Redis,
+  database: number,
+  fill: (pipeline: ChainableCommander) => unknown,
+): Promise<unknown[]> {
+  const pipeline = client.pipeline().select(database);
+  fill(pipeline);
+  const results = (await pipeline.select(0).exec()) ?? [];
+  return results.slice(1, -1).map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
 }

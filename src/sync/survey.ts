@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding, Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
-import { scan, type Chosen } from './keys.js';
+import { absentAmong, scan, type Chosen } from './keys.js';
 import { Pool } from './pool.js';
 import type { SyncSite } from './work.js';
 
@@ -16,12 +16,14 @@ export interface Difference extends PlacedKey {
   readonly finding: Exclude<Finding, 'busy'>;
   /** Roughly the bytes of the value at the peer. */
   readonly bytes: number;
+  /** Whether the peer had no such key when the sites first met. */
+  readonly isNewThere: boolean;
 }
 
 export interface Settled {
   readonly different: readonly Difference[];
   /** Keys that were written all the time. */
-  readonly undecided: readonly PlacedKey[];
+  readonly undecided: readonly Found[];
 }
 
 /** Keys looked at in one step of the server. */
@@ -63,11 +65,11 @@ export class Survey {
   ): Promise<string> {
     const { client } = this.#site;
     const pool = new Pool(QUESTIONS);
-    await client.select(database);
     let at = cursor;
     for (let step = 0; step < steps; step++) {
       this.#signal.throwIfAborted();
       const { cursor: next, keys } = await scan(client, {
+        database,
         cursor: at,
         count: STEP_KEYS,
         pattern: this.#pattern,
@@ -92,8 +94,9 @@ export class Survey {
     for (let step = 0; step < steps; step++) {
       const listed = await exchange.list({ database, cursor: at, count: LISTED_KEYS }, this.#signal);
       at = listed.cursor;
-      const absent = await this.#absent(database, this.#placed(database, listed.keys));
-      if (absent.length > 0) await pool.add(() => each(absent));
+      const chosen = listed.keys.filter((key) => this.#chosen.key(database, key));
+      const absent = await absentAmong(this.#site.client, database, chosen);
+      if (absent.length > 0) await pool.add(() => each(absent.map((key) => ({ database, key }))));
       if (at === '0') break;
     }
     await pool.drain();
@@ -118,12 +121,13 @@ export class Survey {
     const different: Difference[] = [];
     const times = new Map<string, number>();
     let open: readonly PlacedKey[] = suspected;
+    let undecided: readonly Found[] = [];
     for (let look = 0; look < LOOKS && open.length > 0; look++) {
       await sleep(Math.min(FIRST_PAUSE_MS * 2 ** look, LONGEST_PAUSE_MS), undefined, {
         signal: this.#signal,
       });
       const found = await this.#compareAside(open);
-      open = found.filter((one) => {
+      open = undecided = found.filter((one) => {
         const name = nameOf(one);
         if (one.finding === 'busy') {
           times.delete(name);
@@ -136,7 +140,7 @@ export class Survey {
         return false;
       });
     }
-    return { different, undecided: open };
+    return { different, undecided };
   }
 
   async #compareAside(keys: readonly PlacedKey[]): Promise<Found[]> {
@@ -152,16 +156,6 @@ export class Survey {
 
   #placed(database: number, keys: readonly Buffer[]): PlacedKey[] {
     return keys.filter((key) => this.#chosen.key(database, key)).map((key) => ({ database, key }));
-  }
-
-  async #absent(database: number, keys: readonly PlacedKey[]): Promise<PlacedKey[]> {
-    if (keys.length === 0) return [];
-    const { client } = this.#site;
-    await client.select(database);
-    const pipeline = client.pipeline();
-    for (const { key } of keys) pipeline.exists(key);
-    const replies = (await pipeline.exec()) ?? [];
-    return keys.filter((_, at) => replies[at]?.[0] === null && replies[at][1] === 0);
   }
 }
 

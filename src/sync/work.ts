@@ -2,6 +2,7 @@
 
 import type { Redis } from 'ioredis';
 import type { Filter } from '../change/filter.js';
+import type { PlacedKey } from '../change/special.js';
 import type { Logger } from '../log.js';
 import type { Exchange } from './exchange.js';
 
@@ -29,6 +30,8 @@ export interface SyncSite {
   /** A client of the local server, for this work alone. */
   readonly client: Redis;
   readonly exchange: Exchange;
+  /** Whether this site had no such key when the sites first met. */
+  readonly isNewHere: (key: PlacedKey) => boolean;
   readonly filter: Filter;
   /** What the names of Tandem's own keys start with. */
   readonly ownPrefix: string;

@@ -23,7 +23,7 @@ const urls = {
 
 let pair: Pair;
 beforeAll(async () => {
-  pair = await startPair({ server, east: urls, west: urls });
+  pair = await startPair({ server, east: urls, west: urls, env: { TANDEM_VERIFY_CRON: '0 3 * * *' } });
 });
 afterAll(() => pair.close());
 
@@ -60,18 +60,18 @@ describe('a pair whose accounts have the advised rights alone', () => {
       TANDEM_LOCAL_URL: url,
       TANDEM_PEER_URL: pair.west.server.url,
     };
-    const config = loadConfig({ env: { ...env, TANDEM_VERIFY_CRON: '0 3 * * *' } });
+    const config = loadConfig({ env });
     const end = new AbortController();
     const log = createLogger({ ...config, logLevel: 'silent' });
     let attempts = 0;
-    const verify: Task = async ({ save, progress }) => {
+    const work: Task = async ({ save, progress }) => {
       await save({ cursor: 1 });
       await progress({ done: 1 });
       if (++attempts === 1) throw new TandemError('TIMEOUT', 'once');
     };
-    const plane = new ControlPlane({ config, keys, log, tasks: { verify, wait: untilAborted } });
+    const plane = new ControlPlane({ config, keys, log, tasks: { work, wait: untilAborted } });
     const over = plane.run(end.signal);
-    await plane.add('verify', {}, { id: 'one' });
+    await plane.add('work', {}, { id: 'one' });
     await plane.add('wait', {}, { id: 'two' });
     const list = async (): Promise<string> => (await runCli(['jobs'], env)).stdout;
     await until('both jobs to begin', async () => /two +active/.test(await list()));
@@ -79,7 +79,17 @@ describe('a pair whose accounts have the advised rights alone', () => {
       expect(await runCli(['jobs', ...args], env)).toMatchObject({ code: 0, stderr: '' });
     await until('both jobs to end', async () => /two +failed[^]*one +completed/.test(await list()));
     const json = await runCli(['jobs', 'list', '--json'], env);
-    expect(JSON.parse(json.stdout)).toMatchObject({ paused: false, jobs: [{ state: 'delayed' }, {}, {}] });
+    const { paused, jobs } = JSON.parse(json.stdout) as {
+      paused: boolean;
+      jobs: { task: string; state: string }[];
+    };
+    expect(paused).toBe(false);
+    expect(jobs.map(({ task, state }) => `${task} ${state}`).toSorted()).toEqual([
+      'first-copy completed',
+      'verify delayed',
+      'wait failed',
+      'work completed',
+    ]);
     expect(await runCli(['jobs', 'cancel', 'three'], env)).toMatchObject({ code: 1 });
     expect(await runCli(['jobs', 'cancel'], env)).toMatchObject({ code: 2 });
     expect(plane.status.faults).toBe(0);

@@ -7,15 +7,15 @@ import { LONG_BACKLOG, QUICK, expectNothingWaits, ownKeys } from './observe.js';
 
 /**
  * Both sites write one and the same key as fast as they can, so that nearly every change of one meets unseen ones of the other.
- * `TANDEM_TEST_SECONDS`: for how long, all keys together. What is not settled (README: known faults) is tried with
- * `TANDEM_TEST_HOT=all`; `TANDEM_TEST_RATE` then says how many commands a second and site, for it fails at a few hundred already.
+ * `TANDEM_TEST_SECONDS`: for how long, all keys together. `TANDEM_TEST_RATE`: commands a second and site, for all keys; otherwise
+ * those whose writes do not all add up are written at a rate at which both sites keep pace.
  */
 const SECONDS = Number(process.env['TANDEM_TEST_SECONDS'] ?? 10);
 
 /** Commands in one go: a client that waits for the answers of a few commands at a time. */
 const PIPELINE = 4;
 /** Commands a second and site. */
-const RATE = Number(process.env['TANDEM_TEST_RATE'] ?? Infinity);
+const RATE = Number(process.env['TANDEM_TEST_RATE'] ?? 0);
 const LOOK_MS = 50;
 /** Nobody who writes may keep a site from applying the other's changes for longer. */
 const STANDSTILL_MS = 1500;
@@ -26,7 +26,8 @@ const QUIET_DEADLINE_MS = 60_000;
 interface Hot {
   readonly name: string;
   readonly key: string;
-  readonly isUnsettled?: boolean;
+  /** Commands a second and site; as fast as possible without one. */
+  readonly rate?: number;
   /** The command that site writes as its i-th. */
   readonly write: (pipeline: ChainableCommander, site: Site, i: number) => unknown;
   /** What the key holds in the end; `written` are the numbers of commands by site. */
@@ -58,7 +59,7 @@ const HOT: readonly Hot[] = [
   {
     name: 'a field of a hash',
     key: 'hash',
-    isUnsettled: true,
+    rate: 500,
     write: (pipeline, site, i) =>
       i % 2 === 0 ? pipeline.hset('hash', 'set', `${site.name} ${i}`) : pipeline.hincrby('hash', 'sum', i),
     expectAt: async ({ redis }, { east = 0, west = 0 }) => {
@@ -70,7 +71,7 @@ const HOT: readonly Hot[] = [
   {
     name: 'a list',
     key: 'list',
-    isUnsettled: true,
+    rate: 500,
     write: (pipeline, site, i) =>
       i % 4 === 0 ? pipeline.lpush('list', `${site.name} ${i}`) : pipeline.rpush('list', `${site.name} ${i}`),
     expectAt: async ({ redis }, written) => {
@@ -81,7 +82,7 @@ const HOT: readonly Hot[] = [
   {
     name: 'a member of a sorted set',
     key: 'zset',
-    isUnsettled: true,
+    rate: 500,
     write: (pipeline, site, i) =>
       i % 2 === 0
         ? pipeline.zadd('zset', i, 'set')
@@ -93,8 +94,6 @@ const HOT: readonly Hot[] = [
   },
 ];
 
-const CASES = HOT.filter(({ isUnsettled }) => !isUnsettled || process.env['TANDEM_TEST_HOT'] === 'all');
-
 let pair: Pair;
 
 beforeAll(async () => {
@@ -103,10 +102,10 @@ beforeAll(async () => {
 
 afterAll(() => pair.close());
 
-test.each(CASES)(
+test.each(HOT)(
   'both sites write $name as fast as they can: both go on applying, and end equal and exact',
   async (hot) => {
-    const durationMs = (SECONDS * 1000) / CASES.length;
+    const durationMs = (SECONDS * 1000) / HOT.length;
     const sites = [pair.east, pair.west];
     const until = performance.now() + durationMs;
     const [written, progress] = await Promise.all([
@@ -130,8 +129,8 @@ test.each(CASES)(
 );
 
 /** Gives how many commands were written: a whole number of pipelines. */
-async function writeUntil(time: number, site: Site, { write }: Hot): Promise<number> {
-  const perMs = RATE / 1000;
+async function writeUntil(time: number, site: Site, { write, rate = Infinity }: Hot): Promise<number> {
+  const perMs = (RATE || rate) / 1000;
   const began = performance.now();
   let written = 0;
   while (performance.now() < time) {

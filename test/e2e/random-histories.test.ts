@@ -1,36 +1,35 @@
 /**
  * Random histories on real servers: many keys at a time, each with a history of its own, 2 to 40 writes on either side. Both
- * processes stand still now and then, so that writes meet unseen. At the end both sites must be equal. `TANDEM_TEST_SEED` and `TANDEM_TEST_HISTORIES` choose; a failure prints the seed.
+ * processes stand still now and then, so that writes meet unseen, and some are killed while they catch up. At the end both sites
+ * must be equal. `TANDEM_TEST_SEED` and `TANDEM_TEST_HISTORIES` choose; a failure prints the seed.
  */
 
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset } from '../support/dataset.js';
 import { MIXES } from '../support/model/mixes.js';
 import { Random } from '../support/model/random.js';
-import { TEMPLATES } from '../support/model/templates.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
+import { randomCommand, send } from './random-commands.js';
+import { LONG_BACKLOG, ownKeys, QUICK } from './observe.js';
 
 const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? 1);
 const HISTORIES = Number(process.env['TANDEM_TEST_HISTORIES'] ?? 300);
 const PER_ROUND = 600;
 const ROUNDS = Math.ceil(HISTORIES / PER_ROUND);
 const DEADLINE = { deadlineMs: 180_000 };
-/**
- * Mixes in which a history in some hundred still ends differently: what many kinds of writes on one string or list become when
- * several state transfers cross is not settled. They are searched with `TANDEM_TEST_MIXES=all`.
- */
-const UNSETTLED = /everything|list|queue|stack|string|types|entries|streams/;
-const NAMES = Object.keys(MIXES).filter(
-  (name) => process.env['TANDEM_TEST_MIXES'] === 'all' || !UNSETTLED.test(name),
-);
-/** Expiries of the templates are small numbers: here they must lie in the future. */
-const FAR_MS = 4_102_444_800_000;
-
+const NAMES = Object.keys(MIXES);
+/** How often, in a phase, a process is killed, and how long it may have worked since it was let go. */
+const KILL_CHANCE = Number(process.env['TANDEM_TEST_KILL_CHANCE'] ?? 0.15);
+const MAX_LIFE_MS = 60;
+/** How often three writes of a site are one transaction. */
+const TRANSACTION_CHANCE = 0.1;
 let pair: Pair;
+let kills = 0;
 
 beforeAll(async () => {
-  pair = await startPair({ env: { TANDEM_LEASE_MS: '60000' } });
+  pair = await startPair({ env: { ...QUICK, TANDEM_LEASE_MS: '60000' }, server: LONG_BACKLOG });
 }, 60_000);
 
 afterAll(async () => {
@@ -51,7 +50,7 @@ describe('random histories', () => {
       `east met ${met} concurrent writes, ${status.late} late, ${status.rejected} rejected, ${(await dataset(pair.east.redis)).size} keys\n`,
     );
     process.stdout.write(
-      `${ROUNDS * PER_ROUND} histories from seed ${SEED}, ${failures.length} ended differently\n`,
+      `${ROUNDS * PER_ROUND} histories from seed ${SEED}, ${kills} processes killed, ${failures.length} ended differently\n`,
     );
     if (process.env['TANDEM_TEST_OUT'])
       (await import('node:fs')).writeFileSync(process.env['TANDEM_TEST_OUT'], failures.join('\n'));
@@ -67,7 +66,6 @@ async function runRound(seed: number): Promise<string[]> {
     written: [] as string[],
     left: 2 + random.below(39),
   }));
-  let serial = 1000;
   const phases = 2 + random.below(4);
   for (let phase = 0; phase < phases; phase++) {
     const isHeld = random.chance(0.8);
@@ -77,22 +75,19 @@ async function runRound(seed: number): Promise<string[]> {
       for (const history of histories) {
         const mix = MIXES[history.mix]!;
         const count = random.below(1 + Math.ceil(history.left / phases / 2) * 2);
-        for (let i = 0; i < count; i++) {
-          const template = TEMPLATES[random.pick([...mix.commands])];
-          const words = template({
-            random,
-            key: random.pick([...mix.keys]),
-            unique: `${site.name}${++serial}`,
-            serial,
-            present: ['a', 'b'],
-          }).map((word, at) => placed(word, at, history.prefix));
-          history.written.push(`${phase} ${site.name} ${words.join(' ')}`);
-          sent.push(send(site, words));
+        const made = Array.from({ length: count }, () =>
+          randomCommand(mix, { random, site: site.name, prefix: history.prefix }),
+        );
+        while (made.length > 0) {
+          const change = made.splice(0, random.chance(TRANSACTION_CHANCE) ? 3 : 1);
+          history.written.push(`${phase} ${site.name} ${change.map((words) => words.join(' ')).join('; ')}`);
+          sent.push(send(site, change));
         }
       }
     await Promise.all(sent);
     const order = random.chance(0.5) ? [pair.east, pair.west] : [pair.west, pair.east];
     if (isHeld) for (const site of order) site.resume();
+    for (const site of order) if (random.chance(KILL_CHANCE)) await killAndStart(site, random);
     if (random.chance(0.5)) await quiet(pair, DEADLINE);
   }
   await quiet(pair, DEADLINE);
@@ -112,21 +107,11 @@ async function runRound(seed: number): Promise<string[]> {
   return failures;
 }
 
-/** Keys of a history have its prefix; an expiry lies in the future. */
-function placed(word: string, at: number, prefix: string): string {
-  if (at === 0) return word;
-  if (/^[klm]$/.test(word)) return prefix + word;
-  return /^900\d$/.test(word) ? String(FAR_MS + Number(word)) : word;
-}
-
-/** A delivery as an application asks for it: the templates have it as it stands in a replication stream. */
-function asTyped(words: readonly string[]): readonly string[] {
-  const [name, key, group, consumer, id] = words as [string, string, string, string, string];
-  return name === 'XCLAIM' ? [name, key, group, consumer, '0', id, 'FORCE'] : words;
-}
-
-function send(site: Site, words: readonly string[]): Promise<unknown> {
-  const [name, ...args] = asTyped(words);
-  // A command that does not fit what is there has no effect: that is part of the history.
-  return site.redis.call(name!, ...args).catch(() => undefined);
+/** A process that dies while it catches up; the next one takes over. */
+async function killAndStart(site: Site, random: Random): Promise<void> {
+  await setTimeout(random.below(MAX_LIFE_MS));
+  await site.kill();
+  await site.redis.del(ownKeys().lease);
+  site.start();
+  kills++;
 }

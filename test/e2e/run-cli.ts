@@ -16,12 +16,16 @@ export interface Outcome {
 const DEADLINE_MS = 20_000;
 
 /** Runs the built program to its end, in a foreign folder, with nothing in its environment but what is given. */
-export function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+export function runCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  deadlineMs = DEADLINE_MS,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const options = {
       cwd: tmpdir(),
       env: { PATH: process.env['PATH'], ...env },
-      timeout: DEADLINE_MS,
+      timeout: deadlineMs,
       killSignal: 'SIGKILL',
     } as const;
     execFile(process.execPath, [CLI, ...args], options, (error, stdout, stderr) => {

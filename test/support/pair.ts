@@ -7,6 +7,7 @@ import { Proxy } from './proxy.js';
 import { quiet } from './quiet.js';
 import { type ServerOptions, type TestServer, startServer } from './server.js';
 import { TandemProcess } from './tandem-process.js';
+import { until } from './wait.js';
 
 /** What is special about one site. */
 export interface SiteOptions {
@@ -90,7 +91,12 @@ async function setUp(options: PairOptions, undo: (() => Promise<void>)[]): Promi
   const name = options.pair ?? 'test';
   const [eastServer, westServer] = await serversOf(options, undo);
   const caFile = bundleAuthorities([eastServer, westServer], undo);
-  const common = { TANDEM_PAIR: name, TANDEM_LOG_LEVEL: 'info', ...caFile, ...options.env };
+  const common: Record<string, string> = {
+    TANDEM_PAIR: name,
+    TANDEM_LOG_LEVEL: 'info',
+    ...caFile,
+    ...options.env,
+  };
 
   const site = async (own: 'east' | 'west', server: TestServer, peerServer: TestServer): Promise<Site> => {
     const other = own === 'east' ? 'west' : 'east';
@@ -120,6 +126,11 @@ async function setUp(options: PairOptions, undo: (() => Promise<void>)[]): Promi
   const west = await site('west', westServer, eastServer);
   if (options.start ?? true) {
     for (const each of [east, west]) each.start();
+    await quiet({ east, west });
+    // The first copy writes into the streams: a test that counts changes, or holds one, begins behind it.
+    const prefix = common['TANDEM_KEY_PREFIX'] ?? 'tandem';
+    for (const { redis, name: own } of [east, west])
+      await until(`the first copy of ${own}`, () => redis.hexists(`${prefix}:{${name}}:state`, 'copied'));
     await quiet({ east, west });
   }
   return { name, east, west, close: () => unwind(undo) };

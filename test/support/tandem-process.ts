@@ -32,7 +32,7 @@ const SHOWN_LINES = 15;
 export class TandemProcess {
   /** Every line of standard output and standard error since the first start. */
   readonly log: LogLine[] = [];
-  readonly #env: NodeJS.ProcessEnv;
+  #env: NodeJS.ProcessEnv;
   readonly #name: string;
   readonly #dir = mkdtempSync(join(tmpdir(), 'tandem-site-'));
   #child: ChildProcess | undefined;
@@ -49,6 +49,11 @@ export class TandemProcess {
 
   get running(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Further settings, from the next start on. */
+  set(env: Record<string, string>): void {
+    this.#env = { ...this.#env, ...env };
   }
 
   /** Starts the process. It is not ready then: wait for a log line, or for `quiet`. */

@@ -11,13 +11,12 @@ import { cutOff } from './streams.js';
 export function resolveBuild(occasion: Occasion, incoming: Piece): Resolution {
   const { own, pending, isAsking } = occasion;
   const met = pending || isAsking ? [] : own.clashingWith(incoming);
-  const resolution = perform(occasion, incoming, met.length > 0);
-  const commands = [...resolution.commands, ...expiryDoubt(occasion, incoming)];
-  if (met.length === 0) return { ...resolution, commands };
+  const doubt = expiryDoubt(occasion, incoming);
+  const resolution = { ...perform(occasion, incoming, met.length > 0), ...(doubt ? { doubt } : {}) };
+  if (met.length === 0) return resolution;
   const isMine = met.some((piece) => weighsMore(piece, incoming));
   return {
     ...resolution,
-    commands,
     outcome: isMine ? 'clash-resolved' : 'clash-awaited',
     ...(isMine ? { state: latest([incoming, ...own.all]) } : {}),
   };

@@ -35,8 +35,7 @@ export function resolveCell(occasion: Occasion, incoming: Piece, isClash: boolea
 /** The own pieces on the cell, and on what it holds, since a cell that holds it was last replaced. */
 function onCell({ own }: Occasion, incoming: Piece): readonly Piece[] {
   // Only a string as a whole and a group hold other cells, and are held.
-  if (incoming.type !== 'string' && incoming.group === undefined)
-    return own.onCell(incoming.cell).filter((piece) => isSame(piece, incoming));
+  if (incoming.type !== 'string' && incoming.group === undefined) return own.fromHeadOfCell(incoming);
   const from = own.built.findLastIndex((piece) => covers(piece, incoming)) + 1;
   return own.built
     .slice(from)

@@ -31,16 +31,10 @@ export function lifeOf({ command }: Piece): number {
  * other way round, an expiry (or a group) may have been set on what own removals have taken away, while own additions have
  * brought the key back without it. Only the origin knows: it is asked, if the key turns out so.
  */
-export function expiryDoubt({ own, key, out, request }: Occasion, incoming: Piece): Command[] {
+export function expiryDoubt({ own, key, out, request }: Occasion, incoming: Piece): Command | undefined {
   const { role, name, isRemoval } = incoming;
   const rests = role === 'expiry' || name.startsWith('XGROUP') || name === 'XCLAIM';
-  if (!isRemoval && !(rests && own.hasRemoval)) return [];
-  const added = own.built.reduce((sum, piece) => sum + additions(piece), 0);
-  if (added === 0) return [];
-  return [['EVAL', scriptSource('doubt'), 1, out, key, isRemoval ? added : -1, request]];
-}
-
-function additions({ isRemoval, type, name, command }: Piece): number {
-  if (isRemoval) return 0;
-  return type === 'list' && (name === 'RPUSH' || name === 'LPUSH') ? command.length - 2 : 1;
+  if (!isRemoval && !(rests && own.hasRemoval)) return undefined;
+  if (own.additions === 0) return undefined;
+  return ['EVAL', scriptSource('doubt'), 1, out, key, isRemoval ? own.additions : -1, request];
 }

@@ -1,25 +1,29 @@
 /**
- * The places of a list, as two sites that wrote it at the same time see them: an element that is there, or the trace of one that
- * is not. Positions need no metadata on the key: the list as the sender saw it is today's length less the effects of the own
- * writes the sender had not seen.
+ * The places of a list, as two sites that wrote it at the same time see them: elements that are there, and traces of those that
+ * are not. Positions need no metadata on the key: the list as the sender saw it is today's length less the effects of the own
+ * writes the sender had not seen. Places side by side that have the same story are one run, so a long list is a few runs.
  */
 
 import type { Piece } from './meeting.js';
 
+/** Places side by side with the same story. */
 export interface Place {
-  /** The own sequence that inserted it; 0: the sender had it. */
+  readonly count: number;
+  /** The own sequence that inserted them; 0: the sender had them. */
   readonly born: number;
-  /** The own sequence that took it off; 0: it is there. */
+  /** The own sequence that took them off; 0: they are there. */
   readonly gone: number;
-  /** An unknown number of elements, none of them there any more. */
+  /** An unknown number of elements, none of them there any more. Counts as one. */
   readonly isHole: boolean;
-  /** The own `LSET` on it. */
+  /** The own `LSET` on it; then it is one place. */
   readonly set: Piece | undefined;
 }
 
-/** Places that held up to an own sequence; undefined places: they are no longer known. */
+/** Places that held up to an own sequence, in the eyes of a sender; undefined places: they are no longer known. */
 export interface KnownPlaces {
   readonly upTo: number;
+  /** What the sender in whose eyes they are had seen. */
+  readonly seen: number;
   readonly places: readonly Place[] | undefined;
 }
 
@@ -37,26 +41,45 @@ export function placesOf(options: {
   known: KnownPlaces | undefined;
   /** Whether an own write may have met others that are forgotten. */
   isDoubtful: (own: Piece) => boolean;
-}): Place[] | undefined {
+}): readonly Place[] | undefined {
   const { own, length, seen, known, isDoubtful } = options;
   if (length === undefined) return undefined;
-  let places: Place[] | undefined;
-  if (known && own.some(({ sequence }) => sequence <= known.upTo)) {
-    places =
-      known.places &&
-      forward(
-        known.places,
-        own.filter(({ sequence }) => sequence > known.upTo),
-      );
+  let places: readonly Place[] | undefined;
+  let isSeen = false;
+  if (known && own.length > 0 && own[0]!.sequence <= known.upTo) {
+    const later = own.slice(own.findLastIndex(({ sequence }) => sequence <= known.upTo) + 1);
+    isSeen = later.length === 0 && known.seen === seen;
+    places = known.places && forward(known.places, later);
   } else places = own.some(isDoubtful) ? undefined : fromLength(own, length);
-  if (!places || places.filter(isPresent).length !== length) return undefined;
-  return places
-    .filter(({ gone }) => gone === 0 || gone > seen)
-    .map((place) => ({
-      ...place,
-      born: place.born <= seen ? 0 : place.born,
-      set: place.set && place.set.sequence > seen ? place.set : undefined,
-    }));
+  if (!places || present(places) !== length) return undefined;
+  return isSeen ? places : inTheEyesOf(places, seen);
+}
+
+/** What a sender had seen of own pushes is plain to it, what it had seen taken off is not there for it. */
+function inTheEyesOf(places: readonly Place[], seen: number): Place[] {
+  const found: Place[] = [];
+  for (const place of places) {
+    if (place.gone !== 0 && place.gone <= seen) continue;
+    const born = place.born <= seen ? 0 : place.born;
+    const set = place.set && place.set.sequence > seen ? place.set : undefined;
+    add(found, born === place.born && set === place.set ? place : { ...place, born, set });
+  }
+  return found;
+}
+
+/** Adds a run at the end; one with the same story becomes part of the last one. */
+function add(places: Place[], place: Place): void {
+  const last = places.at(-1);
+  const isSame =
+    last !== undefined &&
+    last.born === place.born &&
+    last.gone === place.gone &&
+    !last.isHole &&
+    !place.isHole &&
+    last.set === undefined &&
+    place.set === undefined;
+  if (isSame) places[places.length - 1] = { ...last, count: last.count + place.count };
+  else places.push(place);
 }
 
 /** Walks back to the list as it was before `own`, or to the last own write that left it empty. */
@@ -100,36 +123,41 @@ function forward(from: readonly Place[], own: readonly Piece[]): Place[] | undef
   let places = [...from];
   for (const write of own) {
     const { name, command, sequence } = write;
-    const present = places.filter(isPresent);
-    const take = (taken: readonly Place[]): Place[] => {
-      const gone = new Set(taken);
-      return places.map((place) => (gone.has(place) ? { ...place, gone: sequence } : place));
+    const take = (start: number, end: number): void => {
+      places = split(places, isPresent, [start, end]).map(({ place, index }) =>
+        isPresent(place) && index >= start && index < end ? { ...place, gone: sequence } : place,
+      );
     };
+    const count = Number(command[2] ?? 1);
     switch (name) {
       case 'RPUSH':
-        places = [...places, ...elements(command.length - 2, sequence)];
+        places.push(...elements(command.length - 2, sequence));
         break;
       case 'LPUSH':
-        places = [...elements(command.length - 2, sequence), ...places];
+        places.unshift(...elements(command.length - 2, sequence));
         break;
       case 'LPOP':
-        places = take(present.slice(0, Number(command[2] ?? 1)));
+        take(0, count);
         break;
       case 'RPOP':
-        places = take(present.slice(Math.max(0, present.length - Number(command[2] ?? 1))));
+        take(Math.max(0, present(places) - count), Infinity);
         break;
       case 'DEL':
-        places = take(present);
+        take(0, Infinity);
         break;
       case 'LTRIM': {
-        const { from: start, to } = keptRange(present.length, Number(command[2]), Number(command[3]));
-        places = take(present.filter((_, index) => index < start || index >= to));
+        const length = present(places);
+        const { from: start, to } = keptRange(length, count, Number(command[3]));
+        take(to, Infinity);
+        take(0, start);
         break;
       }
       case 'LSET': {
-        const place = present.at(Number(command[2]));
-        if (!place) return undefined;
-        places = places.map((one) => (one === place ? { ...one, set: write } : one));
+        const index = count < 0 ? present(places) + count : count;
+        const parts = split(places, isPresent, [index, index + 1]);
+        const at = parts.findIndex((one) => isPresent(one.place) && one.index === index);
+        if (at < 0) return undefined;
+        places = parts.map(({ place }, i) => (i === at ? { ...place, set: write } : place));
         break;
       }
       default:
@@ -137,6 +165,35 @@ function forward(from: readonly Place[], own: readonly Piece[]): Place[] | undef
     }
   }
   return places;
+}
+
+/** A run with the number of places of its sort that stand before it. */
+export interface Part {
+  readonly place: Place;
+  readonly index: number;
+}
+
+/** The runs, cut where, among the places that count, one of these numbers stands before. */
+export function split(
+  places: readonly Place[],
+  counts: (place: Place) => boolean,
+  cuts: readonly number[],
+): Part[] {
+  const parts: Part[] = [];
+  let index = 0;
+  for (const place of places) {
+    if (!counts(place)) {
+      parts.push({ place, index });
+      continue;
+    }
+    const end = index + place.count;
+    const inside = cuts.filter((cut) => cut > index && cut < end).toSorted((a, b) => a - b);
+    for (const cut of [...inside, end]) {
+      parts.push({ place: cut - index === place.count ? place : { ...place, count: cut - index }, index });
+      index = cut;
+    }
+  }
+  return parts;
 }
 
 /** Which indexes `LTRIM start stop` leaves: from `from` up to, not including, `to`. */
@@ -148,31 +205,57 @@ export function keptRange(length: number, start: number, stop: number): { from: 
 
 /** @param born the own sequence that inserted them; 0: the sender had them */
 export function elements(count: number, born = 0): Place[] {
-  return Array.from({ length: count }, () => ({ born, gone: 0, isHole: false, set: undefined }));
+  return count === 0 ? [] : [{ count, born, gone: 0, isHole: false, set: undefined }];
 }
 
 function hole(gone: number): Place {
-  return { born: 0, gone, isHole: true, set: undefined };
+  return { count: 1, born: 0, gone, isHole: true, set: undefined };
 }
 
-/** Whether the sender had the place in its list. */
+/** The places with a run put before the one at `at`. */
+export function withRun(places: readonly Place[], at: number, run: Place): Place[] {
+  const found = places.slice(0, at);
+  add(found, run);
+  if (at < places.length) add(found, places[at]!);
+  for (let i = at + 1; i < places.length; i++) found.push(places[i]!);
+  return found;
+}
+
+/** Whether the sender had the places in its list. */
 export function isInView({ born }: Place): boolean {
   return born === 0;
 }
 
-/** Whether the place holds an element here. */
+/** Whether the places hold elements here. */
 export function isPresent({ gone }: Place): boolean {
   return gone === 0;
 }
 
-/** Today's index of a place. */
+/** Elements that are there. */
+export function present(places: readonly Place[]): number {
+  let count = 0;
+  for (const place of places) if (isPresent(place)) count += place.count;
+  return count;
+}
+
+/** Places the sender had in its list. */
+export function inView(places: readonly Place[]): number {
+  let count = 0;
+  for (const place of places) if (isInView(place)) count += place.count;
+  return count;
+}
+
+/** Today's index of the first place of the run at `at`. */
 export function indexOf(places: readonly Place[], at: number): number {
   let index = 0;
-  for (let i = 0; i < at; i++) if (isPresent(places[i]!)) index++;
+  for (let i = 0; i < at; i++) if (isPresent(places[i]!)) index += places[i]!.count;
   return index;
 }
 
-/** Where an element pushed by the sender goes: beside the sender's last (first) element; among the receiver's own pushes the smaller site name is first. */
+/**
+ * Before which run an element pushed by the sender goes: beside the sender's last (first) element; among the receiver's own pushes
+ * the smaller site name is first.
+ */
 export function pushPlace(places: readonly Place[], side: 'left' | 'right', isSenderFirst: boolean): number {
   if (side === 'right') return isSenderFirst ? places.findLastIndex(isInView) + 1 : places.length;
   const first = places.findIndex(isInView);

@@ -10,11 +10,16 @@ import { lifeOf } from './expiry.js';
 import {
   elements,
   indexOf,
+  inView,
   isInView,
   isPresent,
   keptRange,
   placesOf,
+  present,
   pushPlace,
+  split,
+  withRun,
+  type Part,
   type Place,
 } from './list-places.js';
 import { isAbove, rankOf, type Piece } from './meeting.js';
@@ -34,13 +39,8 @@ export function resolveList(occasion: Occasion, incoming: Piece, isClash: boolea
   const { own, pending, isAsking, held } = occasion;
   const nothing: Resolution = { commands: [], outcome: 'own-stays', held };
   if (held.kind === 'other') return nothing;
-  // An own state or another head replaced the list in between: positions mean nothing any more.
-  const other = own.all.findLastIndex(
-    (piece) =>
-      piece.role === 'state' || piece.role === 'derive' || (piece.role === 'key-head' && !piece.isRemoval),
-  );
-  if ((other >= 0 || pending) && isByPosition(incoming)) return nothing;
-  const listed = own.all.slice(other + 1).filter(({ type, name }) => type === 'list' || name === 'DEL');
+  const { isReplaced, listed } = own.list;
+  if ((isReplaced || pending) && isByPosition(incoming)) return nothing;
   if (listed.length === 0 && !isAsking)
     return {
       commands: isByPosition(incoming) ? [incoming.command] : rerun(incoming),
@@ -72,7 +72,7 @@ export function deleteList(occasion: Occasion, incoming: Piece): Resolution {
   const places = isAsking ? undefined : placesHere(occasion, listed, incoming);
   if (!places)
     return { commands: [], outcome: 'state-asked', held, places: { places: undefined }, asks: true };
-  const done = takeOff(key, places, places.filter(isInView));
+  const done = takeOff(key, partsOf(places), isInView);
   if (done.held.kind === 'nothing') return { ...done, outcome: 'theirs-stays' };
   const expiry = expiryOnNothing(own.all);
   return {
@@ -105,18 +105,18 @@ function placesHere(
   { held, known, isDoubtful }: Occasion,
   own: readonly Piece[],
   { seen }: Piece,
-): Place[] | undefined {
+): readonly Place[] | undefined {
   return placesOf({ own, length: held.length, seen, known, isDoubtful });
 }
 
 function leaving(places: readonly Place[], commands: readonly Command[]): Done {
-  const length = places.filter(isPresent).length;
+  const length = present(places);
   const held: Held = length === 0 ? NOTHING : { kind: 'list', length };
   return { commands, places: { places }, held };
 }
 
 /** The places afterwards; undefined when it is not certain what is meant: then nothing is done. */
-function perform({ key, site }: Occasion, places: Place[], incoming: Piece): Done | undefined {
+function perform({ key, site }: Occasion, places: readonly Place[], incoming: Piece): Done | undefined {
   const { command, name } = incoming;
   switch (name) {
     case 'RPUSH':
@@ -127,61 +127,79 @@ function perform({ key, site }: Occasion, places: Place[], incoming: Piece): Don
       const at = pushPlace(places, side, isSenderFirst);
       // What both once had and only this site has taken off tells own pushes apart here, but not at the other site.
       const isKnownThere = (place: Place): boolean => isPresent(place) || !isInView(place);
-      const there = pushPlace(places.filter(isKnownThere), side, isSenderFirst);
-      if (places.slice(0, at).filter(isKnownThere).length !== there) return undefined;
-      const after = places.toSpliced(at, 0, ...elements(values.length));
+      if (!places.every(isKnownThere)) {
+        const there = pushPlace(places.filter(isKnownThere), side, isSenderFirst);
+        if (places.slice(0, at).filter(isKnownThere).length !== there) return undefined;
+      }
+      const after = withRun(places, at, elements(values.length)[0]!);
       return leaving(after, [splice(key, [{ kind: 'insert', at: indexOf(places, at), values }])]);
     }
     case 'LSET':
       return overwrite(key, places, incoming);
-    default: {
-      const taken = takenBy(incoming, places.filter(isInView));
-      return taken && takeOff(key, places, taken);
-    }
+    default:
+      return take(key, places, incoming);
   }
 }
 
-/** The places in the sender's view that the command takes off. */
-function takenBy({ name, command }: Piece, view: readonly Place[]): Place[] | undefined {
+/** Takes off the places in the sender's view that the command takes off there; undefined when it is not certain which. */
+function take(key: Buffer, places: readonly Place[], { name, command }: Piece): Done | undefined {
   const count = Number(command[2] ?? 1);
-  const certain = (taken: Place[]): Place[] | undefined =>
-    taken.some(({ isHole }) => isHole) ? undefined : taken;
+  const length = inView(places);
+  const within = (from: number, to: number): Done | undefined => {
+    const isTaken = ({ place, index }: Part): boolean => isInView(place) && index >= from && index < to;
+    const parts = split(places, isInView, [from, to]);
+    if (parts.some((part) => part.place.isHole && isTaken(part))) return undefined;
+    const taken = new Set(parts.filter(isTaken).map(({ place }) => place));
+    return takeOff(key, parts, (place) => taken.has(place));
+  };
   switch (name) {
     case 'LPOP':
-      return certain(view.slice(0, count));
+      return within(0, count);
     case 'RPOP':
-      return certain(view.slice(Math.max(0, view.length - count)));
+      return within(Math.max(0, length - count), length);
     case 'LTRIM': {
-      if (!certain([...view])) return undefined;
-      const { from, to } = keptRange(view.length, Number(command[2]), Number(command[3]));
-      return view.filter((_, index) => index < from || index >= to);
+      if (places.some(({ isHole }) => isHole)) return undefined;
+      const { from, to } = keptRange(length, count, Number(command[3]));
+      const parts = split(places, isInView, [from, to]);
+      const stays = new Set(
+        parts.filter(({ index }) => index >= from && index < to).map(({ place }) => place),
+      );
+      return takeOff(key, parts, (place) => isInView(place) && !stays.has(place));
     }
     default:
       return undefined;
   }
 }
 
-/** Takes off the places: those that are there from the list; those that are not, both sites have taken off. */
-function takeOff(key: Buffer, places: readonly Place[], taken: readonly Place[]): Done {
-  const gone = new Set(taken);
+/** Takes off places: those that are there from the list; those that are not, both sites have taken off. */
+function takeOff(key: Buffer, parts: readonly Part[], isTaken: (place: Place) => boolean): Done {
   const splices: Splice[] = [];
+  const rest: Place[] = [];
   let index = 0;
-  for (const place of places) {
-    if (!isPresent(place)) continue;
-    if (gone.has(place)) splices.push({ kind: 'remove', at: index });
-    else index++;
+  for (const { place } of parts) {
+    if (!isTaken(place)) {
+      rest.push(place);
+      if (isPresent(place)) index += place.count;
+    } else if (isPresent(place)) splices.push({ kind: 'remove', at: index, count: place.count });
   }
-  const rest = places.filter((place) => !gone.has(place));
   return leaving(rest, splices.length === 0 ? [] : [splice(key, splices)]);
+}
+
+function partsOf(places: readonly Place[]): Part[] {
+  return split(places, isInView, []);
 }
 
 /** What runs a command that goes by content on the elements its sender had, if all of them are there. */
 function editing(key: Buffer, places: readonly Place[], { name, command }: Piece): Command | undefined {
   if ((name !== 'LREM' && name !== 'LINSERT') || places.some((place) => isInView(place) && !isPresent(place)))
     return undefined;
-  const unseen = places
-    .filter(isPresent)
-    .flatMap((place, index): Argument[] => (isInView(place) ? [] : [index]));
+  const unseen: Argument[] = [];
+  let index = 0;
+  for (const place of places) {
+    if (!isPresent(place)) continue;
+    if (!isInView(place)) for (let i = 0; i < place.count; i++) unseen.push(index + i);
+    index += place.count;
+  }
   const words = command.slice(2).map((word, at) => (name === 'LINSERT' && at === 0 ? upper(word) : word));
   return ['EVAL', scriptSource('edit'), 1, key, name, ...words, ...unseen];
 }
@@ -190,29 +208,31 @@ function upper(word: Argument): string {
   return String(word).toUpperCase();
 }
 
-function overwrite(key: Buffer, places: Place[], incoming: Piece): Done | undefined {
+function overwrite(key: Buffer, places: readonly Place[], incoming: Piece): Done | undefined {
   const [, , index, content] = incoming.command;
-  const view = places.filter(isInView);
-  const position = Number(index);
-  const crossed = position < 0 ? view.slice(position) : view.slice(0, position + 1);
-  const place = view.at(position);
-  if (!place || crossed.some(({ isHole }) => isHole)) return undefined;
+  const wanted = Number(index);
+  const position = wanted < 0 ? inView(places) + wanted : wanted;
+  const parts = split(places, isInView, [position, position + 1]);
+  const at = parts.findIndex((part) => isInView(part.place) && part.index === position);
+  const place = parts[at]?.place;
+  const crossed = wanted < 0 ? parts.slice(at) : parts.slice(0, at + 1);
+  if (!place || crossed.some((part) => part.place.isHole)) return undefined;
   const staysOwn = place.set !== undefined && isAbove(rankOf(place.set), rankOf(incoming));
   if (place.gone !== 0 || staysOwn) return leaving(places, []);
-  const at = places.indexOf(place);
-  return leaving(places.with(at, { ...place, set: undefined }), [
-    ['LSET', key, indexOf(places, at), content!],
-  ]);
+  const after = parts.map((part, i) => (i === at ? { ...place, set: undefined } : part.place));
+  return leaving(after, [['LSET', key, indexOf(after, at), content!]]);
 }
 
 /** What a command does to today's list, in order. */
 type Splice =
   | { readonly kind: 'insert'; readonly at: number; readonly values: readonly Argument[] }
-  | { readonly kind: 'remove'; readonly at: number };
+  | { readonly kind: 'remove'; readonly at: number; readonly count: number };
 
 function splice(key: Buffer, splices: readonly Splice[]): Argument[] {
   const args = splices.flatMap((one): Argument[] =>
-    one.kind === 'insert' ? ['insert', one.at, one.values.length, ...one.values] : ['remove', one.at],
+    one.kind === 'insert'
+      ? ['insert', one.at, one.values.length, ...one.values]
+      : ['remove', one.at, one.count],
   );
   return ['EVAL', scriptSource('splice'), 1, key, ...args];
 }

@@ -40,6 +40,8 @@ export type Command = readonly Argument[];
 export interface Resolution {
   readonly commands: readonly Command[];
   readonly outcome: Outcome;
+  /** Runs behind them, and once for all the pieces of a command: asks the other site, if the key turns out so. */
+  readonly doubt?: Command;
   /** What stands at the key afterwards. */
   readonly held: Held;
   /** The state of the key is to be sent at the end of the run, ranked with this time or a later one. */

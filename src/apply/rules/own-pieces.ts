@@ -3,14 +3,23 @@
  * thousands of own changes which the peer has not seen, and every incoming one meets them all.
  */
 
-import { clashes } from './clash.js';
-import { behindHead, isHead, isState, type Piece, type StatePiece } from './meeting.js';
+import { clashes, isWhole } from './clash.js';
+import { isHead, isState, type Piece, type StatePiece } from './meeting.js';
+
+/** How often the pieces are looked through for a cell before they are put in order by cells. */
+const MAX_SCANS = 16;
+
+/** Own writes of a list. */
+export interface OwnList {
+  /** Whether it was replaced in between. */
+  readonly isReplaced: boolean;
+  /** List writes and `DEL`s since, oldest first. */
+  readonly listed: readonly Piece[];
+}
 
 export class OwnPieces {
   /** From the oldest to the newest. */
   readonly all: readonly Piece[];
-  /** Those of an application: no states. */
-  readonly users: readonly Piece[];
   readonly lastHead: Piece | undefined;
   readonly lastState: StatePiece | undefined;
   /** What comes after the last head. */
@@ -18,16 +27,47 @@ export class OwnPieces {
   readonly hasRemoval: boolean;
   /** One piece of each sort: what clashes with none of them clashes with nothing. */
   readonly #sorts: readonly Piece[];
+  #users: readonly Piece[] | undefined;
+  #additions: number | undefined;
   #byCell: ReadonlyMap<string, readonly Piece[]> | undefined;
+  #bySameCell: ReadonlyMap<string, readonly Piece[]> | undefined;
+  #scans = 0;
+  #list: OwnList | undefined;
 
   constructor(pieces: readonly Piece[]) {
     this.all = pieces;
-    this.users = pieces.filter((piece) => !isState(piece));
-    this.lastHead = pieces.findLast(isHead);
-    this.lastState = pieces.findLast(isState);
-    this.built = behindHead(pieces);
-    this.hasRemoval = pieces.some((piece) => isState(piece) || piece.isRemoval);
-    this.#sorts = [...new Map(this.built.map((piece) => [sortOf(piece), piece])).values()];
+    let hasRemoval = false;
+    let [head, state]: [Piece | undefined, StatePiece | undefined] = [undefined, undefined];
+    let sorts: Piece[] = [];
+    let from = 0;
+    // One loop, and nothing made for each piece: it is gone through for every batch.
+    for (let i = 0; i < pieces.length; i++) {
+      const piece = pieces[i]!;
+      if (isState(piece)) state = piece;
+      hasRemoval ||= piece.isRemoval || piece === state;
+      if (isHead(piece)) {
+        head = piece;
+        from = i + 1;
+        sorts = [];
+      } else if (!sorts.some((one) => isOfSort(one, piece))) sorts.push(piece);
+    }
+    this.hasRemoval = hasRemoval;
+    this.lastHead = head;
+    this.lastState = state;
+    this.built = from === 0 ? pieces : pieces.slice(from);
+    this.#sorts = sorts;
+  }
+
+  /** Those of an application: no states. */
+  get users(): readonly Piece[] {
+    this.#users ??= this.lastState ? this.all.filter((piece) => !isState(piece)) : this.all;
+    return this.#users;
+  }
+
+  /** How many elements, fields, members or entries the built ones may have added. */
+  get additions(): number {
+    this.#additions ??= this.built.reduce((sum, piece) => sum + additionsOf(piece), 0);
+    return this.#additions;
   }
 
   /** The built pieces that cannot be put in order with this one. */
@@ -41,21 +81,68 @@ export class OwnPieces {
 
   /** The built pieces on a cell. */
   onCell(cell: string): readonly Piece[] {
-    this.#byCell ??= byCell(this.built);
+    this.#byCell ??= indexed(this.built, (piece) => piece.cell);
     return this.#byCell.get(cell) ?? [];
+  }
+
+  /** The built pieces on the same cell of a value of the same type, from the last head of the cell on. */
+  fromHeadOfCell(incoming: Piece): readonly Piece[] {
+    // An index of all pieces is more work than a look at each, unless there are many looks.
+    if (++this.#scans > MAX_SCANS) {
+      this.#bySameCell ??= indexed(this.built, sameCell);
+      return this.#bySameCell.get(sameCell(incoming)) ?? [];
+    }
+    const found: Piece[] = [];
+    const isWholeValue = isWhole(incoming);
+    for (let i = this.built.length - 1; i >= 0; i--) {
+      const piece = this.built[i]!;
+      if (piece.cell !== incoming.cell || piece.type !== incoming.type || isWhole(piece) !== isWholeValue)
+        continue;
+      found.push(piece);
+      if (piece.role === 'cell') break;
+    }
+    return found.toReversed();
+  }
+
+  /** What was done to the list. */
+  get list(): OwnList {
+    this.#list ??= listOf(this.all);
+    return this.#list;
   }
 }
 
-function sortOf({ role, name, type }: Piece): string {
-  return `${role} ${name} ${type}`;
+function additionsOf({ isRemoval, type, name, command }: Piece): number {
+  if (isRemoval) return 0;
+  return type === 'list' && (name === 'RPUSH' || name === 'LPUSH') ? command.length - 2 : 1;
 }
 
-function byCell(pieces: readonly Piece[]): Map<string, Piece[]> {
+function isOfSort(one: Piece, other: Piece): boolean {
+  return one.name === other.name && one.role === other.role && one.type === other.type;
+}
+
+/** Two pieces are on the same cell when this is the same. */
+function sameCell(piece: Piece): string {
+  return `${piece.type} ${isWhole(piece)} ${piece.cell}`;
+}
+
+/** An own state or another head than a `DEL` replaces the list: positions mean nothing any more. */
+function listOf(pieces: readonly Piece[]): OwnList {
+  const other = pieces.findLastIndex(
+    ({ role, isRemoval }) => role === 'state' || role === 'derive' || (role === 'key-head' && !isRemoval),
+  );
+  return {
+    isReplaced: other >= 0,
+    listed: pieces.slice(other + 1).filter(({ type, name }) => type === 'list' || name === 'DEL'),
+  };
+}
+
+function indexed(pieces: readonly Piece[], nameOf: (piece: Piece) => string): Map<string, Piece[]> {
   const index = new Map<string, Piece[]>();
   for (const piece of pieces) {
-    const found = index.get(piece.cell);
+    const name = nameOf(piece);
+    const found = index.get(name);
     if (found) found.push(piece);
-    else index.set(piece.cell, [piece]);
+    else index.set(name, [piece]);
   }
   return index;
 }
