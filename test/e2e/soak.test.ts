@@ -1,5 +1,5 @@
 /**
- * Faults of all kinds under writes of all types, for a minute. `scripts/soak` runs it for longer: `TANDEM_TEST_SECONDS`,
+ * Faults of all kinds under writes of all types, for half a minute. `scripts/soak` runs it for longer: `TANDEM_TEST_SECONDS`,
  * `TANDEM_TEST_SEED`, `TANDEM_TEST_FAULTS` (names, with commas) and `TANDEM_TEST_LOGS` (a folder) are its arguments.
  */
 
@@ -7,7 +7,7 @@ import { test } from 'vitest';
 import { soak } from '../soak/soak.js';
 
 const { TANDEM_TEST_SECONDS, TANDEM_TEST_SEED, TANDEM_TEST_FAULTS, TANDEM_TEST_LOGS } = process.env;
-const SECONDS = Number(TANDEM_TEST_SECONDS ?? 60);
+const SECONDS = Number(TANDEM_TEST_SECONDS ?? 25);
 const SEED = Number(TANDEM_TEST_SEED ?? 1);
 /** For the last phase, which is begun before the time is over. */
 const AFTER_MS = 300_000;
