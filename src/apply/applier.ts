@@ -254,12 +254,15 @@ export class Applier {
   /**
    * Watches keys and reads the lengths of lists, and waits until capture knows all that was written to them before: a marker written
    * behind the `WATCH` has come round in the stream. If one of them is written after that, the transaction fails and is decided anew.
+   * Nothing where the server refuses the marker (it is out of memory, or takes no writes): the run will be refused as well.
    */
-  async #look(watched: readonly PlacedKey[], signal: AbortSignal): Promise<Held[]> {
+  async #look(watched: readonly PlacedKey[], signal: AbortSignal): Promise<Held[] | undefined> {
     const { connection, keys, barrier } = this.#options;
     const { replies } = connection;
     const text = String(++this.#barriers);
-    const passed = barrier(text, signal);
+    const over = new AbortController();
+    const passed = barrier(text, AbortSignal.any([signal, over.signal]));
+    passed.catch(() => {});
     const statuses = replies.statuses(watched.length * 2 + 2);
     const watches = watched.flatMap(({ database, key }) => [
       encodeCommand(['SELECT', database]),
@@ -274,12 +277,18 @@ export class Applier {
     });
     const home = replies.statuses(1);
     connection.write([SELECT_0]);
-    const all = await Promise.all([statuses, Promise.all(lengths), home, passed]);
-    return all[1].map(([, length]): Held => {
-      // The length of what is no list is refused.
-      if (typeof length !== 'number') return OTHER;
-      return length === 0 ? NOTHING : { kind: 'list', length };
-    });
+    try {
+      const [refused, found] = await Promise.all([statuses, Promise.all(lengths), home]);
+      if (refused.length > 0) return undefined;
+      await passed;
+      return found.map(([, length]): Held => {
+        // The length of what is no list is refused.
+        if (typeof length !== 'number') return OTHER;
+        return length === 0 ? NOTHING : { kind: 'list', length };
+      });
+    } finally {
+      over.abort();
+    }
   }
 
   /** A batch that may not be applied stands where it is, and the link with it; the process goes on. */
