@@ -1,0 +1,151 @@
+/** Copies many keys to an empty site while both are written, compares and repairs them. See `--help`. */
+import { execFile } from 'node:child_process';
+import { loadavg } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { end, endAtOnce, endServers, findPrograms, start, startServers } from '../test/bench/programs.mjs';
+import { fill, plant, Writer } from '../test/bench/sync-load.mjs';
+import { memory } from '../test/bench/usage.mjs';
+
+const HELP = `scripts/sync-bench: first copy, comparison and repair of many keys while both sites are written
+
+  --keys <n>     keys of mixed types at east (1000000)
+  --large <n>    keys of 10 MB beside them (5)
+  --rate <n>     writes a second at each site (5000)
+  --seconds <n>  how long the writers are measured without anything beside the link (10)
+  --profile <f>  a folder for processor profiles of both processes`;
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SITES = ['east', 'west'];
+const DEADLINE_MS = Number(process.env.DEADLINE_MS ?? 600_000);
+
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '1000000' },
+    large: { type: 'string', default: '5' },
+    rate: { type: 'string', default: '5000' },
+    seconds: { type: 'string', default: '10' },
+    profile: { type: 'string' },
+    help: { type: 'boolean' },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+process.once('exit', endAtOnce);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+const [keys, large, rate, seconds] = [values.keys, values.large, values.rate, values.seconds].map(Number);
+const servers = await startServers(findPrograms().server);
+await fill(servers.east.redis, { keys, large });
+say(`${keys} keys and ${large} of 10 MB at east`);
+const writers = Object.fromEntries(
+  SITES.map((site) => [site, new Writer(servers[site].redis.duplicate(), { site, rate })]),
+);
+await sleep(2000);
+said('writers alone');
+
+const began = performance.now();
+const processes = Object.fromEntries(SITES.map((site) => [site, startSite(site)]));
+await until('the first copy', async () => {
+  const done = await Promise.all(
+    SITES.map((site) => servers[site].redis.hget('tandem:{bench}:state', 'copied')),
+  );
+  return done.every((one) => one === '1');
+});
+await until('the keys to be there', async () => (await servers.west.redis.exists(`data:${keys - 1}`)) === 1);
+const copySeconds = (performance.now() - began) / 1000;
+say(
+  `first copy: ${copySeconds.toFixed(1)} s, ${Math.round(keys / copySeconds)} keys/s, from the start of the processes on`,
+);
+said('writers during the first copy');
+for (const site of SITES) writers[site].hasMet = true;
+await sleep(seconds * 1000);
+said('writers with the link alone');
+
+const planted = await plant(servers.west.redis);
+await told('east: verify', 'east', ['verify', '--json'], planted);
+said('writers during the comparison');
+await told('west: verify', 'west', ['verify', '--json'], planted);
+await told('east: repair', 'east', ['repair', '--json', '--prefer', 'east'], planted);
+for (const site of SITES) await writers[site].stop();
+await told('east: verify, without writers', 'east', ['verify', '--json'], 0);
+const sizes = await Promise.all(
+  SITES.map(async (site) => {
+    const own = await servers[site].redis.keys('tandem:*');
+    return (await servers[site].redis.dbsize()) - own.length;
+  }),
+);
+say(`keys at the end: ${sizes.join(' and ')}; Tandem's memory in MB, highest: ${peaks()}`);
+for (const site of SITES) await end(processes[site]);
+await endServers(servers);
+process.exit(0);
+
+function settings(site) {
+  const [peer] = SITES.filter((other) => other !== site);
+  return {
+    TANDEM_PAIR: 'bench',
+    TANDEM_SITE: site,
+    TANDEM_PEER: peer,
+    TANDEM_LOCAL_URL: servers[site].url,
+    TANDEM_PEER_URL: servers[peer].url,
+    TANDEM_SYNC_KEYS_PER_SECOND: process.env.TANDEM_SYNC_KEYS_PER_SECOND ?? '0',
+    TANDEM_SYNC_BYTES_PER_SECOND: '0',
+  };
+}
+
+function startSite(site) {
+  const profile = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${resolve(values.profile)}`] : [];
+  return start(
+    `${site}-tandem`,
+    process.execPath,
+    [...profile, join(ROOT, 'dist/cli.js'), 'run'],
+    settings(site),
+  );
+}
+
+async function told(what, site, args, expected) {
+  const at = performance.now();
+  const out = await new Promise((done) => {
+    const options = {
+      env: { PATH: process.env.PATH, ...settings(site) },
+      maxBuffer: 1 << 28,
+      timeout: DEADLINE_MS,
+    };
+    execFile(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], options, (error, stdout, stderr) =>
+      done({ code: error?.code ?? 0, stdout, stderr }),
+    );
+  });
+  const took = ((performance.now() - at) / 1000).toFixed(1);
+  const { differences: _list, ...result } =
+    out.stdout === '' ? { failed: out.stderr } : JSON.parse(out.stdout);
+  say(
+    `${what}: ${took} s, code ${out.code}, ${result.differing === expected ? 'as planted' : 'NOT AS PLANTED'}, ${JSON.stringify(result)}`,
+  );
+}
+
+function said(what) {
+  const figures = SITES.map((site) => {
+    const { p50, p99, max } = writers[site].latency();
+    return `${site} p50 ${p50.toFixed(1)} p99 ${p99.toFixed(1)} max ${max.toFixed(0)} ms`;
+  });
+  say(`${what}: ${figures.join(', ')}`);
+}
+
+function peaks() {
+  return SITES.map((site) => Math.round(memory(processes[site].pid)?.peakMb ?? 0)).join(' and ');
+}
+
+function say(text) {
+  console.log(`[load ${loadavg()[0].toFixed(1)}] ${text}`);
+}
+
+async function until(what, condition) {
+  for (const at = performance.now(); performance.now() - at < DEADLINE_MS; await sleep(50))
+    if (await condition()) return;
+  throw new Error(
+    `not within ${DEADLINE_MS} ms: ${what}\n${SITES.map((site) => processes[site].output().slice(-2000)).join('\n')}`,
+  );
+}

@@ -1,0 +1,113 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { expectEqual } from '../support/equal.js';
+import { writeMixed } from '../support/mixed-keys.js';
+import { type Pair, type PairOptions, type Site, startPair } from '../support/pair.js';
+import { quiet } from '../support/quiet.js';
+import { until } from '../support/wait.js';
+import { LONG_BACKLOG, QUICK, statusOf } from './observe.js';
+
+let pair: Pair | undefined;
+
+afterEach(async () => {
+  await pair?.close();
+  pair = undefined;
+});
+
+const KEYS = 400;
+const DEADLINE = { deadlineMs: 45_000 };
+const LONG = { timeout: 150_000 };
+
+async function begin(options: PairOptions = {}): Promise<{ running: Pair; east: Site; west: Site }> {
+  pair = await startPair({
+    proxy: true,
+    server: LONG_BACKLOG,
+    ...options,
+    env: { ...QUICK, ...options.env },
+  });
+  const { east, west } = pair;
+  await writeMixed(east.redis, { prefix: 'first', count: KEYS });
+  await quiet(pair);
+  return { running: pair, east, west };
+}
+
+async function gapOf(site: Site): Promise<boolean | undefined> {
+  return statusOf(site).then(
+    ({ gap }) => gap,
+    () => undefined,
+  );
+}
+
+/** A gap was shown by one of the sites, is no more, and both are equal. */
+async function expectMended(
+  { running, east, west }: { running: Pair; east: Site; west: Site },
+  from: readonly [number, number],
+): Promise<void> {
+  const logs = (): string[] => [...east.log.slice(from[0]), ...west.log.slice(from[1])].map(({ msg }) => msg);
+  await until('a gap to be told', () => logs().some((msg) => /must be compared/.test(msg)), DEADLINE);
+  await until('the sites to be compared', () => logs().includes('the sites have been compared'), DEADLINE);
+  for (const site of [east, west])
+    await until(
+      `the gap of ${site.name} to be mended\n${site.tail()}`,
+      async () => (await gapOf(site)) === false,
+      DEADLINE,
+    );
+  await quiet(running);
+  await expectEqual(east.redis, west.redis);
+}
+
+test('what was written while a process was away beyond the backlog is mended by itself', LONG, async () => {
+  const all = await begin({ server: { config: { 'repl-backlog-size': '16kb' } } });
+  const { east, west } = all;
+  await east.kill();
+  const from = [east.log.length, west.log.length] as const;
+  await writeMixed(east.redis, { prefix: 'missed', count: KEYS });
+  await east.redis.set('first:7', 'changed');
+  await writeMixed(west.redis, { prefix: 'west', count: KEYS });
+  east.start();
+  await expectMended(all, from);
+  expect(await west.redis.get('first:7')).toBe('changed');
+  expect(await west.redis.get('missed:7')).toBe('a7');
+  expect(await east.redis.get('west:7')).toBe('a7');
+});
+
+test('a change list that was dropped at its bound is mended by itself', LONG, async () => {
+  const all = await begin({ env: { TANDEM_CHANGES_BYTES: String(1024 * 1024) } });
+  const { east, west } = all;
+  east.network.cut();
+  const from = [east.log.length, west.log.length] as const;
+  for (let round = 0; round < 4; round++) await east.redis.set(`large:${round}`, 'x'.repeat(500_000));
+  await writeMixed(east.redis, { prefix: 'missed', count: KEYS });
+  await east.waitForLog(/reached its bound/);
+  await west.redis.set('of-west', 'here');
+  east.network.resume();
+  await expectMended(all, from);
+  expect(await west.redis.strlen('large:0')).toBe(500_000);
+  expect(await east.redis.get('of-west')).toBe('here');
+});
+
+for (const [what, isEmpty] of [
+  ['an older state', false],
+  ['an empty disk', true],
+] as const)
+  for (const name of ['east', 'west'] as const)
+    test(`a Redis at ${name} that comes back with ${what} is mended by itself`, LONG, async () => {
+      const all = await begin();
+      const [site, peer] = name === 'east' ? [all.east, all.west] : [all.west, all.east];
+      await site.redis.save();
+      await writeMixed(site.redis, { prefix: 'forgotten', count: KEYS });
+      await writeMixed(peer.redis, { prefix: 'of-peer', count: KEYS });
+      await quiet(all.running);
+      const from = [all.east.log.length, all.west.log.length] as const;
+      await site.server.kill();
+      if (isEmpty) await rm(join(site.server.dir, 'dump.rdb'), { force: true });
+      await writeMixed(peer.redis, { prefix: 'meanwhile', count: 50 });
+      await site.server.start();
+      await until('the server to be back', () => site.redis.ping().catch(() => undefined));
+      await expectMended(all, from);
+      expect(await site.redis.get('forgotten:7')).toBe('a7');
+      expect(await site.redis.get('of-peer:7')).toBe('a7');
+      expect(await site.redis.get('first:7')).toBe('a7');
+      expect(await peer.redis.dbsize()).toBeGreaterThan(KEYS);
+    });
