@@ -62,6 +62,8 @@ export class Load {
   start(): void {
     this.#stop = false;
     this.#running = this.#sites.map((site) => this.#write(site));
+    // A test that fails before `stop` closes the servers under the writers: its own failure is the one to report.
+    for (const writer of this.#running) writer.catch(() => {});
   }
 
   /** Lets the writers finish; then all they wrote is acknowledged by the servers. */

@@ -86,7 +86,9 @@ test('outbound: changes wait in the change list over a crash, the other directio
   expect([outbound.state, inbound.pausedSince]).toEqual(['paused', null]);
   expect(outbound.changeListBatches).toBeGreaterThan(0);
   expect(await metricsOf(east)).toContain('tandem_paused{direction="outbound"} 1\n');
-  expect((await cli(east, 'status')).stdout).toMatch(/^east → west {2}paused since 20\S+Z$/m);
+  await until("the status to be the new process's", async () =>
+    /^east → west {2}paused since 20\S+Z$/m.test((await cli(east, 'status')).stdout),
+  );
   expect(east.log.filter(({ msg }) => msg === 'a direction is paused')).toHaveLength(2);
   expect((await cli(east, 'resume', 'outbound')).stdout).toMatch(/^outbound \(east → west\) {2}not paused$/m);
   await expectAllCrossed(load);
