@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { end, endAtOnce, endServers, findPrograms, start, startServers } from '../test/bench/programs.mjs';
-import { fill, plant, Writer } from '../test/bench/sync-load.mjs';
+import { compareByServer, fill, plant, Writer } from '../test/bench/sync-load.mjs';
 import { memory } from '../test/bench/usage.mjs';
 
 const HELP = `scripts/sync-bench: first copy, comparison and repair of many keys while both sites are written
@@ -38,7 +38,7 @@ process.once('exit', endAtOnce);
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 const [keys, large, rate, seconds] = [values.keys, values.large, values.rate, values.seconds].map(Number);
-const servers = await startServers(findPrograms().server);
+const servers = await startServers(findPrograms().server, { 'enable-debug-command': 'local' });
 await fill(servers.east.redis, { keys, large });
 say(`${keys} keys and ${large} of 10 MB at east`);
 const writers = Object.fromEntries(
@@ -55,7 +55,7 @@ await until('the first copy', async () => {
   );
   return done.every((one) => one === '1');
 });
-await until('the keys to be there', async () => (await servers.west.redis.exists(`data:${keys - 1}`)) === 1);
+await crossed('copied');
 const copySeconds = (performance.now() - began) / 1000;
 say(
   `first copy: ${copySeconds.toFixed(1)} s, ${Math.round(keys / copySeconds)} keys/s, from the start of the processes on`,
@@ -71,17 +71,25 @@ said('writers during the comparison');
 await told('west: verify', 'west', ['verify', '--json'], planted);
 await told('east: repair', 'east', ['repair', '--json', '--prefer', 'east'], planted);
 for (const site of SITES) await writers[site].stop();
+await crossed('stopped');
+const { compared, different } = await compareByServer(servers.east.redis, servers.west.redis);
+say(`by the servers' own digests: ${different.length} of ${compared} keys differ ${different.slice(0, 5).join(' ')}`);
 await told('east: verify, without writers', 'east', ['verify', '--json'], 0);
-const sizes = await Promise.all(
-  SITES.map(async (site) => {
-    const own = await servers[site].redis.keys('tandem:*');
-    return (await servers[site].redis.dbsize()) - own.length;
-  }),
-);
-say(`keys at the end: ${sizes.join(' and ')}; Tandem's memory in MB, highest: ${peaks()}`);
+say(`Tandem's memory in MB, highest: ${peaks()}`);
 for (const site of SITES) await end(processes[site]);
 await endServers(servers);
 process.exit(0);
+
+/** Waits until all that was sent so far is applied: what is written last comes last. */
+async function crossed(name) {
+  for (const site of SITES) await servers[site].redis.set(`crossed:${name}:${site}`, 1);
+  await until(`all to be applied: ${name}`, async () => {
+    const found = await Promise.all(
+      SITES.map((site) => servers[site].redis.exists(SITES.map((from) => `crossed:${name}:${from}`))),
+    );
+    return found.every((count) => count === SITES.length);
+  });
+}
 
 function settings(site) {
   const [peer] = SITES.filter((other) => other !== site);

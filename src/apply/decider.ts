@@ -9,7 +9,7 @@ import { effectOf, type Effect } from '../change/commands.js';
 import { commutingWith, effectCode } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
 import { KeyHash } from '../change/key-hash.js';
-import { encodeNeed, NEED, STATE, type PlacedKey } from '../change/special.js';
+import { encodeNeed, NEED, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
@@ -143,7 +143,9 @@ export class Decider {
       };
     }
     await appended(unseen, signal);
-    const held = isBlind ? new Map<string, Held>() : await this.#lookAtAll(batch, signal, look);
+    // Nothing rests on anything: what slips in is found when the marker comes round, as with any other change.
+    const isFree = isBlind || (unseen === 0 && !inspection.asks);
+    const held = isFree ? new Map<string, Held>() : await this.#lookAtAll(batch, signal, look);
     if (!held) return undefined;
     const terms = { leftOut, decided: appendedThrough(), isBlind, held };
     const resolved = await this.#resolve(batch, terms);
@@ -174,7 +176,7 @@ export class Decider {
     }
   }
 
-  /** The keys of a batch on which a decision rests on own writes, or that a state is for, or asked for. */
+  /** The keys of a batch on which a decision rests on own writes, or whose state is asked for. */
   #restingKeys(batch: DeliveredBatch, range: Range): Map<string, PlacedKey> {
     const { extraCommands: extra, translate } = this.#options;
     const resting = new Map<string, PlacedKey>();
@@ -184,7 +186,6 @@ export class Decider {
       for (const key of keysOf(command, 'all')) {
         this.#hash.of(key.database, key.key, 0, key.key.length);
         const rests =
-          name === STATE ||
           name === NEED ||
           (this.#newestOn(this.#hash, range) > 0 &&
             !(spec?.singleKey === true && this.#commutes(key, effectOf(spec, args), range)));
@@ -241,6 +242,11 @@ export class Decider {
     return sequence > seen ? sequence : 0;
   }
 
+  #newestOnKey({ database, key }: PlacedKey, range: Range): number {
+    this.#hash.of(database, key, 0, key.length);
+    return this.#newestOn(this.#hash, range);
+  }
+
   /** Whether all unseen own changes of a key come out the same before or after one with this effect. */
   #commutes(key: PlacedKey, effect: Effect, { seen, decided }: Range): boolean {
     const { window } = this.#options;
@@ -276,6 +282,7 @@ export class Decider {
       extraCommands,
       memory: this.#memory,
       heldAt: (key) => held.get(nameOf(key)),
+      isUntouched: (key) => !isBlind && !held.has(nameOf(key)) && this.#newestOnKey(key, range) === 0,
       ownOn: (key) => (isBlind ? Promise.resolve(NOTHING_ON_KEY) : this.#ownOn(key, range)),
     });
     return resolver.resolve(leftOut);

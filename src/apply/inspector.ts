@@ -28,6 +28,8 @@ export interface InspectorOptions {
 export interface Inspection {
   /** Commands that are translated, never sent as they are. */
   readonly special: number;
+  /** Whether the peer asks for the state of keys. */
+  readonly asks: boolean;
   /** Why commands are left out, by their place. */
   readonly leftOut: ReadonlyMap<number, string>;
 }
@@ -40,6 +42,7 @@ const NUMBER = /^-?\d{1,16}$/;
 
 interface Found {
   special: number;
+  asks: boolean;
   leftOut: Map<number, string> | undefined;
 }
 
@@ -63,7 +66,7 @@ export class Inspector {
 
   /** @throws TandemError BATCH_INVALID */
   inspect(batch: Batch): Inspection {
-    const found: Found = { special: 0, leftOut: undefined };
+    const found: Found = { special: 0, asks: false, leftOut: undefined };
     const reader = new CommandReader();
     reader.push(batch.payload);
     let count: number;
@@ -77,7 +80,8 @@ export class Inspector {
     if (count !== batch.commands)
       throw invalid(`it holds ${count} commands, its header says ${batch.commands}`);
     if (!areGroupsSound(batch)) throw invalid('its transactions do not lie within it');
-    return { special: found.special, leftOut: found.leftOut ?? NOTHING_LEFT_OUT };
+    const { special, asks } = found;
+    return { special, asks, leftOut: found.leftOut ?? NOTHING_LEFT_OUT };
   }
 
   #readAll(reader: CommandReader, found: Found): number {
@@ -108,6 +112,7 @@ export class Inspector {
     if (name === 'SELECT') return undefined;
     if (name === STATE || name === NEED) {
       found.special++;
+      found.asks ||= name === NEED;
       return this.#judgeOwnKind(command);
     }
     if (isComparison(name)) {

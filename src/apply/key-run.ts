@@ -31,8 +31,6 @@ export class KeyRun {
   /** Whether an own request for the key is not answered yet, and whether the value here may lack something. */
   readonly #isAsking: boolean;
   readonly #isLacking: boolean;
-  /** The bytes of the request for the key. */
-  readonly #request: Buffer;
   #held: Held;
   #known: KnownPlaces | undefined;
   #stateAt: number | undefined;
@@ -48,7 +46,6 @@ export class KeyRun {
     const { needs } = own;
     this.#isAsking = needs.length > 0;
     this.#isLacking = needs.some(({ args }) => parseNeed(args).isLacking);
-    this.#request = encodeNeed({ timestamp: options.timestamp, isLacking: false, keys: [key] });
     this.#held = options.held;
     this.#known = options.known;
   }
@@ -98,7 +95,7 @@ export class KeyRun {
   }
 
   get occasion(): Occasion {
-    const { key, site, isDoubtful, out } = this.#options;
+    const { key, site, isDoubtful, out, timestamp } = this.#options;
     const isGone = this.#held.kind === 'nothing';
     return {
       key: key.key,
@@ -113,7 +110,7 @@ export class KeyRun {
       known: this.#known,
       isDoubtful,
       out,
-      request: this.#request,
+      request: () => encodeNeed({ timestamp, isLacking: false, keys: [key] }),
     };
   }
 

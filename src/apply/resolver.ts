@@ -7,7 +7,7 @@ import type { DeliveredBatch } from '../change/batch.js';
 import { effectOf, type Effect } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
 import { isComparison } from '../change/comparison.js';
-import { NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
+import { NEED, parseNeed, parseState, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import { isOnOneKey, isPerKey } from './command-kinds.js';
 import { KeyRun } from './key-run.js';
@@ -19,6 +19,7 @@ import type { Outcome, Piece } from './rules/meeting.js';
 import { UNKNOWN, type Held } from './rules/occasion.js';
 import { piecesOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
+import { valueOf } from './rules/states.js';
 
 /** A change that met one its sender had not seen. */
 export interface Conflict extends PlacedKey {
@@ -67,6 +68,8 @@ export interface ResolverOptions {
   readonly ownOn: (key: PlacedKey) => Promise<OwnOn>;
   /** What stands at a key when the batch begins to be applied; undefined when nobody looked. */
   readonly heldAt: (key: PlacedKey) => Held | undefined;
+  /** Whether nothing was written on a key here that the sender had not seen, and nobody looked at it. */
+  readonly isUntouched: (key: PlacedKey) => boolean;
   readonly memory: ListMemory;
   readonly extraCommands?: ExtraCommands | undefined;
   /** Whether all own changes of a key, which the sender had not seen, come out the same before or after one with this effect. */
@@ -151,9 +154,13 @@ export class Resolver {
   /** A state says itself which database it is for. */
   async #state(command: PayloadCommand): Promise<void> {
     const [key] = keysOf(command, 'written') as [PlacedKey];
-    this.#send(command, encodeCommand(['SELECT', key.database]));
-    this.#meet(command, await this.#runOn(key));
-    this.#send(command, encodeCommand(['SELECT', command.database]));
+    const isElsewhere = key.database !== command.database;
+    if (isElsewhere) this.#send(command, encodeCommand(['SELECT', key.database]));
+    // A copy of many keys is many states that meet nothing: they take the short way.
+    if (!this.#runs.has(nameOf(key)) && this.#options.isUntouched(key))
+      this.#send(command, encodeCommand(valueOf(key.key, parseState(command.args))));
+    else this.#meet(command, await this.#runOn(key));
+    if (isElsewhere) this.#send(command, encodeCommand(['SELECT', command.database]));
   }
 
   async #onOneKey(command: PayloadCommand): Promise<void> {

@@ -14,6 +14,7 @@ import { sendCommand } from '../redis/send-command.js';
 type Argument = string | number | Buffer;
 
 const NAMES = [
+  'absent',
   'append',
   'attempt',
   'beat',

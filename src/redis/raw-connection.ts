@@ -8,6 +8,7 @@ import tls from 'node:tls';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { TandemError } from '../errors.js';
+import { joinedParts } from './joined-parts.js';
 import { refusalOf } from './refusal.js';
 import { ErrorReply, ReplyReader, type Reply } from './reply-reader.js';
 
@@ -131,7 +132,7 @@ export class RawConnection {
       return;
     }
     this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
+    for (const part of joinedParts(parts)) this.#socket.write(part);
     this.#socket.uncork();
   }
 

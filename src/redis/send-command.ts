@@ -1,6 +1,11 @@
 import { Command, type Redis } from 'ioredis';
 import type { Writable } from 'node:stream';
-import type { Argument } from '../change/encode-command.js';
+import { encodeCommand, type Argument } from '../change/encode-command.js';
+
+/** An argument that is not copied. */
+const LARGE_BYTES = 16 * 1024;
+/** Of so few, what is text is joined faster as text. */
+const FEW_ARGUMENTS = 16;
 
 /**
  * Sends a command on an ioredis client without putting its arguments together in memory first: large ones go to the socket
@@ -12,7 +17,7 @@ export function sendCommand(
 ): Promise<unknown> {
   // ioredis puts a command's arguments into its errors: it does not get to see them.
   const command = new Command(name, [], { replyEncoding: 'utf8' });
-  const parts = partsOf([name, ...args]);
+  const parts = piecesOf([name, ...args]);
   const last = parts.pop()!;
   command.toWritable = (socket: object): string | Buffer => {
     const stream = socket as Writable;
@@ -26,7 +31,13 @@ export function sendCommand(
   return client.sendCommand(command) as Promise<unknown>;
 }
 
-/** The command as RESP: all text between two buffers is one string. */
+/** The command as RESP, in few pieces: one, unless there is a large argument. */
+function piecesOf(args: readonly Argument[]): (string | Buffer)[] {
+  const isSmall = !args.some((argument) => typeof argument === 'object' && argument.length >= LARGE_BYTES);
+  return isSmall && args.length > FEW_ARGUMENTS ? [encodeCommand(args)] : partsOf(args);
+}
+
+/** All text between two buffers is one string. */
 function partsOf(args: readonly Argument[]): (string | Buffer)[] {
   const parts: (string | Buffer)[] = [];
   let text = `*${args.length}\r\n`;

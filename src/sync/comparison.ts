@@ -61,8 +61,8 @@ interface Counts {
 }
 
 /** Steps of `SCAN` between two checkpoints. */
-const STEPS = 256;
-const PEER_STEPS = 32;
+const STEPS = 64;
+const PEER_STEPS = 16;
 /** A stretch may find so many suspects; the rest of it is left for later. They are in memory. */
 const MAX_SUSPECTS = 50_000;
 

@@ -52,6 +52,8 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #waiting = new Map<number, Waiting>();
   #number = 0;
+  /** The scripts on their way: one after the other, so that the server gets to its other clients between them. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -72,7 +74,7 @@ export class Exchange {
     const places = keys.flatMap(({ database, key }) => [database, key]);
     const args = [session, number, fieldsExpire ? 1 : 0, STEP_BYTES, ...places];
     try {
-      const sizes = (await runScript(client, 'digest', [out], args)) as number[];
+      const sizes = (await this.#inTurn(() => runScript(client, 'digest', [out], args))) as number[];
       return { sizes, found: ((await answer) as Answer).found };
     } finally {
       this.#waiting.delete(number);
@@ -103,18 +105,20 @@ export class Exchange {
   async send(keys: readonly PlacedKey[], { absent }: { absent: boolean }): Promise<number[]> {
     const { client, out, site } = this.#options;
     const places = keys.flatMap(({ database, key }) => [database, key]);
-    return (await runScript(
-      client,
-      'copy',
-      [out],
-      [site, STEP_BYTES, absent ? 1 : 0, ...places],
-    )) as number[];
+    const args = [site, STEP_BYTES, absent ? 1 : 0, ...places];
+    return (await this.#inTurn(() => runScript(client, 'copy', [out], args))) as number[];
   }
 
   /** Asks the peer for the state of keys as old data. It comes when the link carries it. */
   async ask(keys: readonly PlacedKey[]): Promise<void> {
     const { client, out } = this.#options;
     await runScript(client, 'say', [out], [encodeNeed({ timestamp: 0, isLacking: false, keys })]);
+  }
+
+  #inTurn(work: () => Promise<unknown>): Promise<unknown> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   #answer(number: number, signal: AbortSignal): Promise<Answer | Listed> {

@@ -9,6 +9,7 @@ import type { PlacedKey } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { Chosen, databaseSizes, runIdOf } from './keys.js';
 import { sendStates } from './mending.js';
+import { PeerNames } from './peer-names.js';
 import { Survey } from './survey.js';
 import type { Attempt, SyncSite } from './work.js';
 
@@ -25,8 +26,6 @@ interface Checkpoint {
   readonly runId: string;
   readonly database: number;
   readonly cursor: string;
-  /** Whether the peer had nothing in this database when the copy of it began; nothing before it has. */
-  readonly isEmpty?: boolean;
   readonly counts: Counts;
 }
 
@@ -38,9 +37,7 @@ interface Counts {
 }
 
 /** Steps of `SCAN` between two checkpoints. */
-const STEPS = 256;
-/** Names asked of the peer to see whether it has any in a database. */
-const PROBED_KEYS = 1000;
+const STEPS = 64;
 const TELL_MS = 500;
 
 /**
@@ -93,34 +90,29 @@ class FirstCopy {
     this.#total = databases.reduce((sum, database) => sum + sizes.get(database)!, 0);
     for (const database of databases.toSorted((a, b) => a - b)) {
       if (saved && database < saved.database) continue;
-      const resumed = saved?.database === database ? saved : undefined;
-      let cursor = resumed?.cursor ?? '0';
-      const isEmpty = resumed?.isEmpty ?? (await this.#isEmptyThere(database));
+      let cursor = saved?.database === database ? saved.cursor : '0';
+      const names = await this.#namesThere(database, sizes.get(database)!);
       do {
-        cursor = await this.#stretch(database, cursor, isEmpty);
-        // What was found of one database says nothing of the next one.
-        const next = cursor === '0' ? { database: database + 1, cursor } : { database, cursor, isEmpty };
+        cursor = await this.#stretch(database, cursor, names);
+        const next = cursor === '0' ? { database: database + 1, cursor } : { database, cursor };
         await this.#attempt.save({ runId, ...next, counts: this.#counts } satisfies Checkpoint);
       } while (cursor !== '0');
     }
     return { ...this.#counts };
   }
 
-  /** Whether the peer has nothing in a database: then nothing there can be overwritten, and there is nothing to compare with. */
-  async #isEmptyThere(database: number): Promise<boolean> {
-    const { exchange } = this.#site;
-    const { cursor, keys } = await exchange.list(
-      { database, cursor: '0', count: PROBED_KEYS },
-      this.#attempt.signal,
-    );
-    return cursor === '0' && !keys.some((key) => this.#chosen.key(database, key));
+  #namesThere(database: number, ownKeys: number): Promise<PeerNames> {
+    const about = { database, ownKeys, chosen: this.#chosen };
+    return PeerNames.ask(this.#site.exchange, about, this.#attempt.signal);
   }
 
-  async #stretch(database: number, cursor: string, isEmpty: boolean): Promise<string> {
+  async #stretch(database: number, cursor: string, names: PeerNames): Promise<string> {
     const suspects: PlacedKey[] = [];
     const next = await this.#survey.ownKeys({ database, cursor, steps: STEPS }, async (keys) => {
-      if (isEmpty) await this.#send(keys);
-      else suspects.push(...(await this.#sendMissing(keys)));
+      const [doubtful, absent]: [PlacedKey[], PlacedKey[]] = [[], []];
+      for (const key of keys) (names.mayHave(key) ? doubtful : absent).push(key);
+      await this.#send(absent);
+      if (doubtful.length > 0) suspects.push(...(await this.#sendMissing(doubtful)));
       this.#counts.looked += keys.length;
       await this.#tell();
     });

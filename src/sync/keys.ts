@@ -3,6 +3,7 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import { globToRegExp, type Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
+import { runScript } from '../lua/scripts.js';
 
 export interface Choice {
   /** Redis' own glob; all keys without one. */
@@ -79,10 +80,8 @@ export async function absentAmong(
   keys: readonly Buffer[],
 ): Promise<Buffer[]> {
   if (keys.length === 0) return [];
-  const replies = await inDatabase(client, database, (pipeline) => {
-    for (const key of keys) pipeline.exists(key);
-  });
-  return keys.filter((_, at) => replies[at] === 0);
+  const places = (await runScript(client, 'absent', [], [database, ...keys])) as number[];
+  return places.map((place) => keys[place - 1]!);
 }
 
 /**

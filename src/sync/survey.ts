@@ -26,12 +26,13 @@ export interface Settled {
   readonly undecided: readonly Found[];
 }
 
-/** Keys looked at in one step of the server. */
+/** Keys looked at in one step of the server, which is held up by it for about a millisecond. */
 const STEP_KEYS = 128;
 /** Questions on their way. */
-const QUESTIONS = 16;
-/** Names asked of the peer in one go. */
-const LISTED_KEYS = 1000;
+const QUESTIONS = 32;
+/** Names fetched here, and of the peer, in one go. */
+const SCANNED_KEYS = 4 * STEP_KEYS;
+const LISTED_KEYS = 2000;
 /** How often a key must be found to differ, and how often it is looked at before it counts as undecided. */
 const FINDINGS = 3;
 const LOOKS = 16;
@@ -71,12 +72,13 @@ export class Survey {
       const { cursor: next, keys } = await scan(client, {
         database,
         cursor: at,
-        count: STEP_KEYS,
+        count: SCANNED_KEYS,
         pattern: this.#pattern,
       });
       at = next;
       const wanted = this.#placed(database, keys);
-      if (wanted.length > 0) await pool.add(() => each(wanted));
+      for (let from = 0; from < wanted.length; from += STEP_KEYS)
+        await pool.add(() => each(wanted.slice(from, from + STEP_KEYS)));
       if (at === '0') break;
     }
     await pool.drain();
@@ -94,9 +96,11 @@ export class Survey {
     for (let step = 0; step < steps; step++) {
       const listed = await exchange.list({ database, cursor: at, count: LISTED_KEYS }, this.#signal);
       at = listed.cursor;
-      const chosen = listed.keys.filter((key) => this.#chosen.key(database, key));
-      const absent = await absentAmong(this.#site.client, database, chosen);
-      if (absent.length > 0) await pool.add(() => each(absent.map((key) => ({ database, key }))));
+      await pool.add(async () => {
+        const chosen = listed.keys.filter((key) => this.#chosen.key(database, key));
+        const absent = await absentAmong(this.#site.client, database, chosen);
+        if (absent.length > 0) await each(absent.map((key) => ({ database, key })));
+      });
       if (at === '0') break;
     }
     await pool.drain();

@@ -70,7 +70,7 @@ export function findPrograms() {
 }
 
 /** Two empty servers that keep nothing on disk. */
-export async function startServers(program) {
+export async function startServers(program, more = {}) {
   const servers = {};
   for (const site of SITES) {
     const port = await freePort();
@@ -83,6 +83,7 @@ export async function startServers(program) {
       'client-output-buffer-limit': 'replica 0 0 0',
       'repl-diskless-sync': 'yes',
       'repl-diskless-sync-delay': '0',
+      ...more,
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, ...words(name, value)]);
     const child = start(`${site}-server`, program, args);

@@ -89,6 +89,38 @@ export class Writer {
   }
 }
 
+/** Holds all keys but Tandem's own against each other by what each server says of them itself: `DEBUG DIGEST-VALUE`, with the expiry. */
+export async function compareByServer(east, west) {
+  const different = [];
+  let compared = 0;
+  for (const [one, other, isSecond] of [
+    [east, west, false],
+    [west, east, true],
+  ]) {
+    let cursor = '0';
+    do {
+      const [next, found] = await one.scan(cursor, 'COUNT', PIPELINE);
+      cursor = next;
+      const keys = found.filter((key) => !key.startsWith('tandem:'));
+      if (keys.length === 0) continue;
+      const [own, others] = await Promise.all([one, other].map((redis) => toldOf(redis, keys)));
+      if (!isSecond) compared += keys.length;
+      different.push(...keys.filter((_, at) => own[at] !== others[at]));
+    } while (cursor !== '0');
+  }
+  return { compared, different: [...new Set(different)] };
+}
+
+async function toldOf(redis, keys) {
+  const pipeline = redis.pipeline().debug('DIGEST-VALUE', ...keys);
+  for (const key of keys) pipeline.call('PEXPIRETIME', key);
+  const [digests, ...expiries] = (await pipeline.exec()).map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+  return digests.map((digest, at) => `${digest} ${expiries[at]}`);
+}
+
 /** Makes 25 keys differ without the stream telling. */
 export async function plant(redis) {
   const unseen = (script, key) => redis.eval(`redis.set_repl(redis.REPL_NONE) ${script}`, 1, key);

@@ -36,5 +36,5 @@ export function expiryDoubt({ own, key, out, request }: Occasion, incoming: Piec
   const rests = role === 'expiry' || name.startsWith('XGROUP') || name === 'XCLAIM';
   if (!isRemoval && !(rests && own.hasRemoval)) return undefined;
   if (own.additions === 0) return undefined;
-  return ['EVAL', scriptSource('doubt'), 1, out, key, isRemoval ? own.additions : -1, request];
+  return ['EVAL', scriptSource('doubt'), 1, out, key, isRemoval ? own.additions : -1, request()];
 }

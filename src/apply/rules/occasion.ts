@@ -32,7 +32,7 @@ export interface Occasion {
   readonly isDoubtful: (own: Piece) => boolean;
   /** The key that carries Tandem's own commands, and the request for the state of this key. */
   readonly out: string;
-  readonly request: Buffer;
+  readonly request: () => Buffer;
 }
 
 export type Command = readonly Argument[];

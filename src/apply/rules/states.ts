@@ -11,7 +11,8 @@ import {
   type Piece,
   type StatePiece,
 } from './meeting.js';
-import { NOTHING, OTHER, type Held, type Occasion, type Resolution } from './occasion.js';
+import type { KeyState } from '../../change/special.js';
+import { NOTHING, OTHER, type Command, type Held, type Occasion, type Resolution } from './occasion.js';
 import type { Place } from './list-places.js';
 import { isByPosition, rerunAll } from './rerun.js';
 
@@ -41,18 +42,22 @@ export function resolveState(occasion: Occasion, incoming: StatePiece): Resoluti
 /** The key as the state has it, and own pieces on it again. */
 export function replaceBy(
   { key }: Occasion,
-  { state: { dump, expiry, elements: length } }: StatePiece,
+  { state }: StatePiece,
   built: readonly Piece[],
 ): Omit<Resolution, 'outcome'> & { places: { places: readonly Place[] | undefined } } {
-  const isGone = dump.length === 0;
-  const held: Held = isGone ? NOTHING : length < 0 ? OTHER : { kind: 'list', length };
+  const { dump, elements: length } = state;
+  const held: Held = dump.length === 0 ? NOTHING : length < 0 ? OTHER : { kind: 'list', length };
   const again = rerunAll(built, held);
-  const value = isGone ? ['DEL', key] : ['RESTORE', key, expiry, dump, 'REPLACE', 'ABSTTL'];
   return {
-    commands: [value, ...again.commands],
+    commands: [valueOf(key, state), ...again.commands],
     held: again.held,
     places: { places: placesOn(Math.max(0, length), built) },
   };
+}
+
+/** What makes a key what a state says. */
+export function valueOf(key: Buffer, { dump, expiry }: KeyState): Command {
+  return dump.length === 0 ? ['DEL', key] : ['RESTORE', key, expiry, dump, 'REPLACE', 'ABSTTL'];
 }
 
 /** A list of so many elements that the sender knows, and own pushes on it. */

@@ -19,5 +19,5 @@ export function cutOff({ own, key }: Occasion, incoming: Piece): Command {
  */
 export function askBelowTrim({ own, key, out, request }: Occasion, incoming: Piece): Command[] {
   if (!own.built.some(({ role }) => role === 'trim')) return [];
-  return [['EVAL', scriptSource('below'), 1, out, key, incoming.command[2]!, request]];
+  return [['EVAL', scriptSource('below'), 1, out, key, incoming.command[2]!, request()]];
 }

@@ -45,7 +45,7 @@ function occasion(mine: readonly Piece[], changed: Partial<Occasion> = {}): Occa
     known: undefined,
     isDoubtful: () => false,
     out: 'out',
-    request: Buffer.from('request'),
+    request: () => Buffer.from('request'),
     ...changed,
   };
 }

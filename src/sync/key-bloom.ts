@@ -1,0 +1,36 @@
+import { KeyHash } from '../change/key-hash.js';
+import type { PlacedKey } from '../change/special.js';
+
+const BYTES_A_KEY = 3;
+const PROBES = 4;
+const MIN_BYTES = 1024;
+
+/** A Bloom filter of keys: of those that were not added, one in two thousand is taken for one that was. */
+export class KeyBloom {
+  readonly bits: Buffer;
+  readonly #hash = new KeyHash();
+
+  /** @param bits as {@link bits} gave them, or zeroes */
+  constructor(bits: Buffer) {
+    this.bits = bits;
+  }
+
+  /** An empty one. @param options `keys`: how many will be added; `maxBytes`: more than it holds are taken for added */
+  static of({ keys, maxBytes }: { keys: number; maxBytes: number }): KeyBloom {
+    return new KeyBloom(Buffer.alloc(Math.min(maxBytes, Math.max(MIN_BYTES, keys * BYTES_A_KEY))));
+  }
+
+  has(key: PlacedKey): boolean {
+    return this.#places(key).every((at) => (this.bits[at >>> 3]! & (1 << (at & 7))) !== 0);
+  }
+
+  add(key: PlacedKey): void {
+    for (const at of this.#places(key)) this.bits[at >>> 3]! |= 1 << (at & 7);
+  }
+
+  #places({ database, key }: PlacedKey): number[] {
+    this.#hash.of(database, key, 0, key.length);
+    const { low, high } = this.#hash;
+    return Array.from({ length: PROBES }, (_, probe) => (low + probe * high) % (this.bits.length * 8));
+  }
+}
