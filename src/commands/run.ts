@@ -4,7 +4,7 @@ import { createLogger } from '../log.js';
 import type { Logger } from '../log.js';
 import { connectClient, openClient } from '../redis/connect.js';
 import { keyNames } from '../redis/keys.js';
-import { keepYoungGenerationSmall } from '../service/heap.js';
+import { keepHeapSmall } from '../service/heap.js';
 import { startHttp } from '../service/http.js';
 import { startReport } from '../service/report.js';
 import { keepStatusKey } from '../service/status-key.js';
@@ -19,7 +19,7 @@ const LINGER_LIMIT_MS = 400;
 
 /** Runs a site until a signal stops it or a condition that a person must change ends it. Resolves with the exit code. */
 export async function run(config: Config): Promise<number> {
-  keepYoungGenerationSmall();
+  keepHeapSmall();
   const log = createLogger(config);
   const stop = new AbortController();
   const forgetSignals = stopOnSignals(stop, log);
