@@ -13,17 +13,21 @@ const HELP = `scripts/sync-bench: first copy, comparison and repair of many keys
 
   --keys <n>     keys of mixed types at east (1000000)
   --large <n>    keys of 10 MB beside them (5)
+  --members <n>  a hash, a list, a set and a sorted set of so many members beside them (0)
   --rate <n>     writes a second at each site (5000)
   --seconds <n>  how long the writers are measured without anything beside the link (10)
   --profile <f>  a folder for processor profiles of both processes`;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SITES = ['east', 'west'];
+/** What the servers' slow log takes note of. */
+const SLOW_US = 5000;
 const DEADLINE_MS = Number(process.env.DEADLINE_MS ?? 600_000);
 
 const { values } = parseArgs({
   options: {
     keys: { type: 'string', default: '1000000' },
     large: { type: 'string', default: '5' },
+    members: { type: 'string', default: '0' },
     rate: { type: 'string', default: '5000' },
     seconds: { type: 'string', default: '10' },
     profile: { type: 'string' },
@@ -37,15 +41,22 @@ if (values.help) {
 process.once('exit', endAtOnce);
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-const [keys, large, rate, seconds] = [values.keys, values.large, values.rate, values.seconds].map(Number);
+const [keys, large, members, rate, seconds] = [
+  values.keys,
+  values.large,
+  values.members,
+  values.rate,
+  values.seconds,
+].map(Number);
 const servers = await startServers(findPrograms().server, { 'enable-debug-command': 'local' });
-await fill(servers.east.redis, { keys, large });
+await fill(servers.east.redis, { keys, large, members });
+for (const site of SITES) await servers[site].redis.config('SET', 'slowlog-log-slower-than', SLOW_US);
 say(`${keys} keys and ${large} of 10 MB at east`);
 const writers = Object.fromEntries(
   SITES.map((site) => [site, new Writer(servers[site].redis.duplicate(), { site, rate })]),
 );
 await sleep(2000);
-said('writers alone');
+await said('writers alone');
 
 const began = performance.now();
 const processes = Object.fromEntries(SITES.map((site) => [site, startSite(site)]));
@@ -60,20 +71,22 @@ const copySeconds = (performance.now() - began) / 1000;
 say(
   `first copy: ${copySeconds.toFixed(1)} s, ${Math.round(keys / copySeconds)} keys/s, from the start of the processes on`,
 );
-said('writers during the first copy');
+await said('writers during the first copy');
 for (const site of SITES) writers[site].hasMet = true;
 await sleep(seconds * 1000);
-said('writers with the link alone');
+await said('writers with the link alone');
 
 const planted = await plant(servers.west.redis);
 await told('east: verify', 'east', ['verify', '--json'], planted);
-said('writers during the comparison');
+await said('writers during the comparison');
 await told('west: verify', 'west', ['verify', '--json'], planted);
 await told('east: repair', 'east', ['repair', '--json', '--prefer', 'east'], planted);
 for (const site of SITES) await writers[site].stop();
 await crossed('stopped');
 const { compared, different } = await compareByServer(servers.east.redis, servers.west.redis);
-say(`by the servers' own digests: ${different.length} of ${compared} keys differ ${different.slice(0, 5).join(' ')}`);
+say(
+  `by the servers' own digests: ${different.length} of ${compared} keys differ ${different.slice(0, 5).join(' ')}`,
+);
 await told('east: verify, without writers', 'east', ['verify', '--json'], 0);
 say(`Tandem's memory in MB, highest: ${peaks()}`);
 for (const site of SITES) await end(processes[site]);
@@ -134,12 +147,23 @@ async function told(what, site, args, expected) {
   );
 }
 
-function said(what) {
-  const figures = SITES.map((site) => {
+async function said(what) {
+  const figures = [];
+  for (const site of SITES) {
     const { p50, p99, max } = writers[site].latency();
-    return `${site} p50 ${p50.toFixed(1)} p99 ${p99.toFixed(1)} max ${max.toFixed(0)} ms`;
-  });
+    const longest = await longestCommand(servers[site].redis);
+    figures.push(
+      `${site} p50 ${p50.toFixed(1)} p99 ${p99.toFixed(1)} max ${max.toFixed(0)} ms (longest command ${longest} ms)`,
+    );
+  }
   say(`${what}: ${figures.join(', ')}`);
+}
+
+/** How long the server was held up at the most by one command or transaction since the last call, in ms, by its own slow log. */
+async function longestCommand(redis) {
+  const entries = await redis.slowlog('GET', -1);
+  await redis.slowlog('RESET');
+  return Math.round(Math.max(0, ...entries.map(([, , micros]) => micros)) / 1000);
 }
 
 function peaks() {

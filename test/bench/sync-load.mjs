@@ -8,8 +8,8 @@ const WRITTEN_KEYS = 50_000;
 const EXPIRY_MS = 1_900_000_000_000;
 const PLANTED = 25;
 
-/** Fills a server with keys of mixed types, one in five with an expiry, and some of 10 MB. */
-export async function fill(redis, { keys, large }) {
+/** Fills a server with keys of mixed types, one in five with an expiry, some of 10 MB, and a collection of each kind with many members. */
+export async function fill(redis, { keys, large, members = 0 }) {
   for (let from = 0; from < keys; from += PIPELINE) {
     const pipeline = redis.pipeline();
     for (let number = from; number < Math.min(keys, from + PIPELINE); number++) {
@@ -21,6 +21,13 @@ export async function fill(redis, { keys, large }) {
   }
   for (let number = 0; number < large; number++)
     await redis.set(`large:${number}`, Buffer.alloc(LARGE_BYTES, number));
+  for (let from = 0; from < members; from += PIPELINE) {
+    const numbers = Array.from({ length: Math.min(PIPELINE, members - from) }, (_, at) => from + at);
+    await redis.hset('many:hash', ...numbers.flatMap((number) => [`field ${number}`, number]));
+    await redis.rpush('many:list', ...numbers.map((number) => `element ${number}`));
+    await redis.sadd('many:set', ...numbers.map((number) => `member ${number}`));
+    await redis.zadd('many:zset', ...numbers.flatMap((number) => [number, `member ${number}`]));
+  }
 }
 
 function make(pipeline, key, number) {
