@@ -20,7 +20,7 @@ import { Capture, type CaptureListener } from './capture/capture.js';
 import { CutTimer } from './capture/cut-timer.js';
 import type { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
-import { HybridClock } from './change/clock.js';
+import { HybridClock, lagMs } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
 import { withMarks } from './change/comparison.js';
 import { encodeNeed, type PlacedKey } from './change/special.js';
@@ -96,7 +96,11 @@ export class ActiveSite {
     this.#options = options;
     this.#applied = { ...opened.applied };
     this.clock = new HybridClock(opened.clock);
-    this.#cutting = new CutTimer({ delayMs: config.batchDelayMs, capture: () => this.#capture! });
+    this.#cutting = new CutTimer({
+      delayMs: config.batchDelayMs,
+      capture: () => this.#capture!,
+      lagMs: () => lagMs(this.list.oldestTimestamp, Date.now()),
+    });
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
     this.late = new LateWrites(this.#window, { extra: opened.commands.writes, ownPrefix: keys.prefix });
     this.list = new ChangeList({

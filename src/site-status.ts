@@ -2,7 +2,7 @@
 
 import type { ActiveSite } from './active-site.js';
 import type { Conflict } from './apply/decider.js';
-import { wallMs } from './change/clock.js';
+import { lagMs, wallMs } from './change/clock.js';
 import type { Config } from './config.js';
 import type { ControlPlane } from './control/jobs.js';
 import type { TandemError } from './errors.js';
@@ -137,11 +137,10 @@ export class SiteTold {
 
   #outbound({ active, trouble }: AtWork, now: number): SiteStatus['outbound'] {
     const sent = sum(this.#before.sent, active?.courier.sent);
-    const oldest = active?.list.oldestTimestamp;
     return {
       ...linkState(trouble, active?.courier),
       pausedSince: active?.pauses.since('outbound') ?? null,
-      lagMs: oldest === undefined ? 0 : Math.max(0, now - wallMs(oldest)),
+      lagMs: lagMs(active?.list.oldestTimestamp, now),
       changesPerSecond: this.#sendRate.sample(sent.changes, now),
       changesTotal: sent.changes,
       bytesTotal: sent.bytes,

@@ -42,6 +42,8 @@ export interface Decision {
   readonly commands: number;
   /** Place of each of them among the batch's commands; nothing when they are the batch's, one by one. */
   readonly origins?: readonly number[];
+  /** Further ones that a command sent stands for, by its place among those sent. */
+  readonly gathered?: ReadonlyMap<number, readonly number[]>;
   /** To be called when it is applied. */
   readonly applied?: () => void;
   /** What follows them: states to be sent, conflicts and commands left out to be listed. */
@@ -290,7 +292,7 @@ export class Decider {
 
   #decision(batch: DeliveredBatch, resolved: Resolved, { decided, isBlind }: Terms): Decision {
     const { keys, onConflict, conflictsKept, conflictValueBytes, rejection } = this.#options;
-    const { payload, origins, conflicts, states, asked, places, rejected } = resolved;
+    const { payload, origins, gathered, conflicts, states, asked, places, rejected } = resolved;
     for (const conflict of conflicts) onConflict(conflict);
     const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
     const asking = isBlind ? this.#writtenBy(batch) : asked;
@@ -318,6 +320,7 @@ export class Decider {
       payload,
       commands: payload.length,
       origins,
+      gathered,
       epilogue,
       rejected,
       decided,

@@ -3,7 +3,7 @@
  * has them. A batch is scanned once for where its commands stand; only commands that are asked for are taken apart.
  */
 
-import { decodeBatch, type Batch } from '../change/batch.js';
+import { decodeBatch, lastSequence, type Batch } from '../change/batch.js';
 import { CommandReader } from '../change/command-reader.js';
 import { TandemError } from '../errors.js';
 import { payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
@@ -11,6 +11,8 @@ import { payloadCommands, type ExtraCommands, type PayloadCommand } from './payl
 /** A command of an own change. */
 export interface OwnCommand extends PayloadCommand {
   readonly sequence: number;
+  /** The last sequence of its batch. */
+  readonly batchEnd: number;
   readonly timestamp: number;
   /** The peer's highest sequence that was applied here before it. */
   readonly seen: number;
@@ -79,7 +81,8 @@ export class OwnChanges {
       extra: this.#extra,
     })) {
       const { timestamp, seen } = batch;
-      if (command.name !== 'SELECT') commands.push({ ...command, sequence, timestamp, seen });
+      const batchEnd = lastSequence(batch);
+      if (command.name !== 'SELECT') commands.push({ ...command, sequence, batchEnd, timestamp, seen });
     }
     return { commands, bytes: payload.length };
   }

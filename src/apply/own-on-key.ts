@@ -98,8 +98,8 @@ export class OwnOnKey {
     const touching = commands.filter((command) => touches(command, key));
     const written = touching.filter((command) => writes(command, key));
     const pieces = written.flatMap((command) => {
-      const { timestamp, sequence, seen } = command;
-      return piecesOf({ command, timestamp, site: this.#site, sequence, seen }, key.key);
+      const { timestamp, sequence, batchEnd, seen } = command;
+      return piecesOf({ command, timestamp, site: this.#site, sequence, batchEnd, seen }, key.key);
     });
     const needs = touching.filter(({ name }) => name === NEED);
     return { isTouched: touching.length > 0, written, pieces, needs };

@@ -60,11 +60,12 @@ export class Rejections {
     const commands = [...payloadCommands(batch.payload)];
     const failures: (string | Buffer)[] = [];
     for (const { index, error } of errors.slice(0, MAX_LISTED)) {
-      const command = commands[decision.origins?.[index] ?? index];
-      if (!command) continue;
-      const { database, key } = placeOf(command);
-      failures.push(String(batch.first), String(database), shown(command), key, error.message);
-      this.#warn(batch, command, error.code);
+      const places = [decision.origins?.[index] ?? index, ...(decision.gathered?.get(index) ?? [])];
+      for (const command of places.flatMap((place) => commands[place] ?? [])) {
+        const { database, key } = placeOf(command);
+        failures.push(String(batch.first), String(database), shown(command), key, error.message);
+        this.#warn(batch, command, error.code);
+      }
     }
     for (const { index, error } of epilogue) {
       const { purpose, keys } = decision.epilogue[index]!;

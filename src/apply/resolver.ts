@@ -11,12 +11,14 @@ import { NEED, parseNeed, parseState, STATE, type PlacedKey } from '../change/sp
 import { scriptSource } from '../lua/scripts.js';
 import { isOnOneKey, isPerKey } from './command-kinds.js';
 import { KeyRun } from './key-run.js';
+import { ListInserts } from './list-inserts.js';
 import type { ListMemory } from './list-memory.js';
 import type { OwnOn } from './own-on-key.js';
 import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { KnownPlaces } from './rules/list-places.js';
 import type { Outcome, Piece } from './rules/meeting.js';
-import { UNKNOWN, type Held } from './rules/occasion.js';
+import { splice } from './rules/lists.js';
+import { UNKNOWN, type Held, type Insert } from './rules/occasion.js';
 import { piecesOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
 import { valueOf } from './rules/states.js';
@@ -43,6 +45,8 @@ export interface Resolved {
   readonly payload: readonly Buffer[];
   /** Place of each command sent among the batch's commands. */
   readonly origins: readonly number[];
+  /** Further ones that a command sent stands for, by its place among those sent. */
+  readonly gathered: ReadonlyMap<number, readonly number[]>;
   readonly conflicts: readonly Conflict[];
   readonly states: readonly StateRequest[];
   /** Keys whose state the peer is asked for. */
@@ -80,6 +84,12 @@ export interface ResolverOptions {
   readonly compare: (command: PayloadCommand, batch: DeliveredBatch) => Buffer | undefined;
 }
 
+interface Inserting {
+  readonly run: KeyRun;
+  readonly inserts: ListInserts;
+  readonly commands: PayloadCommand[];
+}
+
 /** Sent as they are: what no type is wrong for, and whose failure must be noticed; scripts see to the type themselves. */
 const ALONE: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
 
@@ -91,6 +101,9 @@ export class Resolver {
   readonly #batch: DeliveredBatch;
   readonly #payload: Buffer[] = [];
   readonly #origins: number[] = [];
+  readonly #gathered = new Map<number, number[]>();
+  /** What the last commands have put into one list, and is not sent yet. */
+  #inserting: Inserting | undefined;
   readonly #conflicts: Conflict[] = [];
   readonly #runs = new Map<string, KeyRun>();
 
@@ -108,10 +121,12 @@ export class Resolver {
       if (error === undefined) await this.#command(command);
       else if (command.name !== 'SELECT') rejected.push({ command, error });
     }
+    this.#flushInserts();
     const runs = [...this.#runs];
     return {
       payload: this.#payload,
       origins: this.#origins,
+      gathered: this.#gathered,
       conflicts: this.#conflicts,
       states: runs.flatMap(([, { key, state }]) => (state ? { ...key, ...state } : [])),
       asked: runs.flatMap(([, { key, isAsked }]) => (isAsked ? key : [])),
@@ -204,11 +219,12 @@ export class Resolver {
     for (const piece of piecesOf(source, run.key.key)) {
       const resolution = resolve(run.occasion, piece);
       run.settled(resolution);
+      if (resolution.insert) this.#insert(command, run, resolution.insert);
       commands.push(...resolution.commands);
       doubt = resolution.doubt ?? doubt;
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }
-    this.#attempt(command, doubt ? [...commands, doubt] : commands);
+    if (commands.length > 0 || doubt) this.#attempt(command, doubt ? [...commands, doubt] : commands);
     this.#note(command, run, together(outcomes));
   }
 
@@ -232,7 +248,30 @@ export class Resolver {
     return run;
   }
 
+  /** Elements for a list wait for those of the next command: what comes in between is sent behind them. */
+  #insert(command: PayloadCommand, run: KeyRun, insert: Insert): void {
+    const isFull = this.#inserting && this.#inserting.inserts.count > MAX_SCRIPT_ARGUMENTS;
+    if (this.#inserting?.run !== run || isFull) this.#flushInserts();
+    this.#inserting ??= { run, inserts: new ListInserts(), commands: [] };
+    this.#inserting.inserts.add(insert);
+    this.#inserting.commands.push(command);
+  }
+
+  #flushInserts(): void {
+    const inserting = this.#inserting;
+    if (!inserting) return;
+    this.#inserting = undefined;
+    const [first, ...more] = inserting.commands as [PayloadCommand, ...PayloadCommand[]];
+    this.#send(first, encodeCommand(splice(inserting.run.key.key, inserting.inserts.edits)));
+    if (more.length > 0)
+      this.#gathered.set(
+        this.#payload.length - 1,
+        more.map(({ index }) => index),
+      );
+  }
+
   #send(command: PayloadCommand, bytes: Buffer): void {
+    this.#flushInserts();
     this.#payload.push(bytes);
     this.#origins.push(command.index);
   }

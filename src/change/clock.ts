@@ -47,3 +47,8 @@ export class HybridClock {
 export function wallMs(timestamp: number): number {
   return Math.floor(timestamp / TICKS_PER_MS);
 }
+
+/** How long ago, in ms, a change was made that has waited since then; 0 when none waits. @param now in ms since 1970 */
+export function lagMs(oldestTimestamp: number | undefined, now: number): number {
+  return oldestTimestamp === undefined ? 0 : Math.max(0, now - wallMs(oldestTimestamp));
+}

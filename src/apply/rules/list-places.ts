@@ -9,9 +9,9 @@ import type { Piece } from './meeting.js';
 /** Places side by side with the same story. */
 export interface Place {
   readonly count: number;
-  /** The own sequence that inserted them; 0: the sender had them. */
+  /** The own batch that inserted them, by its last sequence; 0: the sender had them. */
   readonly born: number;
-  /** The own sequence that took them off; 0: they are there. */
+  /** The own batch that took them off, by its last sequence; 0: they are there. */
   readonly gone: number;
   /** An unknown number of elements, none of them there any more. Counts as one. */
   readonly isHole: boolean;
@@ -115,26 +115,26 @@ function fromLength(own: readonly Piece[], length: number): Place[] | undefined 
 /** The own write at `at` left nothing of a list that nobody knows. If own pushes were in it, where they were is unknown too. */
 function fromHole(own: readonly Piece[], at: number): Place[] | undefined {
   if (own.slice(0, at).some(({ isRemoval }) => !isRemoval)) return undefined;
-  return forward([hole(own[at]!.sequence)], own.slice(at + 1));
+  return forward([hole(own[at]!.batchEnd)], own.slice(at + 1));
 }
 
 /** The places after further own writes. Undefined when one of them took or put elements by their content. */
 function forward(from: readonly Place[], own: readonly Piece[]): Place[] | undefined {
   let places = [...from];
   for (const write of own) {
-    const { name, command, sequence } = write;
+    const { name, command, batchEnd } = write;
     const take = (start: number, end: number): void => {
       places = split(places, isPresent, [start, end]).map(({ place, index }) =>
-        isPresent(place) && index >= start && index < end ? { ...place, gone: sequence } : place,
+        isPresent(place) && index >= start && index < end ? { ...place, gone: batchEnd } : place,
       );
     };
     const count = Number(command[2] ?? 1);
     switch (name) {
       case 'RPUSH':
-        places.push(...elements(command.length - 2, sequence));
+        places = withRun(places, places.length, runOf(command.length - 2, batchEnd));
         break;
       case 'LPUSH':
-        places.unshift(...elements(command.length - 2, sequence));
+        places = withRun(places, 0, runOf(command.length - 2, batchEnd));
         break;
       case 'LPOP':
         take(0, count);
@@ -203,9 +203,13 @@ export function keptRange(length: number, start: number, stop: number): { from: 
   return from >= to ? { from: 0, to: 0 } : { from, to };
 }
 
-/** @param born the own sequence that inserted them; 0: the sender had them */
+/** @param born the own batch that inserted them, by its last sequence; 0: the sender had them */
 export function elements(count: number, born = 0): Place[] {
-  return count === 0 ? [] : [{ count, born, gone: 0, isHole: false, set: undefined }];
+  return count === 0 ? [] : [runOf(count, born)];
+}
+
+function runOf(count: number, born: number): Place {
+  return { count, born, gone: 0, isHole: false, set: undefined };
 }
 
 function hole(gone: number): Place {

@@ -132,7 +132,7 @@ function perform({ key, site }: Occasion, places: readonly Place[], incoming: Pi
         if (places.slice(0, at).filter(isKnownThere).length !== there) return undefined;
       }
       const after = withRun(places, at, elements(values.length)[0]!);
-      return leaving(after, [splice(key, [{ kind: 'insert', at: indexOf(places, at), values }])]);
+      return { ...leaving(after, []), insert: { at: indexOf(places, at), values } };
     }
     case 'LSET':
       return overwrite(key, places, incoming);
@@ -173,16 +173,16 @@ function take(key: Buffer, places: readonly Place[], { name, command }: Piece): 
 
 /** Takes off places: those that are there from the list; those that are not, both sites have taken off. */
 function takeOff(key: Buffer, parts: readonly Part[], isTaken: (place: Place) => boolean): Done {
-  const splices: Splice[] = [];
+  const edits: Argument[] = [];
   const rest: Place[] = [];
   let index = 0;
   for (const { place } of parts) {
     if (!isTaken(place)) {
       rest.push(place);
       if (isPresent(place)) index += place.count;
-    } else if (isPresent(place)) splices.push({ kind: 'remove', at: index, count: place.count });
+    } else if (isPresent(place)) edits.push('remove', index, place.count);
   }
-  return leaving(rest, splices.length === 0 ? [] : [splice(key, splices)]);
+  return leaving(rest, edits.length === 0 ? [] : [splice(key, edits)]);
 }
 
 function partsOf(places: readonly Place[]): Part[] {
@@ -223,16 +223,7 @@ function overwrite(key: Buffer, places: readonly Place[], incoming: Piece): Done
   return leaving(after, [['LSET', key, indexOf(after, at), content!]]);
 }
 
-/** What a command does to today's list, in order. */
-type Splice =
-  | { readonly kind: 'insert'; readonly at: number; readonly values: readonly Argument[] }
-  | { readonly kind: 'remove'; readonly at: number; readonly count: number };
-
-function splice(key: Buffer, splices: readonly Splice[]): Argument[] {
-  const args = splices.flatMap((one): Argument[] =>
-    one.kind === 'insert'
-      ? ['insert', one.at, one.values.length, ...one.values]
-      : ['remove', one.at, one.count],
-  );
-  return ['EVAL', scriptSource('splice'), 1, key, ...args];
+/** @param edits as `splice.lua` takes them */
+export function splice(key: Buffer, edits: readonly Argument[]): Argument[] {
+  return ['EVAL', scriptSource('splice'), 1, key, ...edits];
 }

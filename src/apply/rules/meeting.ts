@@ -55,6 +55,8 @@ export interface Piece {
   readonly site: string;
   /** At its origin. */
   readonly sequence: number;
+  /** The last sequence of its batch there: whoever has seen the one has seen the other. */
+  readonly batchEnd: number;
   /** The other site's highest sequence that its origin had applied before it. */
   readonly seen: number;
   /** For a sum of a field or member: what is added. */
@@ -128,5 +130,7 @@ export type Source = {
   readonly timestamp: number;
   readonly site: string;
   readonly sequence: number;
+  /** The last sequence of its batch, for an own one: whoever has seen the one has seen the other. */
+  readonly batchEnd?: number;
   readonly seen: number;
 };

@@ -37,8 +37,17 @@ export interface Occasion {
 
 export type Command = readonly Argument[];
 
+/** Elements that go before what stands at an index of the list now. */
+export interface Insert {
+  readonly at: number;
+  readonly values: readonly Argument[];
+}
+
 export interface Resolution {
+  /** What runs, in order. */
   readonly commands: readonly Command[];
+  /** What is put into the list, and nothing else is run. */
+  readonly insert?: Insert;
   readonly outcome: Outcome;
   /** Runs behind them, and once for all the pieces of a command: asks the other site, if the key turns out so. */
   readonly doubt?: Command;

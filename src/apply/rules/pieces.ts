@@ -25,9 +25,12 @@ const KINDS: Readonly<Partial<Record<ValueType, ValueKind>>> = {
 };
 
 /** The pieces of a command that concern one key, in order. What makes keys of keys is one head on each of them. */
-export function piecesOf({ command, timestamp, site, sequence, seen }: Source, key: Buffer): Piece[] {
+export function piecesOf(
+  { command, timestamp, site, sequence, batchEnd = sequence, seen }: Source,
+  key: Buffer,
+): Piece[] {
   const { spec, args, name } = command;
-  const made = { timestamp, site, sequence, seen };
+  const made = { timestamp, site, sequence, batchEnd, seen };
   const bare = { ...made, name, command: args, cell: '', isRemoval: false };
   if (name === STATE)
     return [{ ...bare, role: 'state', type: undefined, command: [], state: parseState(args) }];

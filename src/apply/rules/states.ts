@@ -63,10 +63,10 @@ export function valueOf(key: Buffer, { dump, expiry }: KeyState): Command {
 /** A list of so many elements that the sender knows, and own pushes on it. */
 function placesOn(length: number, built: readonly Piece[]): Place[] | undefined {
   let places = elements(length);
-  for (const { name, command, sequence } of built.filter((piece) => !isByPosition(piece))) {
+  for (const { name, command, batchEnd } of built.filter((piece) => !isByPosition(piece))) {
     if (name === 'LINSERT') return undefined;
-    if (name === 'RPUSH') places = [...places, ...elements(command.length - 2, sequence)];
-    if (name === 'LPUSH') places = [...elements(command.length - 2, sequence), ...places];
+    if (name === 'RPUSH') places = [...places, ...elements(command.length - 2, batchEnd)];
+    if (name === 'LPUSH') places = [...elements(command.length - 2, batchEnd), ...places];
   }
   return places;
 }

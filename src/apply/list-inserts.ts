@@ -1,0 +1,38 @@
+/**
+ * Elements to be put into a list, gathered from one push after another: an element that goes behind many own ones costs the server
+ * as much as those, so what goes to one place goes there at once.
+ */
+
+import type { Argument } from '../change/encode-command.js';
+import type { Insert } from './rules/occasion.js';
+
+export class ListInserts {
+  /** By rising index; each index counts the elements of those before it. */
+  readonly #inserts: { at: number; readonly values: Argument[] }[] = [];
+  #count = 0;
+
+  /** How many elements there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @param insert its index counts all that was added before */
+  add({ at, values }: Insert): void {
+    this.#count += values.length;
+    const place = this.#inserts.findIndex((one) => at <= one.at + one.values.length);
+    const next = place < 0 ? undefined : this.#inserts[place]!;
+    let later = place < 0 ? this.#inserts.length : place + 1;
+    if (next && at >= next.at) next.values.splice(at - next.at, 0, ...values);
+    else {
+      later = place < 0 ? this.#inserts.length : place;
+      this.#inserts.splice(later, 0, { at, values: [...values] });
+      later++;
+    }
+    for (; later < this.#inserts.length; later++) this.#inserts[later]!.at += values.length;
+  }
+
+  /** The arguments of `splice.lua`. */
+  get edits(): Argument[] {
+    return this.#inserts.flatMap(({ at, values }) => ['insert', at, values.length, ...values]);
+  }
+}
