@@ -215,7 +215,10 @@ export class ActiveSite {
       if (stop.signal.aborted) end();
       const tasks = [
         this.#readStream(),
-        this.list.run(stop.signal, { clock: () => this.clock.last, onAppended: () => this.#onAppended() }),
+        this.list.run(stop.signal, {
+          clock: () => this.clock.last,
+          onAppended: () => this.list.hasRoom && this.#stream?.resume(),
+        }),
         this.courier.run(stop.signal),
         this.#apply(stop.signal),
         this.#acknowledgements.run(stop.signal),
@@ -308,8 +311,7 @@ export class ActiveSite {
   }
 
   async #readStream(): Promise<void> {
-    const stream = this.#stream!;
-    const capture = this.#capture!;
+    const [stream, capture] = [this.#stream!, this.#capture!];
     await stream.run(
       (reader) => {
         capture.read(reader);
@@ -320,13 +322,8 @@ export class ActiveSite {
     );
   }
 
-  #onAppended(): void {
-    if (this.list.hasRoom) this.#stream?.resume();
-  }
-
   #savePositions(signal: AbortSignal): Promise<void> {
-    const position = (): Position => this.#capture!.position;
-    const isSettled = (): boolean => this.#isSettled();
+    const [position, isSettled] = [() => this.#capture!.position, () => this.#isSettled()];
     return savePositions({ list: this.list, position, isSettled, clock: () => this.clock.last, signal });
   }
 
