@@ -115,3 +115,43 @@ describe('the README', () => {
     },
   );
 });
+
+/** Rows of the tables of a section of ARCHITECTURE.md, without their heads. */
+function rowsOf(heading: string): string[][] {
+  const architecture = readFileSync('ARCHITECTURE.md', 'utf8');
+  const text = new RegExp(`\\n## ${heading}\\n([^]*?)\\n## `).exec(architecture)?.[1] ?? '';
+  const lines = text.split('\n').filter((line) => line.startsWith('| '));
+  return lines
+    .filter((line, at) => !line.startsWith('| ---') && !lines[at + 1]?.startsWith('| ---'))
+    .map((line) => line.slice(2, -2).split(' | '));
+}
+
+/** The tests a cell names: a file, and in italics titles that stand in it as they are. */
+function testsIn(cell: string): { file: string; title: string }[] {
+  return [...cell.matchAll(/`(test\/[^`]+)`: (\*[^*]+\*(?:, \*[^*]+\*)*)/g)].flatMap(
+    ([, file = '', titles = '']) =>
+      [...titles.matchAll(/\*([^*]+)\*/g)].map(([, title = '']) => ({ file, title })),
+  );
+}
+
+/** Whether a text is the whole of a string in a source. */
+function isWritten(source: string, text: string): boolean {
+  return ["'", '"', '`'].some((quote) => source.includes(`${quote}${text}${quote}`));
+}
+
+describe('the tables of what happens when something dies', () => {
+  const rows = rowsOf('If the process dies');
+
+  it('have a test in each row', () => {
+    expect(rows.length).toBeGreaterThan(30);
+    expect(rows.filter((cells) => testsIn(cells.at(-1) ?? '').length === 0)).toEqual([]);
+  });
+
+  it('name tests that there are', () => {
+    const named = rows.flatMap((cells) => testsIn(cells.at(-1) ?? ''));
+    const unknown = named.filter(({ file, title }) => {
+      return !existsSync(file) || !isWritten(readFileSync(file, 'utf8'), title);
+    });
+    expect(unknown).toEqual([]);
+  });
+});
