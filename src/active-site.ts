@@ -362,6 +362,7 @@ export class ActiveSite {
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
       isPaused: () => this.pauses.since('inbound') !== undefined,
+      isBehind: () => this.late.isFull,
       onGap: () => onGap('peer'),
       onApplied: (batch) => this.#appliedBatch(batch),
     });
