@@ -155,3 +155,40 @@ describe('the tables of what happens when something dies', () => {
     expect(unknown).toEqual([]);
   });
 });
+
+/** Constants that are numbers and no limits: bytes of formats, parts of words, places. */
+const NO_LIMITS =
+  /^(src\/change\/(batch|batch-header|special|encode-command)\.ts |src\/redis\/reply-reader\.ts )|_(HEADER_BYTES|PORT|CARRY_BYTES)$| (ASTERISK|CR|DOLLAR|STAR|ZERO|NEWLINE|MARK_BYTES|NO_DATABASE|INITIAL_BYTES|PROBE_BYTES|SLOTS|LONGEST_TOKEN|TICKS_PER_MS|BEFORE_COMMANDS|REMOVAL_TIMESTAMP|DAY_MS|DEFAULT_DATABASES|ENTRY|SEQUENCE|LINK|EFFECT_BITS|JUMP|PROBES|BLOCK|NUMBERS|EQUAL|DIFFERENT|NOT_COMPARED|\w+_WARN_BYTES)$/;
+
+describe('the table of bounds', () => {
+  const named = rowsOf('Bounds').flatMap((cells) =>
+    [
+      ...cells
+        .join(' | ')
+        .matchAll(
+          /`(src\/[\w./-]+)`: (`[A-Z_0-9]+`(?:, `[A-Z_0-9]+`)*)|`([A-Z_0-9]+)` in `(src\/[\w./-]+)`/g,
+        ),
+    ].flatMap(([, file, names, name, of]) =>
+      name === undefined
+        ? [...(names ?? '').matchAll(/`(\w+)`/g)].map(([, one]) => `${file} ${one}`)
+        : [`${of} ${name}`],
+    ),
+  );
+  const constants = readdirSync('src', { recursive: true })
+    .map((file) => join('src', String(file)))
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/^(?:export )?const ([A-Z][A-Z_0-9]*) = [-0-9(]/gm)].map(
+        ([, name]) => `${file} ${name}`,
+      ),
+    );
+
+  it('names constants that there are', () => {
+    expect(named.length).toBeGreaterThan(100);
+    expect(named.filter((one) => !constants.includes(one))).toEqual([]);
+  });
+
+  it('has every limit of the sources', () => {
+    expect(constants.filter((one) => !named.includes(one) && !NO_LIMITS.test(one))).toEqual([]);
+  });
+});
