@@ -25,6 +25,8 @@ export interface OpenedState {
   readonly heartbeat: Heartbeat;
   /** Where capture goes on; undefined when this site never worked before. */
   readonly position: Position | undefined;
+  /** Whether it worked before, and the place where capture would go on is gone with the key it stood in. */
+  readonly isForgotten: boolean;
   readonly applied: { readonly epoch: number; readonly sequence: number };
   /** Whether a run failed in part and its failures are not listed yet. */
   readonly isSuspect: boolean;
@@ -141,6 +143,7 @@ export async function openState({
     bytes: number(state, 'bytes'),
     heartbeat: { sequence: number(received, 'beat'), seen: number(received, 'beatSeen') },
     position: positionOf(state),
+    isForgotten: state.has('forgotten'),
     applied: { epoch: number(appliedFields, 'epoch'), sequence: number(appliedFields, 'n') },
     isSuspect: appliedFields.has('suspect'),
     clock: Math.max(number(state, 'clock'), number(appliedFields, 'clock')),

@@ -297,7 +297,10 @@ export class Capture {
     const key = reader.argument(1).toString('latin1');
     if (key === keys.applied && name === 'HSET') {
       const fields = fieldsOf(reader);
-      if (fields.has('n')) {
+      // What somebody else writes there is no marker: numbers that are none would go into every batch from here on.
+      if (
+        ['n', 'epoch', 'decided'].every((field) => Number.isSafeInteger(Number(fields.get(field) ?? NaN)))
+      ) {
         this.#marker(fields);
         return;
       }

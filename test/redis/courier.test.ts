@@ -51,6 +51,8 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     client: ownClient,
     keys: KEYS,
     token: TOKEN,
+    pair: 'test',
+    site: 'east',
     epoch: EPOCH,
     next: 1,
     last: 0,
