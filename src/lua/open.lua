@@ -1,7 +1,8 @@
 -- KEYS: state, received, applied, fence, site, inbox
 -- ARGV: token, origin of what is received ("pair/peer"), inbox limit in bytes, pair, site, version, time, epoch and next of a
 --       new history, then what this process remembers, 0 when nothing:
---       applied epoch, applied, replid, offset, database, seen epoch, seen, clock, last, trimmed, bytes
+--       applied epoch, applied, replid, offset, database, seen epoch, seen, clock, last, trimmed, bytes;
+--       bytes an argument may have at this server
 -- Makes the site's own keys what a working process expects: creates those that are missing, leaves the others.
 -- A hash with fields that are no numbers counts as missing. When the state is gone, history goes on in a new epoch from what is remembered.
 -- Result: { state, received, applied } as flat arrays. Errors: FENCED, STATE.
@@ -60,6 +61,7 @@ elseif redis.call('LLEN', KEYS[6]) == 0 then
 end
 redis.call('HSET', KEYS[2], 'origin', ARGV[2], 'limit', ARGV[3])
 -- Once where the peer can read it, once where it cannot write it.
-redis.call('HSET', KEYS[5], 'pair', ARGV[4], 'site', ARGV[5], 'version', ARGV[6], 'startedAt', ARGV[7])
+redis.call('HSET', KEYS[5], 'pair', ARGV[4], 'site', ARGV[5], 'version', ARGV[6], 'startedAt', ARGV[7],
+  'largest', ARGV[21])
 redis.call('HSET', KEYS[1], 'pair', ARGV[4], 'site', ARGV[5])
 return { redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]) }

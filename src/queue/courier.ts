@@ -12,6 +12,7 @@
 
 import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeBatch } from '../change/batch.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
@@ -20,7 +21,7 @@ import type { KeyNames } from '../redis/keys.js';
 import type { ChangeList, ListedBatch } from './change-list.js';
 import { greet } from './greeting.js';
 import { PeerClock } from './peer-clock.js';
-import { PeerTrouble, fromPeer } from './peer-trouble.js';
+import { PeerTrouble, fromPeer, refusedBy } from './peer-trouble.js';
 
 export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off' | 'paused';
 
@@ -89,6 +90,10 @@ export class Courier {
   #full = 0;
   /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
   #fullInARow = 0;
+  /** Bytes the peer's server takes as one argument. */
+  #maxBulkBytes = 0;
+  /** The highest sequence that was passed over because of that. */
+  #passedOver = -1;
   /** Whether the log knows that all is well. */
   #isTold = false;
 
@@ -181,7 +186,8 @@ export class Courier {
 
   /** Asks the peer how far it has received; gives the sequence to go on with. */
   async #handshake(): Promise<number> {
-    const { epoch, received } = await greet(this.#options);
+    const { epoch, received, maxBulkBytes } = await greet(this.#options);
+    this.#maxBulkBytes = maxBulkBytes;
     this.#judgeReceived(epoch, received);
     this.#delivered = received;
     this.#told = -1;
@@ -238,13 +244,18 @@ export class Courier {
           const batches = await list.read(next, IN_FLIGHT_BYTES - bytes);
           if (batches.length === 0) break;
           for (const batch of batches.slice(0, this.#room())) {
+            next = batch.last + 1;
+            if (batch.bytes.length > this.#maxBulkBytes) {
+              this.#passOver(batch);
+              isCut = true;
+              continue;
+            }
             const answer = this.#send(batch, isCut);
             isCut = false;
             // Its failure is met when its turn comes; until then it must not count as unhandled.
             answer.catch(() => {});
             inFlight.push({ batch, answer });
             bytes += batch.bytes.length;
-            next = batch.last + 1;
             this.#sentThrough = Math.max(this.#sentThrough, batch.last);
           }
         }
@@ -280,6 +291,20 @@ export class Courier {
     }
   }
 
+  /** The peer's server would close the connection over it, again and again: it goes on behind it, as behind a cut. */
+  #passOver({ first, last, bytes }: ListedBatch): void {
+    if (last <= this.#passedOver) return;
+    this.#passedOver = last;
+    const { log, onGap } = this.#options;
+    // A state that was to mend a key is no new cut: whoever sent it finds the key different still, and would send it for ever.
+    const { special, commands } = decodeBatch(bytes);
+    if (special < commands - 1) onGap('own');
+    log.error(
+      { sequence: first, bytes: bytes.length, maxBytes: this.#maxBulkBytes },
+      'a change is larger than the server of the peer takes, and was passed over: the sites must be compared',
+    );
+  }
+
   /** How many batches may be on the way. */
   #room(): number {
     if (this.#options.isPaused()) return 0;
@@ -294,23 +319,8 @@ export class Courier {
         this.#refusedAt = received;
         return;
       }
-      throw new PeerTrouble(
-        new TandemError('EPOCH', 'the peer refuses, twice at the same place, what follows there', {
-          details: { epoch, received },
-        }),
-      );
     }
-    if (verdict === 'unready')
-      throw new PeerTrouble(
-        new TandemError('PEER_NOT_READY', "Tandem's keys at the peer are missing", {
-          hint: 'they come back when Tandem works there',
-        }),
-      );
-    throw new PeerTrouble(
-      new TandemError('WRONG_PAIR', `the peer refuses this site's changes: ${verdict}`, {
-        details: { epoch },
-      }),
-    );
+    throw refusedBy(verdict, { epoch, received });
   }
 
   /** Nothing to send: waits for changes, and tells what was applied meanwhile. Gives the place to go back to, if there is one. */
