@@ -10,50 +10,21 @@
  * said once, loudly, and delivery goes on behind it with a batch that says that the history is cut in front of it.
  */
 
-import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeBatch } from '../change/batch.js';
 import { TandemError } from '../errors.js';
-import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
 import { backoffDelayMs, connectClient, connectionOf } from '../redis/connect.js';
-import type { KeyNames } from '../redis/keys.js';
-import type { ChangeList, ListedBatch } from './change-list.js';
+import type { ListedBatch } from './change-list.js';
+import type { CourierOptions } from './courier-options.js';
 import { greet } from './greeting.js';
 import { PeerClock } from './peer-clock.js';
 import { PeerTrouble, fromPeer, refusedBy } from './peer-trouble.js';
 
 export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off' | 'paused';
 
-export interface CourierOptions {
-  /** A client at the peer's Redis, not connected yet. */
-  readonly client: Redis;
-  readonly keys: KeyNames;
-  readonly pair: string;
-  readonly site: string;
-  readonly peer: string;
-  readonly epoch: number;
-  /** Sequence of the next change when this process began. */
-  readonly next: number;
-  readonly list: ChangeList;
-  readonly log: Logger;
-  readonly heartbeatMs: number;
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
-  readonly clockSkewWarnMs: number;
-  /** What this site has applied of the peer's changes, standing before all that is captured later. */
-  readonly seen: () => { epoch: number; sequence: number };
-  /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
-  readonly isSettled: () => boolean;
-  readonly clock: () => number;
-  /** Whether changes are to stay in the change list for now. */
-  readonly isPaused: () => boolean;
-  /** The sites must be compared: changes are missing at the peer, or here. */
-  readonly onGap: (whose: 'own' | 'peer') => void;
-}
-
 /** Batches and bytes on the way without an answer. */
-const IN_FLIGHT_BATCHES = 64;
+const IN_FLIGHT_BATCHES = 512;
 const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 /** How often an idle peer is asked: packets may be swallowed without anybody being told, and its Redis may have forgotten. */
 const LOOK_MS = 5000;
@@ -65,6 +36,13 @@ interface Answer {
   readonly verdict: string;
   readonly epoch: number;
   readonly received: number;
+}
+
+/** A batch on its way. */
+interface Flying {
+  readonly batch: ListedBatch;
+  readonly answer: Promise<Answer>;
+  isAnswered: boolean;
 }
 
 export class Courier {
@@ -234,7 +212,7 @@ export class Courier {
   /** Sends batches from `next` on until the peer answers something else than yes. */
   async #stream(from: number, signal: AbortSignal): Promise<{ next: number; full: boolean }> {
     const { client, list } = this.#options;
-    const inFlight: { batch: ListedBatch; answer: Promise<Answer> }[] = [];
+    const inFlight: Flying[] = [];
     let bytes = 0;
     let next = from;
     let isCut = this.#isCutBehind(from - 1);
@@ -250,22 +228,24 @@ export class Courier {
               isCut = true;
               continue;
             }
-            const answer = this.#send(batch, isCut);
+            inFlight.push(this.#fly(batch, isCut));
             isCut = false;
-            // Its failure is met when its turn comes; until then it must not count as unhandled.
-            answer.catch(() => {});
-            inFlight.push({ batch, answer });
             bytes += batch.bytes.length;
             this.#sentThrough = Math.max(this.#sentThrough, batch.last);
           }
         }
-        const oldest = inFlight.shift();
+        const [oldest] = inFlight;
         if (!oldest) {
           const back = await this.#idle(signal);
           if (back !== undefined) return { next: back, full: false };
           continue;
         }
-        const { batch } = oldest;
+        // What is appended meanwhile must not wait for an answer that is a round trip away.
+        if (!oldest.isAnswered) {
+          await list.appended.wait(signal);
+          continue;
+        }
+        const { batch } = inFlight.shift()!;
         const { verdict, epoch, received } = await fromPeer(client, oldest.answer);
         bytes -= batch.bytes.length;
         signal.throwIfAborted();
@@ -364,6 +344,17 @@ export class Courier {
     if (received >= this.#delivered) return undefined;
     this.#delivered = received;
     return received + 1;
+  }
+
+  #fly(batch: ListedBatch, isCut: boolean): Flying {
+    const flying = { batch, answer: this.#send(batch, isCut), isAnswered: false };
+    const answered = (): void => {
+      flying.isAnswered = true;
+      this.#options.list.appended.raise();
+    };
+    // A failure is met when its turn comes; until then it must not count as unhandled.
+    flying.answer.then(answered, answered);
+    return flying;
   }
 
   async #send(batch: ListedBatch, isCut: boolean): Promise<Answer> {
