@@ -42,6 +42,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   stop.abort();
+  proxy.delay(0);
   proxy.resume();
   await running.catch(() => {});
   client.disconnect();
@@ -135,6 +136,8 @@ test('carries every batch once and in order, and is caught up then', async () =>
 test('does not let a batch wait for the answer to the one before it', async () => {
   await start();
   await is('caught-up');
+  await until('all to be told that is to be told', () => peerClient.hexists(KEYS.received, 'beat'));
+  await new Promise(setImmediate);
   const ONE_WAY_MS = 400;
   proxy.delay(ONE_WAY_MS);
   write(1, 1);
@@ -146,7 +149,6 @@ test('does not let a batch wait for the answer to the one before it', async () =
   await expectDelivered(2);
   // With the answer it would be three ways.
   expect(performance.now() - began).toBeLessThan(ONE_WAY_MS * 2.5);
-  proxy.delay(0);
 });
 
 test('carries every batch once and in order over a connection that breaks again and again', async () => {
