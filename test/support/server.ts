@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
@@ -27,6 +27,8 @@ export interface ServerOptions {
   survivesFileLimit?: boolean;
   /** Serve TLS instead of plain text, with a certificate made by openssl for 127.0.0.1 and localhost. */
   tls?: boolean;
+  /** With the certificate of the server that runs in this folder, instead of one of its own. */
+  tlsFrom?: string;
 }
 
 /** One running (or killed, or paused) server, and every client it has handed out. */
@@ -116,7 +118,8 @@ class Server implements TestServer {
     this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'tandem-server-'));
     // A server in a container runs as another user, and writes here.
     if (!options.dir) chmodSync(this.dir, 0o777);
-    if (options.tls) this.caFile = makeCertificate(this.dir);
+    if (options.tls)
+      this.caFile = options.tlsFrom ? copyCertificate(options.tlsFrom, this.dir) : makeCertificate(this.dir);
     if (options.configFile) writeFileSync(join(this.dir, 'redis.conf'), '');
     if (options.aclLines) writeFileSync(join(this.dir, 'users.acl'), aclFile(options));
   }
@@ -270,6 +273,11 @@ function aclFile({ aclLines = [], requirepass }: ServerOptions): string {
 }
 
 /** A self-signed certificate is its own authority: clients trust the file itself. */
+function copyCertificate(from: string, to: string): string {
+  for (const name of ['tls.crt', 'tls.key']) copyFileSync(join(from, name), join(to, name));
+  return join(to, 'tls.crt');
+}
+
 function makeCertificate(dir: string): string {
   const file = join(dir, 'tls.crt');
   const key = join(dir, 'tls.key');
