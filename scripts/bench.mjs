@@ -33,6 +33,7 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --only <names>     of: native, one-way, both-ways, both-ways-same, lag, window, check (all but the last two)
   --entries <n,n>    writes of the receiver that its peer has not seen, for window and check (0,1000000)
   --rate <n>         changes per second and site while the lag is measured (20000)
+  --delay <ms>       how long everything takes from a process to the other site's server, and back again (0)
   --seconds <n>      how long the lag is measured (15)
   --build <folder>   a build to measure (dist); may be given several times, to compare
   --node-options=<…> for the Tandem processes, such as '--cpu-prof --cpu-prof-dir=/tmp/profiles'
@@ -62,6 +63,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: [...Object.keys(SCENARIOS), 'lag'].join() },
     entries: { type: 'string', default: '0,1000000' },
     rate: { type: 'string', default: '20000' },
+    delay: { type: 'string', default: '0' },
     seconds: { type: 'string', default: '15' },
     build: { type: 'string', multiple: true, default: [join(ROOT, 'dist')] },
     'node-options': { type: 'string', default: '' },
@@ -176,6 +178,7 @@ async function lags(round) {
       const measured = JSON.parse(child.output());
       return {
         lagsMs: measured.flatMap((link) => link.lags),
+        crossedRate: Math.min(...measured.map((link) => link.crossedRate)),
         reachedRate: Math.min(...measured.map((link) => link.rate)),
         memory: pair ? { east: memory(pair.east.pid), west: memory(pair.west.pid) } : undefined,
       };
@@ -188,16 +191,19 @@ async function lags(round) {
 /** @param canBeCut whether west reaches east over a link that can be cut, which costs a hop */
 async function onFreshServers(build, work, { canBeCut = false } = {}) {
   const servers = await startServers(programs.server);
-  let link;
+  const delayMs = Number(values.delay);
+  const links = {};
   let pair;
   try {
-    if (canBeCut) link = await openLink(servers.east.port);
-    if (build) pair = await startPair(servers, { build, nodeOptions, westToEast: link?.url });
+    if (canBeCut || delayMs > 0) links.west = await openLink(servers.east.port, delayMs);
+    if (delayMs > 0) links.east = await openLink(servers.west.port, delayMs);
+    const peerUrls = { east: links.east?.url, west: links.west?.url };
+    if (build) pair = await startPair(servers, { build, nodeOptions, peerUrls });
     else await replicate(servers);
-    return await work(servers, pair, link);
+    return await work(servers, pair, links.west);
   } finally {
     if (pair) await endPair(pair);
-    link?.close();
+    for (const link of Object.values(links)) link.close();
     if (pair && values.logs) keepLogs(pair, values.logs);
     await endServers(servers);
   }

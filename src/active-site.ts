@@ -16,7 +16,8 @@ import { Rejections } from './apply/rejections.js';
 import { settleSuspect } from './apply/suspect-run.js';
 import { Window } from './apply/window.js';
 import { loadIntoWindow } from './apply/window-loader.js';
-import { Capture, type CaptureListener } from './capture/capture.js';
+import { Capture } from './capture/capture.js';
+import type { CaptureListener } from './capture/listener.js';
 import { CutTimer } from './capture/cut-timer.js';
 import type { ReplicationStream } from './capture/stream.js';
 import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
@@ -29,6 +30,7 @@ import type { Config } from './config.js';
 import { TandemError } from './errors.js';
 import type { Logger } from './log.js';
 import { Acknowledgements } from './queue/acknowledgements.js';
+import { ownCuts } from './own-cuts.js';
 import { Pauses } from './control/pauses.js';
 import { ChangeList } from './queue/change-list.js';
 import { Courier } from './queue/courier.js';
@@ -107,14 +109,12 @@ export class ActiveSite {
       client: local,
       keys,
       token,
-      epoch: opened.epoch,
-      next: opened.next,
-      last: opened.last,
-      trimmed: opened.trimmed,
-      bytes: opened.bytes,
+      pair: config.pair,
+      site: config.site,
+      ...opened,
       maxBytes: config.changesBytes,
       log,
-      onDropped: (last) => this.#dropped(last),
+      onDropped: ownCuts(options).dropped,
     });
     this.inbox = new Inbox({
       client: local,
@@ -286,6 +286,7 @@ export class ActiveSite {
       barrier: (text) => this.#barriers.passed(text),
       keyspace: (event, databases) => void this.#keyspaceChanged(event, databases),
       askedForAcknowledgement: () => this.#stream?.acknowledge(),
+      tooLarge: ownCuts(this.#options).tooLarge,
       skipped: onSkipped,
     };
   }
@@ -298,16 +299,6 @@ export class ActiveSite {
       'local writes slipped in before a change was applied: asking for the state',
     );
     return encodeNeed({ timestamp: this.clock.tick(), isLacking: true, keys: late });
-  }
-
-  /** The change list reached its bound: the peer will miss what was in it, as far as it has not received it. */
-  #dropped(last: number): void {
-    const { config, log, onGap } = this.#options;
-    onGap('own');
-    log.error(
-      { last, maxBytes: config.changesBytes },
-      'the change list reached its bound and was dropped, the peer was away too long: the sites must be compared',
-    );
   }
 
   async #readStream(): Promise<void> {
@@ -363,6 +354,7 @@ export class ActiveSite {
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
       isPaused: () => this.pauses.since('inbound') !== undefined,
+      isBehind: () => this.late.isFull,
       onGap: () => onGap('peer'),
       onApplied: (batch) => this.#appliedBatch(batch),
     });

@@ -6,6 +6,7 @@ import type { ServerCommands } from './change/command-names.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { runScript } from './lua/scripts.js';
+import { DEFAULT_MAX_BULK_BYTES } from './queue/greeting.js';
 import type { Heartbeat } from './queue/acknowledgements.js';
 import { answerOf } from './redis/connect.js';
 import { allKeys, type KeyNames } from './redis/keys.js';
@@ -25,6 +26,8 @@ export interface OpenedState {
   readonly heartbeat: Heartbeat;
   /** Where capture goes on; undefined when this site never worked before. */
   readonly position: Position | undefined;
+  /** Whether it worked before, and the place where capture would go on is gone with the key it stood in. */
+  readonly isForgotten: boolean;
   readonly applied: { readonly epoch: number; readonly sequence: number };
   /** Whether a run failed in part and its failures are not listed yet. */
   readonly isSuspect: boolean;
@@ -32,6 +35,8 @@ export interface OpenedState {
   readonly clock: number;
   /** Databases of the server. */
   readonly databases: number;
+  /** Bytes that one argument of a command may have at this server. */
+  readonly maxBulkBytes: number;
   /** Whether what this site held before the pair began has been sent to the peer. */
   readonly isCopied: boolean;
   /** After a cut of the histories: whose values count, and a number for the cut, as `peer 1795222259609`. */
@@ -84,6 +89,8 @@ export function newHistory(
 
 /** Databases assumed when the server does not tell: Redis' default. */
 const DEFAULT_DATABASES = 16;
+/** What a batch may have in any case: its lengths are read as 32 bits. */
+const MAX_BATCH_BYTES = 2 ** 31 - 1;
 
 /** Finds the own keys (in database 0, or where SWAPDB took them), completes them, and reads them. @throws TandemError FENCED … */
 export async function openState({
@@ -99,8 +106,8 @@ export async function openState({
   config: Config;
   memory: Memory;
 }): Promise<OpenedState> {
-  const { position, applied } = memory;
   const history = newHistory(memory);
+  const maxBulkBytes = await maxBulkBytesOf(local);
   const reply = await runScript(
     local,
     'open',
@@ -115,17 +122,8 @@ export async function openState({
       Date.now(),
       history.epoch,
       history.next,
-      applied.epoch,
-      applied.sequence,
-      position?.replid ?? '',
-      position?.offset ?? 0,
-      position?.database ?? 0,
-      position?.seenEpoch ?? 0,
-      position?.seen ?? 0,
-      memory.clock,
-      memory.last,
-      memory.trimmed,
-      memory.bytes,
+      ...remembered(memory),
+      maxBulkBytes,
     ],
   );
   const [state, received, appliedFields] = (reply as [string[], string[], string[]]).map(fields) as [
@@ -141,14 +139,34 @@ export async function openState({
     bytes: number(state, 'bytes'),
     heartbeat: { sequence: number(received, 'beat'), seen: number(received, 'beatSeen') },
     position: positionOf(state),
+    isForgotten: state.has('forgotten'),
     applied: { epoch: number(appliedFields, 'epoch'), sequence: number(appliedFields, 'n') },
     isSuspect: appliedFields.has('suspect'),
     clock: Math.max(number(state, 'clock'), number(appliedFields, 'clock')),
     isCopied: state.has('copied'),
     repair: state.get('repair'),
     databases: await databasesOf(local),
+    maxBulkBytes,
     commands: await serverCommands(local),
   };
+}
+
+/** What open.lua takes over where Redis has forgotten it. */
+function remembered({ applied, position, clock, last, trimmed, bytes }: Memory): (string | number)[] {
+  const { replid = '', offset = 0, database = 0, seenEpoch = 0, seen = 0 } = position ?? {};
+  return [
+    applied.epoch,
+    applied.sequence,
+    replid,
+    offset,
+    database,
+    seenEpoch,
+    seen,
+    clock,
+    last,
+    trimmed,
+    bytes,
+  ];
 }
 
 export interface NewEpoch {
@@ -230,10 +248,18 @@ async function bringHome(
   return Number(await runScript(local, 'home', [keys.fence, keys.lease, ...others], [token, database]));
 }
 
+function databasesOf(local: Redis): Promise<number> {
+  return settingOf(local, 'databases', DEFAULT_DATABASES);
+}
+
+async function maxBulkBytesOf(local: Redis): Promise<number> {
+  return Math.min(MAX_BATCH_BYTES, await settingOf(local, 'proto-max-bulk-len', DEFAULT_MAX_BULK_BYTES));
+}
+
 /** `CONFIG` may be forbidden or renamed: then the default is assumed. */
-async function databasesOf(local: Redis): Promise<number> {
-  const reply = await local.config('GET', 'databases').catch(() => []);
-  return Number((reply as string[])[1] ?? DEFAULT_DATABASES);
+async function settingOf(local: Redis, name: string, otherwise: number): Promise<number> {
+  const reply = await local.config('GET', name).catch(() => []);
+  return Number((reply as string[])[1] ?? otherwise);
 }
 
 type Fields = ReadonlyMap<string, string>;

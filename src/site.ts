@@ -14,6 +14,7 @@ import { LinkedAbort } from './linked-abort.js';
 import type { Logger } from './log.js';
 import { SiteTold } from './site-status.js';
 import { LongWork } from './long-work.js';
+import { mendOwnKeys, watchOwnKeys } from './own-keys-sound.js';
 import {
   backoffDelayMs,
   connectClient,
@@ -182,6 +183,8 @@ export class Site {
       this.#role = 'standby';
     });
     await findOwnKeys(local, keys, token);
+    const own = { local, keys, token, pair: config.pair, site: config.site };
+    await mendOwnKeys({ ...own, log });
     const opened = await openState({ local, keys, token, config, memory: this.#memory });
     this.#role = 'active';
     this.#trouble = undefined;
@@ -193,12 +196,13 @@ export class Site {
     const abort = (): void => stop.abort();
     signal.addEventListener('abort', abort, { once: true });
     const keeping = this.#lease.keep(stop.signal);
+    const watching = watchOwnKeys(own, stop.signal);
     const running = active.run(stop.signal);
     // Beside it: no failure there ends this, and a new beginning does not wait for it.
     this.#controlling = this.#control.run(stop.signal, token);
     void this.#cuts.begin(opened);
     try {
-      await Promise.race([running, keeping, checking.then(() => NEVER)]);
+      await Promise.race([running, keeping, watching, checking.then(() => NEVER)]);
     } catch (error) {
       abort();
       await running.catch(() => {});
@@ -207,7 +211,7 @@ export class Site {
     } finally {
       abort();
       signal.removeEventListener('abort', abort);
-      await Promise.allSettled([running, keeping]);
+      await Promise.allSettled([running, keeping, watching]);
       this.#longWork.detach();
       this.#remember(active, opened.epoch);
     }

@@ -29,13 +29,22 @@ export function captureSettings({
     flush,
     publish,
     functions,
-    batchBytes,
+    batchBytes: Math.min(batchBytes, opened.maxBulkBytes / 4),
     batchCommands,
+    maxChangeBytes: maxChangeBytes(batchBytes, opened.maxBulkBytes),
     epoch: opened.epoch,
     nextSequence: opened.next,
     filter: filterOf(config),
     extraCommands: opened.commands.writes,
   };
+}
+
+/** Room for the header of a batch, and for the words around it. */
+const HEADER_BYTES = 64 * 1024;
+
+/** A batch is one argument of a command, and may hold a batch's worth of changes before a large one. */
+function maxChangeBytes(batchBytes: number, maxBulkBytes: number): number {
+  return Math.max(maxBulkBytes / 2, maxBulkBytes - batchBytes - HEADER_BYTES);
 }
 
 /** Which changes cross the link. */

@@ -66,6 +66,13 @@ export async function beginAt(
     resumed && opened.position
       ? { ...opened.position, replid }
       : { replid, offset, database: 0, seen: applied.sequence, seenEpoch: applied.epoch };
+  if (!opened.position && opened.isForgotten) {
+    onGap();
+    log.error(
+      { offset },
+      'the place in the replication stream is gone with the key it stood in: the sites must be compared',
+    );
+  }
   if (!opened.position || (resumed && replid === opened.position.replid)) return position;
   if (!resumed) {
     onGap();

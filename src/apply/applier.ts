@@ -59,6 +59,8 @@ export interface ApplierOptions {
   readonly backoffMaxMs: number;
   /** Whether the inbox is to be left alone for now. */
   readonly isPaused: () => boolean;
+  /** Whether what was applied has to come round in the stream before more is. */
+  readonly isBehind: () => boolean;
   /** A batch of the peer's was lost: the sites must be compared. */
   readonly onGap: () => void;
   /** A batch has been applied. */
@@ -75,6 +77,8 @@ const BYTES_IN_FLIGHT = 4 * 1024 * 1024;
 const MAX_LOOKS = 8;
 /** How often an empty inbox is looked at again without being told of anything. */
 const IDLE_MS = 1000;
+/** How often it is looked whether the stream has caught up with what was applied. */
+const BEHIND_MS = 10;
 
 export class Applier {
   readonly #options: ApplierOptions;
@@ -125,7 +129,7 @@ export class Applier {
 
   /** Applies until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE: then everything starts from Redis again */
   async run(signal: AbortSignal): Promise<void> {
-    const { inbox, isPaused } = this.#options;
+    const { inbox, isPaused, isBehind } = this.#options;
     const flying: Run[] = [];
     await this.#expectErrorCount();
     for (let attempt = 0; ;) {
@@ -136,8 +140,9 @@ export class Applier {
         const fault = this.#fault ?? inbox.fault;
         if (fault) this.#enter('stopped', fault);
         else if (isPaused()) this.#enter('paused');
+        else if (isBehind()) this.#enter('backing-off', BEHIND);
         else this.#enter('caught-up');
-        await inbox.arrived.wait(signal, IDLE_MS);
+        await inbox.arrived.wait(signal, isBehind() ? BEHIND_MS : IDLE_MS);
         continue;
       }
       const outcome = await outcomeOf(oldest);
@@ -210,10 +215,12 @@ export class Applier {
   }
 
   async #launch(flying: Run[], signal: AbortSignal): Promise<void> {
-    const { inbox, isPaused } = this.#options;
+    const { inbox, isPaused, isBehind } = this.#options;
     let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
-    while (!this.#fault && !isPaused() && flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
-      const batch = this.#waiting.shift() ?? (await inbox.next());
+    while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
+      if (this.#fault || isPaused()) return;
+      // One that waits was decided before, and counts among what has not come round: it must not wait for itself.
+      const batch = this.#waiting.shift() ?? (isBehind() ? undefined : await inbox.next());
       if (!batch) return;
       this.#enter('streaming');
       const run = await this.#send(batch, signal, { isAlone: flying.length === 0, tries: 0 });
@@ -380,3 +387,7 @@ export class Applier {
 }
 
 const SELECT_0 = encodeCommand(['SELECT', 0]);
+const BEHIND = new TandemError(
+  'SERVER_BUSY',
+  "what was applied comes round in the server's replication stream more slowly than it is applied",
+);

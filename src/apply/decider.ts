@@ -325,7 +325,7 @@ export class Decider {
       rejected,
       decided,
       applied: () => {
-        this.#memory.commit(places);
+        this.#memory.commit(places, lastSequence(batch));
         this.#memory.advance(batch.seen);
       },
     };

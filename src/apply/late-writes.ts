@@ -23,6 +23,8 @@ import type { Window } from './window.js';
 
 /** Keys remembered as asked for. */
 const MAX_ASKED = 100_000;
+/** Bytes of decided batches that have not come round in the stream. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** What is under way between a marker and the end of its transaction. */
 interface Echo {
@@ -41,6 +43,7 @@ export class LateWrites {
   readonly #hash = new KeyHash();
   /** Decided batches whose marker has not come round, by last sequence. */
   readonly #waiting = new Map<number, Batch>();
+  #waitingBytes = 0;
   /** Keys asked for, by the sequence of the request: until the peer has seen that, its answer is on the way. */
   readonly #asked = new Map<string, number>();
   #echo: Echo | undefined;
@@ -59,15 +62,22 @@ export class LateWrites {
     return this.#count;
   }
 
+  /** Whether so much was decided and has not come round that no more is to be: the stream is read more slowly than is applied. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= MAX_WAITING_BYTES;
+  }
+
   /** A batch was decided and is about to be applied. */
   decided(batch: Batch): void {
-    this.#waiting.set(lastSequence(batch), batch);
+    const last = lastSequence(batch);
+    this.#forget(last);
+    this.#waiting.set(last, batch);
+    this.#waitingBytes += batch.payload.length;
   }
 
   /** The marker of a batch has come round. */
   applied(sequence: number, decided: number): void {
-    const batch = this.#waiting.get(sequence);
-    this.#waiting.delete(sequence);
+    const batch = this.#forget(sequence);
     const from = this.#window.firstAbove(decided);
     const isBlind = this.#window.droppedThrough > decided;
     if (from === this.#window.head && !isBlind) {
@@ -125,6 +135,13 @@ export class LateWrites {
     this.#hash.of(database, key, 0, key.length);
     const newest = this.#window.newest(this.#hash.low, this.#hash.high);
     return newest >= 0 && this.#window.sequenceOf(newest) > seen;
+  }
+
+  #forget(sequence: number): Batch | undefined {
+    const batch = this.#waiting.get(sequence);
+    this.#waiting.delete(sequence);
+    this.#waitingBytes -= batch?.payload.length ?? 0;
+    return batch;
   }
 
   /** Whether any key of the batch was written here after its decision, by hashes alone. */

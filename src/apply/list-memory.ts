@@ -1,22 +1,29 @@
 import type { KnownPlaces } from './rules/list-places.js';
 
+/** Lists remembered, and places of all of them: with more, what is longest untouched is forgotten. */
+const MAX_LISTS = 10_000;
+const MAX_PLACES = 100_000;
+
 /**
  * What is remembered of lists between two meetings: their places, for as long as there are own writes in them that the peer has
- * not seen. Nothing of it outlives the process: an own list write from before, with anything applied since it was made, is doubted,
- * and the peer is asked.
+ * not seen. What is forgotten (with the process, or at a bound) is doubted: of an own list write from before, with anything applied
+ * since it was made, it is not known what it met, and the peer is asked.
  */
 export class ListMemory {
-  readonly #appliedAtStart: number;
+  /** The newest change of the peer's applied when something was forgotten. */
+  #forgottenAt: number;
+  /** The longest untouched first. */
   readonly #known = new Map<string, KnownPlaces>();
+  #places = 0;
 
   /** @param appliedAtStart the newest change of the peer's that was applied when the process began */
   constructor(appliedAtStart: number) {
-    this.#appliedAtStart = appliedAtStart;
+    this.#forgottenAt = appliedAtStart;
   }
 
   /** Whether an own write may have met others that are forgotten. */
   isDoubtful({ seen }: { readonly seen: number }): boolean {
-    return seen < this.#appliedAtStart;
+    return seen < this.#forgottenAt;
   }
 
   /** What is known of a list, unless the sender of a change has seen all own writes that made it so. */
@@ -25,16 +32,27 @@ export class ListMemory {
     return known && known.upTo > seen ? known : undefined;
   }
 
-  /** Takes over what a decision came to, once it is applied. */
-  commit(places: ReadonlyMap<string, KnownPlaces | undefined>): void {
+  /** Takes over what a decision came to, once it is applied. @param applied the sequence applied with it */
+  commit(places: ReadonlyMap<string, KnownPlaces | undefined>, applied: number): void {
     for (const [name, known] of places) {
-      if (known) this.#known.set(name, known);
-      else this.#known.delete(name);
+      this.#forget(name);
+      if (!known) continue;
+      this.#known.set(name, known);
+      this.#places += known.places?.length ?? 0;
+    }
+    while (this.#known.size > MAX_LISTS || (this.#places > MAX_PLACES && this.#known.size > 0)) {
+      this.#forget(this.#known.keys().next().value!);
+      this.#forgottenAt = applied;
     }
   }
 
   /** The peer has seen the own writes up to `seen`: what only they needed is let go. */
   advance(seen: number): void {
-    for (const [name, { upTo }] of this.#known) if (upTo <= seen) this.#known.delete(name);
+    for (const [name, { upTo }] of this.#known) if (upTo <= seen) this.#forget(name);
+  }
+
+  #forget(name: string): void {
+    this.#places -= this.#known.get(name)?.places?.length ?? 0;
+    this.#known.delete(name);
   }
 }

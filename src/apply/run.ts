@@ -167,7 +167,12 @@ function isPassing({ message }: ErrorReply): boolean {
   return PASSING.has(refusedWord(message));
 }
 
+/** A key of another type, or a number that is none: somebody else has written the own keys, and a new beginning mends them. */
+const FOREIGN = /\bWRONGTYPE\b|hash value is not an integer/;
+
 function lost(what: string, { message }: ErrorReply): Outcome {
-  const error = new TandemError('INTERNAL', what, { details: { reply: message.slice(0, 120) } });
+  const error = new TandemError(FOREIGN.test(message) ? 'STATE_LOST' : 'INTERNAL', what, {
+    details: { reply: message.slice(0, 120) },
+  });
   return { kind: 'lost', error };
 }

@@ -45,6 +45,8 @@ export class BatchBuilder {
   #openStart = 0;
   #openEnd = 0;
   #mark: Mark | undefined;
+  /** Whether the open group was given up: what is added to it is not kept. */
+  #isDropped = false;
 
   get bytes(): number {
     return this.#bytes;
@@ -61,6 +63,7 @@ export class BatchBuilder {
 
   /** Adds a command that lies in `buffer` from `start` to `end` and runs in `database`. */
   add(buffer: Buffer, start: number, end: number, database: number): void {
+    if (this.#isDropped) return;
     if (database !== this.#database) this.#select(database);
     if (this.#open === buffer && this.#openEnd === start) {
       this.#openEnd = end;
@@ -78,7 +81,7 @@ export class BatchBuilder {
   /** Adds a command of Tandem's own making. */
   addSpecial(bytes: Buffer, database: number): void {
     this.add(bytes, 0, bytes.length, database);
-    this.#special++;
+    if (!this.#isDropped) this.#special++;
   }
 
   /** The commands up to {@link endGroup} are one change. */
@@ -91,6 +94,33 @@ export class BatchBuilder {
     };
   }
 
+  /** Whether the open group was given up. */
+  get isDropped(): boolean {
+    return this.#isDropped;
+  }
+
+  /** Bytes of the open group. */
+  get groupBytes(): number {
+    return this.#mark ? this.#bytes - this.#mark.bytes : 0;
+  }
+
+  /** Gives up the open group, with what will yet be added to it. */
+  dropGroup(): void {
+    const { bytes, commands, special, database } = this.#mark!;
+    this.settle();
+    this.#settled = bytes;
+    this.#bytes = bytes;
+    this.#commands = commands;
+    this.#special = special;
+    this.#database = database;
+    this.#isDropped = true;
+    if (this.#payload.length <= MAX_KEPT_BYTES) return;
+    // It has grown with what nobody wants.
+    const kept = this.#payload.subarray(0, bytes);
+    this.#payload = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, bytes * 2));
+    kept.copy(this.#payload);
+  }
+
   /** Whether a group is open. */
   get inGroup(): boolean {
     return this.#mark !== undefined;
@@ -100,6 +130,7 @@ export class BatchBuilder {
   endGroup(): boolean {
     const mark = this.#mark!;
     this.#mark = undefined;
+    this.#isDropped = false;
     const commands = this.#commands - mark.commands;
     if (commands === 0) return false;
     this.#changes++;

@@ -17,7 +17,6 @@ import type { HybridClock } from '../change/clock.js';
 import { CommandNames, type KnownName } from '../change/command-names.js';
 import type { CommandReader } from '../change/command-reader.js';
 import { writtenKeys, type CommandSpec } from '../change/commands.js';
-import type { RecordedEffect } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
 import type { Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
@@ -26,44 +25,9 @@ import { ANSWER } from '../change/comparison.js';
 import { NEED, specialKeys } from '../change/special.js';
 import type { KeyNames } from '../redis/keys.js';
 import { BatchBuilder } from './batch-builder.js';
+import type { CaptureListener } from './listener.js';
 import { fieldsOf, readSpecial } from './own-commands.js';
-import { Selection, type SkipReason } from './selection.js';
-
-/** A batch ready for the change list, with the position that is reached once it is there. */
-export interface CapturedBatch {
-  readonly bytes: Buffer;
-  readonly first: number;
-  readonly changes: number;
-  readonly timestamp: number;
-  readonly position: Position;
-}
-
-/** What the other stages learn from the stream, in its order. */
-export interface CaptureListener {
-  batch(batch: CapturedBatch): void;
-  /** A local change wrote this key (hash of database and key). */
-  write(low: number, high: number, sequence: number, effect: RecordedEffect): void;
-  /** A batch was delivered into the inbox. The bytes are the listener's. */
-  delivered(batch: Buffer): void;
-  /** The peer told, without a batch, how far it has applied local changes. */
-  acknowledged(fields: ReadonlyMap<string, string>): void;
-  /** The peer's changes up to `sequence` have been applied, decided against the local writes up to `decided`. */
-  applied(sequence: number, decided: number): void;
-  /** A command of the applied transaction. */
-  echoed(reader: CommandReader, database: number): void;
-  /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, as this sequence, or nothing. */
-  appliedEnd(sequence: number): Buffer | undefined;
-  /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` */
-  answering(args: readonly Buffer[]): Buffer;
-  /** The barrier with this text has come round. */
-  barrier(text: string): void;
-  /** Something that calls for attention beyond replication: own keys may be gone or elsewhere. */
-  keyspace(event: 'flush' | 'swap', databases: readonly number[]): void;
-  /** The server wants to know how far the stream has been read, now. */
-  askedForAcknowledgement(): void;
-  /** Something was left out. `reason` is constant and counted. */
-  skipped(reason: SkipReason, command: string): void;
-}
+import { Selection } from './selection.js';
 
 export interface CaptureOptions {
   readonly pair: string;
@@ -80,6 +44,8 @@ export interface CaptureOptions {
   readonly functions: boolean;
   readonly batchBytes: number;
   readonly batchCommands: number;
+  /** Bytes a change may have: with more it does not fit an element of the change list. */
+  readonly maxChangeBytes: number;
   /** Rows for commands only the server at hand knows, by upper-case name. */
   readonly extraCommands: ReadonlyMap<string, CommandSpec>;
   readonly listener: CaptureListener;
@@ -265,8 +231,20 @@ export class Capture {
 
   /** Takes the command that lies in `buffer` from `start` to `end` into the batch. */
   #add(buffer: Buffer, start: number, end: number): void {
+    if (this.#isTooLarge(end - start)) return;
     this.#builder.add(buffer, start, end, this.#database);
     if (this.#group === 'none') this.#counted();
+  }
+
+  /** Whether a command makes its change too large: then all of the change is left out, and told once. */
+  #isTooLarge(bytes: number): boolean {
+    const { maxChangeBytes, listener } = this.#options;
+    if (this.#builder.isDropped) return true;
+    const all = this.#builder.groupBytes + bytes;
+    if (all <= maxChangeBytes) return false;
+    if (this.#builder.inGroup) this.#builder.dropGroup();
+    listener.tooLarge(all);
+    return true;
   }
 
   #counted(): void {
@@ -297,7 +275,10 @@ export class Capture {
     const key = reader.argument(1).toString('latin1');
     if (key === keys.applied && name === 'HSET') {
       const fields = fieldsOf(reader);
-      if (fields.has('n')) {
+      // What somebody else writes there is no marker: numbers that are none would go into every batch from here on.
+      if (
+        ['n', 'epoch', 'decided'].every((field) => Number.isSafeInteger(Number(fields.get(field) ?? NaN)))
+      ) {
         this.#marker(fields);
         return;
       }
@@ -364,6 +345,11 @@ export class Capture {
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
   #special(command: Buffer): void {
+    if (command.length > this.#options.maxChangeBytes) {
+      // The state of a key: what it would mend stays as it is, and shown.
+      this.#options.listener.skipped('too-large', 'SET');
+      return;
+    }
     this.#builder.addSpecial(Buffer.from(command), this.#database);
     if (!this.#builder.inGroup) this.#counted();
   }

@@ -25,6 +25,7 @@ export type SkipReason =
   | 'functions-off'
   | 'own-key-in-command'
   | 'not-ours'
+  | 'too-large'
   | 'server-message';
 
 export interface SelectionOptions {

@@ -3,9 +3,12 @@
 -- fails. So a run of changes can be sent without waiting for the answer to this check.
 -- Result: OK. Errors: FENCED, STATE, POSITION, SUSPECT.
 local why
-local a = redis.call('HMGET', KEYS[2], 'epoch', 'n', 'suspect')
-local fence = redis.call('GET', KEYS[1])
-if not fence then
+-- A key that somebody else has made another type of must end in the same way, not with an error that lets EXEC pass.
+local a = redis.pcall('HMGET', KEYS[2], 'epoch', 'n', 'suspect')
+local fence = redis.pcall('GET', KEYS[1])
+if a.err or type(fence) == 'table' then
+  why = 'STATE the keys of this site are of another type'
+elseif not fence then
   why = 'STATE the keys of this site are missing'
 elseif fence ~= ARGV[1] then
   why = 'FENCED another process works for this site'

@@ -3,6 +3,16 @@
 -- does its holder, when it begins again: what it had sent before on a connection that broke must not count when it arrives late.
 -- Tokens come from the clock, so that one given out before the keys were flushed is not given out again.
 -- Result: { token, 0 } for the holder; { 0, milliseconds until the other's lease ends } for anyone else.
+-- What somebody else has written there is no lease: it would never end, or never be read. Neither is it a token.
+for _, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'string' and kind ~= 'none' then
+    redis.call('DEL', key)
+  end
+end
+if redis.call('PTTL', KEYS[1]) == -1 then
+  redis.call('DEL', KEYS[1])
+end
 local holder = redis.call('GET', KEYS[1])
 local token = tonumber(redis.call('GET', KEYS[2])) or 0
 if holder and holder ~= ARGV[1] then

@@ -10,11 +10,12 @@ end
 if redis.call('HGET', KEYS[1], 'suspect') ~= ARGV[2] then
   return redis.error_reply('POSITION the suspect run is another one')
 end
-redis.call('HDEL', KEYS[1], 'suspect')
+-- First of all: if the list cannot be written to, the run stays suspect.
 for i = 5, #ARGV, 5 do
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[4], '*', 'sequence', ARGV[i], 'database', ARGV[i + 1],
     'command', ARGV[i + 2], 'key', ARGV[i + 3], 'error', ARGV[i + 4])
 end
+redis.call('HDEL', KEYS[1], 'suspect')
 redis.call('HINCRBY', KEYS[2], 'bytes', -tonumber(ARGV[3]))
 redis.call('LTRIM', KEYS[3], 1, -1)
 return 'OK'

@@ -8,7 +8,7 @@
  */
 
 import type { Redis } from 'ioredis';
-import { decodeBatch, lastSequence } from '../change/batch.js';
+import { decodeBatch } from '../change/batch.js';
 import type { Position } from '../change/position.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -17,6 +17,7 @@ import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../service/signal.js';
 import { ChangeIndex, type Continuity, type Entry } from './change-index.js';
+import { loadIndex } from './index-loader.js';
 
 /** A batch as it waits for the change list. */
 export interface NewBatch {
@@ -36,6 +37,8 @@ export interface ChangeListOptions {
   readonly client: Redis;
   readonly keys: KeyNames;
   readonly token: number;
+  readonly pair: string;
+  readonly site: string;
   readonly epoch: number;
   /** Sequence of the next change, as the state has it. */
   readonly next: number;
@@ -168,29 +171,9 @@ export class ChangeList {
     return this.#index.at(0)?.first ?? this.#next;
   }
 
-  /** Learns what the list in Redis holds, and shows every batch in it, oldest first. */
+  /** Learns what the list in Redis holds, and shows every batch in it, oldest first. What is none of this site's is taken off. */
   async load(onBatch: (batch: Buffer) => void): Promise<void> {
-    const { client, keys, trimmed } = this.#options;
-    let bytes = 0;
-    for (let at = 0; ; at += READ_BATCHES) {
-      const elements = await answerOf(client, client.lrangeBuffer(keys.changes, at, at + READ_BATCHES - 1));
-      for (const element of elements) {
-        const batch = decodeBatch(element);
-        const before = this.#index.newest;
-        bytes += element.length;
-        this.#index.push({
-          epoch: batch.epoch,
-          first: batch.first,
-          last: lastSequence(batch),
-          // Between two epochs numbers are left out; within one a difference means that a batch is missing.
-          previous: batch.epoch === before?.epoch ? batch.first - 1 : (before?.last ?? trimmed),
-          length: element.length,
-          timestamp: batch.timestamp,
-        });
-        onBatch(element);
-      }
-      if (elements.length < READ_BATCHES) break;
-    }
+    const bytes = await loadIndex({ ...this.#options, index: this.#index, onBatch });
     const last = this.#index.newest;
     if (last && last.last >= this.#next) {
       throw new TandemError('STATE_LOST', 'the change list goes beyond the position noted for it', {

@@ -10,49 +10,21 @@
  * said once, loudly, and delivery goes on behind it with a batch that says that the history is cut in front of it.
  */
 
-import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeBatch } from '../change/batch.js';
 import { TandemError } from '../errors.js';
-import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
 import { backoffDelayMs, connectClient, connectionOf } from '../redis/connect.js';
-import type { KeyNames } from '../redis/keys.js';
-import type { ChangeList, ListedBatch } from './change-list.js';
+import type { ListedBatch } from './change-list.js';
+import type { CourierOptions } from './courier-options.js';
 import { greet } from './greeting.js';
 import { PeerClock } from './peer-clock.js';
-import { PeerTrouble, fromPeer } from './peer-trouble.js';
+import { PeerTrouble, fromPeer, refusedBy } from './peer-trouble.js';
 
 export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off' | 'paused';
 
-export interface CourierOptions {
-  /** A client at the peer's Redis, not connected yet. */
-  readonly client: Redis;
-  readonly keys: KeyNames;
-  readonly pair: string;
-  readonly site: string;
-  readonly peer: string;
-  readonly epoch: number;
-  /** Sequence of the next change when this process began. */
-  readonly next: number;
-  readonly list: ChangeList;
-  readonly log: Logger;
-  readonly heartbeatMs: number;
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
-  readonly clockSkewWarnMs: number;
-  /** What this site has applied of the peer's changes, standing before all that is captured later. */
-  readonly seen: () => { epoch: number; sequence: number };
-  /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
-  readonly isSettled: () => boolean;
-  readonly clock: () => number;
-  /** Whether changes are to stay in the change list for now. */
-  readonly isPaused: () => boolean;
-  /** The sites must be compared: changes are missing at the peer, or here. */
-  readonly onGap: (whose: 'own' | 'peer') => void;
-}
-
 /** Batches and bytes on the way without an answer. */
-const IN_FLIGHT_BATCHES = 64;
+const IN_FLIGHT_BATCHES = 512;
 const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 /** How often an idle peer is asked: packets may be swallowed without anybody being told, and its Redis may have forgotten. */
 const LOOK_MS = 5000;
@@ -64,6 +36,13 @@ interface Answer {
   readonly verdict: string;
   readonly epoch: number;
   readonly received: number;
+}
+
+/** A batch on its way. */
+interface Flying {
+  readonly batch: ListedBatch;
+  readonly answer: Promise<Answer>;
+  isAnswered: boolean;
 }
 
 export class Courier {
@@ -89,6 +68,10 @@ export class Courier {
   #full = 0;
   /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
   #fullInARow = 0;
+  /** Bytes the peer's server takes as one argument. */
+  #maxBulkBytes = 0;
+  /** The highest sequence that was passed over because of that. */
+  #passedOver = -1;
   /** Whether the log knows that all is well. */
   #isTold = false;
 
@@ -181,7 +164,8 @@ export class Courier {
 
   /** Asks the peer how far it has received; gives the sequence to go on with. */
   async #handshake(): Promise<number> {
-    const { epoch, received } = await greet(this.#options);
+    const { epoch, received, maxBulkBytes } = await greet(this.#options);
+    this.#maxBulkBytes = maxBulkBytes;
     this.#judgeReceived(epoch, received);
     this.#delivered = received;
     this.#told = -1;
@@ -228,7 +212,7 @@ export class Courier {
   /** Sends batches from `next` on until the peer answers something else than yes. */
   async #stream(from: number, signal: AbortSignal): Promise<{ next: number; full: boolean }> {
     const { client, list } = this.#options;
-    const inFlight: { batch: ListedBatch; answer: Promise<Answer> }[] = [];
+    const inFlight: Flying[] = [];
     let bytes = 0;
     let next = from;
     let isCut = this.#isCutBehind(from - 1);
@@ -238,23 +222,30 @@ export class Courier {
           const batches = await list.read(next, IN_FLIGHT_BYTES - bytes);
           if (batches.length === 0) break;
           for (const batch of batches.slice(0, this.#room())) {
-            const answer = this.#send(batch, isCut);
-            isCut = false;
-            // Its failure is met when its turn comes; until then it must not count as unhandled.
-            answer.catch(() => {});
-            inFlight.push({ batch, answer });
-            bytes += batch.bytes.length;
             next = batch.last + 1;
+            if (batch.bytes.length > this.#maxBulkBytes) {
+              this.#passOver(batch);
+              isCut = true;
+              continue;
+            }
+            inFlight.push(this.#fly(batch, isCut));
+            isCut = false;
+            bytes += batch.bytes.length;
             this.#sentThrough = Math.max(this.#sentThrough, batch.last);
           }
         }
-        const oldest = inFlight.shift();
+        const [oldest] = inFlight;
         if (!oldest) {
           const back = await this.#idle(signal);
           if (back !== undefined) return { next: back, full: false };
           continue;
         }
-        const { batch } = oldest;
+        // What is appended meanwhile must not wait for an answer that is a round trip away.
+        if (!oldest.isAnswered) {
+          await list.appended.wait(signal);
+          continue;
+        }
+        const { batch } = inFlight.shift()!;
         const { verdict, epoch, received } = await fromPeer(client, oldest.answer);
         bytes -= batch.bytes.length;
         signal.throwIfAborted();
@@ -280,6 +271,20 @@ export class Courier {
     }
   }
 
+  /** The peer's server would close the connection over it, again and again: it goes on behind it, as behind a cut. */
+  #passOver({ first, last, bytes }: ListedBatch): void {
+    if (last <= this.#passedOver) return;
+    this.#passedOver = last;
+    const { log, onGap } = this.#options;
+    // A state that was to mend a key is no new cut: whoever sent it finds the key different still, and would send it for ever.
+    const { special, commands } = decodeBatch(bytes);
+    if (special < commands - 1) onGap('own');
+    log.error(
+      { sequence: first, bytes: bytes.length, maxBytes: this.#maxBulkBytes },
+      'a change is larger than the server of the peer takes, and was passed over: the sites must be compared',
+    );
+  }
+
   /** How many batches may be on the way. */
   #room(): number {
     if (this.#options.isPaused()) return 0;
@@ -294,23 +299,8 @@ export class Courier {
         this.#refusedAt = received;
         return;
       }
-      throw new PeerTrouble(
-        new TandemError('EPOCH', 'the peer refuses, twice at the same place, what follows there', {
-          details: { epoch, received },
-        }),
-      );
     }
-    if (verdict === 'unready')
-      throw new PeerTrouble(
-        new TandemError('PEER_NOT_READY', "Tandem's keys at the peer are missing", {
-          hint: 'they come back when Tandem works there',
-        }),
-      );
-    throw new PeerTrouble(
-      new TandemError('WRONG_PAIR', `the peer refuses this site's changes: ${verdict}`, {
-        details: { epoch },
-      }),
-    );
+    throw refusedBy(verdict, { epoch, received });
   }
 
   /** Nothing to send: waits for changes, and tells what was applied meanwhile. Gives the place to go back to, if there is one. */
@@ -354,6 +344,17 @@ export class Courier {
     if (received >= this.#delivered) return undefined;
     this.#delivered = received;
     return received + 1;
+  }
+
+  #fly(batch: ListedBatch, isCut: boolean): Flying {
+    const flying = { batch, answer: this.#send(batch, isCut), isAnswered: false };
+    const answered = (): void => {
+      flying.isAnswered = true;
+      this.#options.list.appended.raise();
+    };
+    // A failure is met when its turn comes; until then it must not count as unhandled.
+    flying.answer.then(answered, answered);
+    return flying;
   }
 
   async #send(batch: ListedBatch, isCut: boolean): Promise<Answer> {

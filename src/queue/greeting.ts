@@ -3,8 +3,11 @@ import { TandemError } from '../errors.js';
 import type { KeyNames } from '../redis/keys.js';
 import { PeerTrouble, fromPeer } from './peer-trouble.js';
 
+/** `proto-max-bulk-len`, if nobody has changed it. */
+export const DEFAULT_MAX_BULK_BYTES = 512 * 1024 * 1024;
+
 /**
- * Asks the peer's Redis whose it is, and how far it has received this site's changes.
+ * Asks the peer's Redis whose it is, how far it has received this site's changes, and how large an argument it takes.
  * @throws PeerTrouble PEER_NOT_READY before a process has worked there; WRONG_PAIR when it is another site's
  */
 export async function greet({
@@ -19,16 +22,16 @@ export async function greet({
   readonly pair: string;
   readonly site: string;
   readonly peer: string;
-}): Promise<{ epoch: number; received: number }> {
+}): Promise<{ epoch: number; received: number; maxBulkBytes: number }> {
   const [receivedFields, siteFields] = await fromPeer(
     client,
     Promise.all([
       client.hmget(keys.received, 'epoch', 'n', 'origin'),
-      client.hmget(keys.site, 'pair', 'site'),
+      client.hmget(keys.site, 'pair', 'site', 'largest'),
     ]),
   );
   const [epoch, received, origin] = receivedFields;
-  const [itsPair, itsSite] = siteFields;
+  const [itsPair, itsSite, largest] = siteFields;
   if (epoch == null || received == null || itsSite == null) {
     throw new PeerTrouble(
       new TandemError('PEER_NOT_READY', 'no Tandem process has worked at the peer yet', {
@@ -47,5 +50,9 @@ export async function greet({
       ),
     );
   }
-  return { epoch: Number(epoch), received: Number(received) };
+  return {
+    epoch: Number(epoch),
+    received: Number(received),
+    maxBulkBytes: Number(largest) || DEFAULT_MAX_BULK_BYTES,
+  };
 }

@@ -29,6 +29,8 @@ export interface InboxOptions {
 const MEMORY_BYTES = 8 * 1024 * 1024;
 /** Elements one read from the list brings. */
 const READ_BATCHES = 16;
+/** How often an inbox that ought to be empty is looked at. */
+const LOOK_MS = 1000;
 
 export class Inbox {
   /** Raised when there may be something to take. */
@@ -43,6 +45,7 @@ export class Inbox {
   /** Whether the list may hold what memory does not. */
   #behind = true;
   #fault: TandemError | undefined;
+  #lookedAt = performance.now();
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -97,13 +100,22 @@ export class Inbox {
 
   /** The next batch in order; nothing when none has come. Reads the list when memory has run out of what it holds. */
   async next(): Promise<DeliveredBatch | undefined> {
-    if (this.#queue.length === 0 && this.#behind && !this.#fault) await this.#readList();
+    if (this.#queue.length === 0 && !this.#fault && (this.#behind || (await this.#hasMore())))
+      await this.#readList();
     const batch = this.#queue.shift();
     if (batch) {
       this.#bytes -= batch.length;
       this.#out++;
     }
     return batch;
+  }
+
+  /** Whether there is something in the list though all that came was taken off: somebody else than the courier put it there. */
+  async #hasMore(): Promise<boolean> {
+    if (this.#out > 0 || performance.now() - this.#lookedAt < LOOK_MS) return false;
+    this.#lookedAt = performance.now();
+    const { client, keys } = this.#options;
+    return (await answerOf(client, client.llen(keys.inbox))) > 0;
   }
 
   /** The oldest batch handed out was taken off the list. */
@@ -132,7 +144,9 @@ export class Inbox {
     if (elements.length === READ_BATCHES) this.#behind = true;
     if (this.#queue.length > before || this.#fault) return;
     const isAhead = Number(received[0]) !== this.#tail.epoch || Number(received[1]) > this.#tail.sequence;
-    if (!isAhead) return;
+    // Each batch that is applied takes the head off the list: one that stands there and is not to be applied shifts all others.
+    const isStale = isHead && elements.length > 0;
+    if (!isAhead && !isStale) return;
     // With batches handed out it may be that the server has just taken some of them off, and the list was read too far along.
     if (this.#out > 0) this.#behind = true;
     else await this.rewind();

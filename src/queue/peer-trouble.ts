@@ -1,4 +1,4 @@
-import type { TandemError } from '../errors.js';
+import { TandemError } from '../errors.js';
 import { type Redis, refusalOf, whereOf } from '../redis/connect.js';
 
 /** Something at the peer that may pass: the courier backs off and tries again. */
@@ -21,4 +21,21 @@ export async function fromPeer<T>(client: Redis, work: Promise<T>): Promise<T> {
     if (reason.code === 'TIMEOUT' && client.status === 'ready') client.disconnect(true);
     throw new PeerTrouble(reason);
   }
+}
+
+/** What a verdict of the peer's scripts means that lets nothing through. */
+export function refusedBy(verdict: string, details: { epoch: number; received: number }): PeerTrouble {
+  if (verdict === 'gap')
+    return new PeerTrouble(
+      new TandemError('EPOCH', 'the peer refuses, twice at the same place, what follows there', { details }),
+    );
+  if (verdict === 'unready')
+    return new PeerTrouble(
+      new TandemError('PEER_NOT_READY', "Tandem's keys at the peer are missing", {
+        hint: 'they come back when Tandem works there',
+      }),
+    );
+  return new PeerTrouble(
+    new TandemError('WRONG_PAIR', `the peer refuses this site's changes: ${verdict}`, { details }),
+  );
 }

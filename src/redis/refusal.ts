@@ -17,6 +17,8 @@ const REPLY_CODES: Record<string, ErrorCode> = {
   NOMASTERLINK: 'SERVER_BUSY',
   TRYAGAIN: 'SERVER_BUSY',
   CLUSTERDOWN: 'SERVER_BUSY',
+  // Whatever of an application's may be of another type than expected is not asked for in a way that can be refused.
+  WRONGTYPE: 'STATE_LOST',
   MOVED: 'UNSUPPORTED_MODE',
   ASK: 'UNSUPPORTED_MODE',
 };
@@ -36,6 +38,7 @@ export function refusedWord(reply: string): string {
 }
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
+  STATE_LOST: "Somebody else writes Tandem's own keys. Give the application's account patterns without them.",
   UNREACHABLE:
     'Check host and port, that the server runs, and that its bind address and the firewall let this machine in.',
   TIMEOUT:
@@ -87,13 +90,14 @@ function ofReply(reply: string, command: string): { code: ErrorCode; reason: str
     return { code: 'STREAM_REFUSED', reason: 'refuses its replication stream' };
   if (/^ERR unknown command/i.test(reply))
     return { code: 'UNSUPPORTED_VERSION', reason: `does not know the command ${command}` };
-  const code = REPLY_CODES[word] ?? 'INTERNAL';
+  const code = /hash value is not an integer/.test(reply) ? 'STATE_LOST' : (REPLY_CODES[word] ?? 'INTERNAL');
   const reasons: Partial<Record<ErrorCode, string>> = {
     AUTH_FAILED:
       word === 'NOAUTH' ? 'asks for a password, none is set' : 'refuses the user name or the password',
     NO_PERMISSION: `does not allow ${command}`,
     SERVER_BUSY: `cannot serve now (${word})`,
     UNSUPPORTED_MODE: 'runs in cluster mode',
+    STATE_LOST: `has something else than Tandem's in one of Tandem's own keys (${command})`,
   };
   return { code, reason: reasons[code] ?? `answers ${command} with the error ${word}` };
 }

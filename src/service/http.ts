@@ -30,6 +30,8 @@ interface Answer {
 
 /** A probe that takes longer than this to ask is cut off. */
 const REQUEST_TIMEOUT_MS = 5000;
+/** Connections at a time; further ones are closed at once. */
+const MAX_CONNECTIONS = 100;
 
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -51,6 +53,7 @@ export async function startHttp({ host, port, status, log }: HttpOptions): Promi
   const server = createServer((request, response) => answer({ request, response, status, log }));
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = REQUEST_TIMEOUT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
   try {
     server.listen(port, host);
     await once(server, 'listening');

@@ -6,7 +6,6 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const CHANNEL = 'bench:canary';
 const VALUE_BYTES = 100;
 const KEY_DIGITS = 12;
 const CANARY_EVERY_MS = 2;
@@ -15,9 +14,12 @@ const WARM_UP_MS = 2_000;
 /** Commands in one prepared write. */
 const MAX_BURST = 1_000;
 
-const { links, rate, seconds, keys } = JSON.parse(process.argv[2]);
+const { links, rate: wantedRate, seconds, keys } = JSON.parse(process.argv[2]);
 
-/** Writes at `from`, listens at `to`; gives lags in milliseconds and the rate that was really reached. */
+/**
+ * Writes at `from`, listens at `to`; gives lags in milliseconds, the rate that was really reached, and how many of the writes came
+ * out at the other side in the same time: less than were made, if the link does not keep pace.
+ */
 async function measure({ from, to, name }) {
   const [writer, listener] = [await open(from), await open(to)];
   const lags = [];
@@ -27,13 +29,16 @@ async function measure({ from, to, name }) {
     for (const [, sentAt] of chunk.toString('latin1').matchAll(/@(\d+\.\d+)@/g))
       if (counting) lags.push(now - Number(sentAt));
   });
-  listener.write(`SUBSCRIBE ${CHANNEL}\r\n`);
+  // One for each direction: what is published at a site is heard there at once.
+  const channel = `bench:canary:${name}`;
+  listener.write(`SUBSCRIBE ${channel}\r\n`);
   writer.resume();
   const commands = new Commands(name, keys);
   const began = performance.now();
   let sent = 0;
   let sentBefore = 0;
   let canaryAt = 0;
+  let canaries = 0;
   for (;;) {
     const elapsed = performance.now() - began;
     if (elapsed > WARM_UP_MS + seconds * 1000) break;
@@ -41,22 +46,25 @@ async function measure({ from, to, name }) {
       counting = true;
       sentBefore = sent;
     }
-    const due = Math.min(Math.floor((elapsed * rate) / 1000) - sent, MAX_BURST);
+    const due = Math.min(Math.floor((elapsed * wantedRate) / 1000) - sent, MAX_BURST);
     if (due > 0) writer.write(commands.take(due));
     sent += due;
     if (elapsed - canaryAt >= CANARY_EVERY_MS) {
       canaryAt = elapsed;
+      if (counting) canaries++;
       const text = `@${performance.now().toFixed(3)}@`;
       writer.write(
-        `*3\r\n$7\r\nPUBLISH\r\n$${CHANNEL.length}\r\n${CHANNEL}\r\n$${text.length}\r\n${text}\r\n`,
+        `*3\r\n$7\r\nPUBLISH\r\n$${channel.length}\r\n${channel}\r\n$${text.length}\r\n${text}\r\n`,
       );
     }
     await delay(1);
   }
+  const rate = (sent - sentBefore) / seconds;
+  const crossedRate = (rate * lags.length) / canaries;
   await delay(500);
   writer.destroy();
   listener.destroy();
-  return { name, lags, rate: (sent - sentBefore) / seconds };
+  return { name, lags, rate, crossedRate };
 }
 
 /** Prepared SET commands; only the digits of the keys change. */

@@ -1,10 +1,12 @@
-/** A way from one process to a server that can be cut: as when the other site cannot be reached. */
+/** A way from one process to a server that takes its time, and can be cut: as when the other site cannot be reached. */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { Transform } from 'node:stream';
 
 const HOST = '127.0.0.1';
 
-export async function openLink(port) {
+/** @param delayMs each way */
+export async function openLink(port, delayMs = 0) {
   const sockets = new Set();
   let isCut = false;
   const server = createServer((near) => {
@@ -15,7 +17,9 @@ export async function openLink(port) {
     }
     const far = connect({ host: HOST, port, noDelay: true });
     far.on('error', () => undefined);
-    near.setNoDelay(true).pipe(far).pipe(near);
+    near.setNoDelay(true);
+    if (delayMs === 0) near.pipe(far).pipe(near);
+    else near.pipe(delayed(delayMs)).pipe(far).pipe(delayed(delayMs)).pipe(near);
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('close', () => {
@@ -40,4 +44,16 @@ export async function openLink(port) {
       server.close();
     },
   };
+}
+
+/** Passes everything on, in order, after a while, however much is on the way. */
+function delayed(delayMs) {
+  return new Transform({
+    transform(chunk, _, done) {
+      // Timers of one length go off in the order in which they were set.
+      setTimeout(() => this.push(chunk), delayMs);
+      done();
+    },
+    readableHighWaterMark: 64 * 1024 * 1024,
+  });
 }

@@ -118,8 +118,8 @@ export async function replicate(servers) {
   );
 }
 
-/** Both Tandem processes of a pair, linked: every write from now on crosses. `westToEast`: the URL by which west reaches east. */
-export async function startPair(servers, { build, nodeOptions, westToEast = servers.east.url }) {
+/** Both Tandem processes of a pair, linked: every write from now on crosses. `peerUrls`: by which URL each site reaches the other. */
+export async function startPair(servers, { build, nodeOptions, peerUrls = {} }) {
   const pair = {};
   for (const site of SITES) {
     const peer = SITES.find((other) => other !== site);
@@ -129,7 +129,7 @@ export async function startPair(servers, { build, nodeOptions, westToEast = serv
       TANDEM_SITE: site,
       TANDEM_PEER: peer,
       TANDEM_LOCAL_URL: servers[site].url,
-      TANDEM_PEER_URL: site === 'west' ? westToEast : servers.west.url,
+      TANDEM_PEER_URL: peerUrls[site] ?? servers[peer].url,
     };
     pair[site] = start(
       `${site}-tandem`,

@@ -29,7 +29,17 @@ export function summary({ machine, settings, samples }) {
     const at = (share) => median(each.map((lags) => lags[Math.floor((lags.length - 1) * share)]));
     const lagMs = { p50: at(0.5), p99: at(0.99), max: at(1) };
     const reachedRate = median(group.map((one) => one.reachedRate));
-    return { scenario, title, build, lagMs, reachedRate, samples: each[0].length, ...memoryOf(group) };
+    const crossedRate = median(group.map((one) => one.crossedRate));
+    return {
+      scenario,
+      title,
+      build,
+      lagMs,
+      reachedRate,
+      crossedRate,
+      samples: each[0].length,
+      ...memoryOf(group),
+    };
   });
   const window = grouped(samples, 'window').map((group) => {
     const [{ scenario, title, pipeline, build }] = group;
@@ -85,10 +95,10 @@ export function asText({ machine, settings, throughput, lag, window, check }) {
   if (lag.length > 0) {
     lines.push(
       ...table(
-        ['lag', 'changes/s each way', 'p50 ms', 'p99 ms', 'max ms', 'MB east, west'],
+        ['lag', 'changes/s each way', 'crossed/s', 'p50 ms', 'p99 ms', 'max ms', 'MB east, west'],
         lag.map((row) => [
           titled(row, several),
-          Math.round(row.reachedRate).toLocaleString('en'),
+          ...[row.reachedRate, row.crossedRate].map((rate) => Math.round(rate).toLocaleString('en')),
           ...[row.lagMs.p50, row.lagMs.p99, row.lagMs.max].map((ms) => ms.toFixed(1)),
           megabytes(row),
         ]),

@@ -4,7 +4,7 @@ import { findServer } from '../support/find-server.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { Sentinels } from '../support/sentinels.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { NoTlsError, type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 import { QUICK, expectNothingWaits, statusOf } from './observe.js';
 
@@ -27,11 +27,12 @@ afterEach(async () => {
   undo = [];
 });
 
-async function guarded(): Promise<Guarded> {
-  const sentinels = await Sentinels.reserve();
+async function guarded({ tls = false } = {}): Promise<Guarded> {
+  const sentinels = await Sentinels.reserve({ tls });
   undo.push(() => sentinels.close());
   const url = (): string => sentinels.url;
-  const server = { config: CONFIG };
+  const config = tls ? { ...CONFIG, 'tls-replication': 'yes' } : CONFIG;
+  const server = { config, tls };
   const pair = await startPair({
     start: false,
     env: QUICK,
@@ -39,7 +40,11 @@ async function guarded(): Promise<Guarded> {
     east: { localUrl: url, peerUrl: url },
   });
   const primary = pair.east.server;
-  const replica = await startServer({ config: { ...CONFIG, replicaof: `127.0.0.1 ${primary.port}` } });
+  const replica = await startServer({
+    config: { ...config, replicaof: `127.0.0.1 ${primary.port}` },
+    tls,
+    tlsFrom: primary.dir,
+  });
   undo.push(() => replica.stop());
   // The processes end before what they are connected to.
   undo.push(() => pair.close());
@@ -221,5 +226,25 @@ describe.skipIf((await findServer()).kind !== 'program')('behind Sentinels', () 
     await quiet(now);
     expect(await now.east.redis.get('counter')).toBe('200');
     await expectEqual(now.east.redis, now.west.redis);
+  });
+
+  test('over TLS a failover loses nothing either', async (context) => {
+    const made = await guarded({ tls: true }).catch((error: unknown) => {
+      if (error instanceof NoTlsError) return context.skip();
+      throw error;
+    });
+    const { pair, sentinels, primary, replica } = made;
+    await Promise.all([increase(pair.east, 100), increase(pair.west, 100)]);
+    await quiet(pair);
+    await inStep(primary, replica);
+    await primary.kill();
+    const moved = await sentinels.failedOver(primary);
+    const now = withPrimary(pair, replica);
+    expect(await firstCrossing(now, 'killed, over TLS', moved)).toBeLessThan(SOON_MS);
+    await increase(now.east, 100);
+    await quiet(now);
+    expect(await now.east.redis.get('counter')).toBe('300');
+    await expectEqual(now.east.redis, now.west.redis);
+    for (const site of [pair.east, pair.west]) expect((await statusOf(site)).gap, site.name).toBe(false);
   });
 });

@@ -205,6 +205,21 @@ test('a failure behind the commands is listed, and the peer is asked for the key
   await expectSettled(1);
 });
 
+test('while what was applied has not come round in the stream nothing more is applied, and it says so', async () => {
+  applying = await startApplying(server, client);
+  applying.isBehind = true;
+  await deliver(client, batchOf(1, [['SET', 'k', '1']]));
+  const { applier } = applying;
+  await until(
+    'it to say so',
+    () => applier.state === 'backing-off' && /comes round/.test(applier.detail ?? ''),
+  );
+  expect(applier.appliedSequence).toBe(0);
+  applying.isBehind = false;
+  await applied(1);
+  await expectSettled(1);
+});
+
 test("a flush leaves Tandem's own keys where they are, though the spare database has keys of their names", async () => {
   const spare = server.client({ db: 15 });
   await spare.set(KEYS.fence, 'of somebody else');

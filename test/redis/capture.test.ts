@@ -2,7 +2,8 @@ import { encodeCommand } from '../../src/change/encode-command.js';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sequencedCommands } from '../../src/apply/payload.js';
-import { Capture, type CaptureListener, type CapturedBatch } from '../../src/capture/capture.js';
+import { Capture } from '../../src/capture/capture.js';
+import type { CaptureListener, CapturedBatch } from '../../src/capture/listener.js';
 import { requestStream } from '../../src/capture/handshake.js';
 import { decodeBatch } from '../../src/change/batch.js';
 import { HybridClock } from '../../src/change/clock.js';
@@ -73,6 +74,7 @@ function capture(
     publish: true,
     functions: true,
     batchBytes: 64 * 1024,
+    maxChangeBytes: 1e9,
     batchCommands: 512,
     extraCommands: new Map(),
     listener: listener(batches, events),
@@ -102,6 +104,7 @@ function listener(batches: CapturedBatch[], events: string[]): CaptureListener {
     barrier: (text) => events.push(`barrier ${text}`),
     keyspace: (event) => events.push(event),
     askedForAcknowledgement: () => {},
+    tooLarge: () => {},
     skipped: (reason, command) => events.push(`skipped ${reason} ${command}`),
   };
 }

@@ -31,6 +31,8 @@ function listAt(next: number): ChangeList {
     client,
     keys: KEYS,
     token: TOKEN,
+    pair: 'test',
+    site: 'east',
     epoch: EPOCH,
     next,
     last: next - 1,

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Courier, type CourierOptions } from '../../src/queue/courier.js';
+import { Courier } from '../../src/queue/courier.js';
+import type { CourierOptions } from '../../src/queue/courier-options.js';
 import { ChangeList } from '../../src/queue/change-list.js';
 import { openClient } from '../../src/redis/connect.js';
 import { Proxy } from '../support/proxy.js';
@@ -41,6 +42,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   stop.abort();
+  proxy.delay(0);
   proxy.resume();
   await running.catch(() => {});
   client.disconnect();
@@ -51,6 +53,8 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     client: ownClient,
     keys: KEYS,
     token: TOKEN,
+    pair: 'test',
+    site: 'east',
     epoch: EPOCH,
     next: 1,
     last: 0,
@@ -127,6 +131,24 @@ test('carries every batch once and in order, and is caught up then', async () =>
   await is('caught-up');
   expect(courier.delivered).toBe(300);
   expect(courier.sent.changes).toBe(300);
+});
+
+test('does not let a batch wait for the answer to the one before it', async () => {
+  await start();
+  await is('caught-up');
+  await until('all to be told that is to be told', () => peerClient.hexists(KEYS.received, 'beat'));
+  await new Promise(setImmediate);
+  const ONE_WAY_MS = 400;
+  proxy.delay(ONE_WAY_MS);
+  write(1, 1);
+  await until('the first to be on its way', () => list.appendedThrough >= 1);
+  // The next turn of the loop sends what is in the list.
+  await new Promise(setImmediate);
+  const began = performance.now();
+  write(2, 2);
+  await expectDelivered(2);
+  // With the answer it would be three ways.
+  expect(performance.now() - began).toBeLessThan(ONE_WAY_MS * 2.5);
 });
 
 test('carries every batch once and in order over a connection that breaks again and again', async () => {

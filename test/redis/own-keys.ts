@@ -25,7 +25,7 @@ export async function openFresh(client: Redis, site: 'east' | 'west' = 'east'): 
     client,
     'open',
     [KEYS.state, KEYS.received, KEYS.applied, KEYS.fence, KEYS.site, KEYS.inbox],
-    [TOKEN, `${PAIR}/${peer}`, INBOX_LIMIT, PAIR, site, '0', Date.now(), ...remembered],
+    [TOKEN, `${PAIR}/${peer}`, INBOX_LIMIT, PAIR, site, '0', Date.now(), ...remembered, 2 ** 29],
   );
 }
 

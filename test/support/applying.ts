@@ -28,6 +28,8 @@ export interface Applying {
   /** Settles when the applier ends by itself. */
   readonly ended: Promise<unknown>;
   gaps: number;
+  /** To be set: the stream is not read on. */
+  isBehind: boolean;
   stop(): Promise<void>;
 }
 
@@ -123,6 +125,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
       backoffMinMs: 20,
       backoffMaxMs: 50,
       isPaused: () => false,
+      isBehind: () => applying.isBehind,
       onGap: () => applying.gaps++,
       onApplied: () => {},
     }),
@@ -131,6 +134,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
       return ended;
     },
     gaps: 0,
+    isBehind: false,
     stop: async () => {
       stop.abort();
       connection.close();

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -15,6 +15,8 @@ export interface SentinelOptions {
   requirepass?: string;
   /** The password of the servers. */
   serverPassword?: string;
+  /** They speak TLS, with the certificate of the server they watch, and so do they with the servers. */
+  tls?: boolean;
 }
 
 /** The name of the primary that is watched. */
@@ -29,6 +31,8 @@ export class Sentinels {
   readonly #runs: ProgramRun[] = [];
   readonly #clients: Redis[] = [];
   readonly #dir = mkdtempSync(join(tmpdir(), 'tandem-sentinels-'));
+
+  #ca: Buffer | undefined;
 
   private constructor(ports: readonly number[], options: SentinelOptions) {
     this.ports = ports;
@@ -46,7 +50,7 @@ export class Sentinels {
   }
 
   urlOf(name: string, query = ''): string {
-    return `sentinel://${this.ports.map((port) => `${HOST}:${port}`).join(',')}/${name}${query}`;
+    return `${this.#options.tls ? 'sentinels' : 'sentinel'}://${this.ports.map((port) => `${HOST}:${port}`).join(',')}/${name}${query}`;
   }
 
   /** Starts them, and waits until they know one another and as many replicas. */
@@ -98,11 +102,22 @@ export class Sentinels {
   async #start(port: number, primary: TestServer): Promise<void> {
     const source = await findServer();
     if (source.kind !== 'program') throw new Error('Sentinels need a redis-server on this machine');
-    const { downAfterMs = 500, requirepass, serverPassword } = this.#options;
+    const { downAfterMs = 500, requirepass, serverPassword, tls } = this.#options;
+    if (tls && primary.caFile) this.#ca = readFileSync(primary.caFile);
     const file = join(this.#dir, `${port}.conf`);
     const quorum = Math.floor(this.ports.length / 2) + 1;
     const lines = [
-      `port ${port}`,
+      ...(tls
+        ? [
+            'port 0',
+            `tls-port ${port}`,
+            `tls-cert-file ${primary.dir}/tls.crt`,
+            `tls-key-file ${primary.dir}/tls.key`,
+            `tls-ca-cert-file ${primary.dir}/tls.crt`,
+            'tls-auth-clients no',
+            'tls-replication yes',
+          ]
+        : [`port ${port}`]),
       `bind ${HOST}`,
       'protected-mode no',
       `dir ${this.#dir}`,
@@ -138,6 +153,7 @@ export class Sentinels {
       retryStrategy: () => 50,
       maxRetriesPerRequest: null,
       ...(requirepass ? { password: requirepass } : {}),
+      ...(this.#ca ? { tls: { ca: this.#ca } } : {}),
     });
     client.on('error', () => undefined);
     this.#clients.push(client);

@@ -22,8 +22,17 @@ export class ProgramRun implements ServerRun {
   #output = '';
   #ended = false;
 
-  constructor(path: string, args: string[], dir: string) {
-    this.#child = spawn(path, args, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(
+    path: string,
+    args: string[],
+    dir: string,
+    { survivesFileLimit = false }: { survivesFileLimit?: boolean } = {},
+  ) {
+    // Only what a shell ignores stays ignored in what it becomes: Node gives its children every signal back.
+    const words = survivesFileLimit
+      ? ['sh', '-c', 'trap "" XFSZ; exec "$0" "$@"', path, ...args]
+      : [path, ...args];
+    this.#child = spawn(words[0]!, words.slice(1), { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-OUTPUT_LIMIT_CHARS);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
@@ -21,8 +21,14 @@ export interface ServerOptions {
   requirepass?: string;
   /** Lines of an ACL file, such as `user app on >secret ~app:* +@all`. The default user keeps all rights unless a line names it. */
   aclLines?: string[];
+  /** Start with a configuration file, which is empty, so that `CONFIG REWRITE` has somewhere to write. */
+  configFile?: boolean;
+  /** A write beyond a limit of the file size (`prlimit --fsize`) fails, as on a full disk, instead of ending the server. */
+  survivesFileLimit?: boolean;
   /** Serve TLS instead of plain text, with a certificate made by openssl for 127.0.0.1 and localhost. */
   tls?: boolean;
+  /** With the certificate of the server that runs in this folder, instead of one of its own. */
+  tlsFrom?: string;
 }
 
 /** One running (or killed, or paused) server, and every client it has handed out. */
@@ -112,7 +118,9 @@ class Server implements TestServer {
     this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'tandem-server-'));
     // A server in a container runs as another user, and writes here.
     if (!options.dir) chmodSync(this.dir, 0o777);
-    if (options.tls) this.caFile = makeCertificate(this.dir);
+    if (options.tls)
+      this.caFile = options.tlsFrom ? copyCertificate(options.tlsFrom, this.dir) : makeCertificate(this.dir);
+    if (options.configFile) writeFileSync(join(this.dir, 'redis.conf'), '');
     if (options.aclLines) writeFileSync(join(this.dir, 'users.acl'), aclFile(options));
   }
 
@@ -154,7 +162,12 @@ class Server implements TestServer {
     const source = await findServer();
     const run =
       source.kind === 'program'
-        ? new ProgramRun(source.path, this.#arguments(this.dir, HOST, source.version[0]), this.dir)
+        ? new ProgramRun(
+            source.path,
+            this.#arguments(this.dir, HOST, source.version[0]),
+            this.dir,
+            this.#options,
+          )
         : await ContainerRun.start(source.image, this.#arguments('/data', '0.0.0.0', 7), this.dir, this.port);
     this.#run = run;
     await this.#ready(run);
@@ -196,7 +209,7 @@ class Server implements TestServer {
   }
 
   #arguments(dir: string, bind: string, major: number): string[] {
-    const { config = {}, args = [], requirepass, aclLines, tls } = this.#options;
+    const { config = {}, args = [], requirepass, aclLines, tls, configFile } = this.#options;
     const port = String(this.port);
     const directives: Record<string, string> = {
       bind,
@@ -223,7 +236,7 @@ class Server implements TestServer {
       `--${name}`,
       ...(value === '' ? [''] : value.split(' ')),
     ]);
-    return [...words, ...args];
+    return [...(configFile ? [`${dir}/redis.conf`] : []), ...words, ...args];
   }
 
   /** Waits for PONG, or for an error that only a running server gives (it may want another password than ours). */
@@ -260,6 +273,11 @@ function aclFile({ aclLines = [], requirepass }: ServerOptions): string {
 }
 
 /** A self-signed certificate is its own authority: clients trust the file itself. */
+function copyCertificate(from: string, to: string): string {
+  for (const name of ['tls.crt', 'tls.key']) copyFileSync(join(from, name), join(to, name));
+  return join(to, 'tls.crt');
+}
+
 function makeCertificate(dir: string): string {
   const file = join(dir, 'tls.crt');
   const key = join(dir, 'tls.key');

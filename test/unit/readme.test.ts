@@ -115,3 +115,80 @@ describe('the README', () => {
     },
   );
 });
+
+/** Rows of the tables of a section of ARCHITECTURE.md, without their heads. */
+function rowsOf(heading: string): string[][] {
+  const architecture = readFileSync('ARCHITECTURE.md', 'utf8');
+  const text = new RegExp(`\\n## ${heading}\\n([^]*?)\\n## `).exec(architecture)?.[1] ?? '';
+  const lines = text.split('\n').filter((line) => line.startsWith('| '));
+  return lines
+    .filter((line, at) => !line.startsWith('| ---') && !lines[at + 1]?.startsWith('| ---'))
+    .map((line) => line.slice(2, -2).split(' | '));
+}
+
+/** The tests a cell names: a file, and in italics titles that stand in it as they are. */
+function testsIn(cell: string): { file: string; title: string }[] {
+  return [...cell.matchAll(/`(test\/[^`]+)`: (\*[^*]+\*(?:, \*[^*]+\*)*)/g)].flatMap(
+    ([, file = '', titles = '']) =>
+      [...titles.matchAll(/\*([^*]+)\*/g)].map(([, title = '']) => ({ file, title })),
+  );
+}
+
+/** Whether a text is the whole of a string in a source. */
+function isWritten(source: string, text: string): boolean {
+  return ["'", '"', '`'].some((quote) => source.includes(`${quote}${text}${quote}`));
+}
+
+describe('the tables of what happens when something dies', () => {
+  const rows = rowsOf('If the process dies');
+
+  it('have a test in each row', () => {
+    expect(rows.length).toBeGreaterThan(30);
+    expect(rows.filter((cells) => testsIn(cells.at(-1) ?? '').length === 0)).toEqual([]);
+  });
+
+  it('name tests that there are', () => {
+    const named = rows.flatMap((cells) => testsIn(cells.at(-1) ?? ''));
+    const unknown = named.filter(({ file, title }) => {
+      return !existsSync(file) || !isWritten(readFileSync(file, 'utf8'), title);
+    });
+    expect(unknown).toEqual([]);
+  });
+});
+
+/** Constants that are numbers and no limits: bytes of formats, parts of words, places. */
+const NO_LIMITS =
+  /^(src\/change\/(batch|batch-header|special|encode-command)\.ts |src\/redis\/reply-reader\.ts )|_(HEADER_BYTES|PORT|CARRY_BYTES)$| (ASTERISK|CR|DOLLAR|STAR|ZERO|NEWLINE|MARK_BYTES|NO_DATABASE|INITIAL_BYTES|PROBE_BYTES|SLOTS|LONGEST_TOKEN|TICKS_PER_MS|BEFORE_COMMANDS|REMOVAL_TIMESTAMP|DAY_MS|DEFAULT_DATABASES|ENTRY|SEQUENCE|LINK|EFFECT_BITS|JUMP|PROBES|BLOCK|NUMBERS|EQUAL|DIFFERENT|NOT_COMPARED|\w+_WARN_BYTES)$/;
+
+describe('the table of bounds', () => {
+  const named = rowsOf('Bounds').flatMap((cells) =>
+    [
+      ...cells
+        .join(' | ')
+        .matchAll(
+          /`(src\/[\w./-]+)`: (`[A-Z_0-9]+`(?:, `[A-Z_0-9]+`)*)|`([A-Z_0-9]+)` in `(src\/[\w./-]+)`/g,
+        ),
+    ].flatMap(([, file, names, name, of]) =>
+      name === undefined
+        ? [...(names ?? '').matchAll(/`(\w+)`/g)].map(([, one]) => `${file} ${one}`)
+        : [`${of} ${name}`],
+    ),
+  );
+  const constants = readdirSync('src', { recursive: true })
+    .map((file) => join('src', String(file)))
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/^(?:export )?const ([A-Z][A-Z_0-9]*) = [-0-9(]/gm)].map(
+        ([, name]) => `${file} ${name}`,
+      ),
+    );
+
+  it('names constants that there are', () => {
+    expect(named.length).toBeGreaterThan(100);
+    expect(named.filter((one) => !constants.includes(one))).toEqual([]);
+  });
+
+  it('has every limit of the sources', () => {
+    expect(constants.filter((one) => !named.includes(one) && !NO_LIMITS.test(one))).toEqual([]);
+  });
+});

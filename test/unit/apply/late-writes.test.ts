@@ -137,3 +137,17 @@ test('nothing is watched while nothing was written since the decision', () => {
   late.applied(5, 1);
   expect(late.isWatching).toBe(false);
 });
+
+test('what was decided and has not come round is counted: more than 16 MiB of it holds up what follows', () => {
+  const { late, echo } = setup();
+  const large = `SET a ${'x'.repeat(6 * 1024 * 1024)}`;
+  for (const first of [1, 2, 3]) {
+    expect(late.isFull).toBe(false);
+    late.decided(batchOf(first, large));
+    // Decided anew, it counts once.
+    late.decided(batchOf(first, large));
+  }
+  expect(late.isFull).toBe(true);
+  echo(1, 0);
+  expect(late.isFull).toBe(false);
+});

@@ -41,6 +41,42 @@ describe('the changes of a stream', () => {
     );
   });
 
+  test('that are too large are left out whole and told once; those around them are numbered as if they had not been', () => {
+    const large = `SET large ${'x'.repeat(300)}`;
+    const stream = resp(
+      'SELECT 0',
+      'SET a 1',
+      large,
+      'SET b 1',
+      'MULTI',
+      'SET c 1',
+      `SET d ${'y'.repeat(150)}`,
+      `SET e ${'y'.repeat(150)}`,
+      large,
+      'SET f 1',
+      'EXEC',
+      'MULTI',
+      'SET g 1',
+      'SELECT 3',
+      'SET h 1',
+      'EXEC',
+      'SET i 1',
+    );
+    for (const chunk of [stream.length, 7]) {
+      const { batches, capture, heard } = captured(pieces(stream, chunk), { maxChangeBytes: 250 });
+      const inDatabase = (database: number, line: string): string => `${database} ${resp(line).toString()}`;
+      expect(changesOf(batches).map(({ commands }) => commands)).toEqual([
+        [inDatabase(0, 'SET a 1')],
+        [inDatabase(0, 'SET b 1')],
+        [inDatabase(0, 'SET g 1'), inDatabase(3, 'SET h 1')],
+        [inDatabase(3, 'SET i 1')],
+      ]);
+      expect(heard.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['too large', 'too large']);
+      expect(capture.nextSequence).toBe(5);
+      expect(capture.position.offset).toBe(BEGINNING.offset + stream.length);
+    }
+  });
+
   test('are the same after a restart from the position of any batch', () => {
     fc.assert(
       fc.property(stories(), cuts, limits, fc.nat(), (story, shares, sizes, at) => {

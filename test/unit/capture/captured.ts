@@ -1,12 +1,8 @@
 import { encodeCommand } from '../../../src/change/encode-command.js';
 /** Runs capture over bytes and keeps what it hands out, in a form that is easy to compare. */
 
-import {
-  Capture,
-  type CapturedBatch,
-  type CaptureListener,
-  type CaptureOptions,
-} from '../../../src/capture/capture.js';
+import { Capture, type CaptureOptions } from '../../../src/capture/capture.js';
+import type { CaptureListener, CapturedBatch } from '../../../src/capture/listener.js';
 import { decodeBatch } from '../../../src/change/batch.js';
 import { HybridClock } from '../../../src/change/clock.js';
 import { CommandReader } from '../../../src/change/command-reader.js';
@@ -50,6 +46,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     barrier: (text) => heard.push(`barrier ${text}`),
     keyspace: (what, databases) => heard.push(`${what} ${databases.join()}`),
     askedForAcknowledgement: () => {},
+    tooLarge: (bytes) => heard.push(`too large ${bytes}`),
     skipped: (reason, command) => skipped.push(`${reason} ${command}`),
   };
   const capture = new Capture({
@@ -74,6 +71,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     functions: true,
     batchBytes: 65_536,
     batchCommands: 512,
+    maxChangeBytes: 1e9,
     extraCommands: new Map(),
     listener,
     now: () => NOW,

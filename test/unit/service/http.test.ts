@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../src/log.js';
 import { type HttpService, startHttp } from '../../../src/service/http.js';
 import type { SiteStatus } from '../../../src/service/status.js';
+import { until } from '../../support/wait.js';
 import { exampleStatus } from './example-status.js';
 
 const log = createLogger({ pair: 'p', site: 's', logLevel: 'silent', logPretty: 'never', logData: false });
@@ -41,6 +44,18 @@ describe('the HTTP port', () => {
       code: 503,
       body: expect.stringContaining('another process works') as string,
     });
+  });
+
+  it('has a hundred connections at the most, and takes others again when some have gone', async () => {
+    http = await startHttp({ host: '127.0.0.1', port: 0, status: () => status(), log });
+    const sockets = Array.from({ length: 100 }, () => connect(http.port, '127.0.0.1'));
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    const further = connect(http.port, '127.0.0.1').on('error', () => undefined);
+    await once(further, 'close');
+    for (const socket of sockets) socket.destroy();
+    const answered = async (): Promise<boolean> =>
+      (await fetch(`http://127.0.0.1:${http.port}/livez`, { headers: { connection: 'close' } })).ok;
+    expect(await until('an answer', () => answered().catch(() => false))).toBe(true);
   });
 
   it('gives the metrics', async () => {
