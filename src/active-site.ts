@@ -10,7 +10,7 @@ import type { Redis } from 'ioredis';
 import { Applier } from './apply/applier.js';
 import { Barriers } from './apply/barriers.js';
 import { Decider, type Conflict } from './apply/decider.js';
-import { LateWrites } from './apply/late-writes.js';
+import { isRemoval, LateWrites } from './apply/late-writes.js';
 import { currentCommand } from './apply/payload.js';
 import { Rejections } from './apply/rejections.js';
 import { settleSuspect } from './apply/suspect-run.js';
@@ -276,9 +276,9 @@ export class ActiveSite {
           this.#acknowledgements.heartbeat({ sequence, seen });
       },
       applied: (sequence, decided) => this.late.applied(sequence, decided),
-      echoed: (reader, database) => {
-        if (this.late.isWatching)
-          this.late.command(currentCommand(reader, database, this.#options.opened.commands.writes));
+      echoed: (reader, database, name) => {
+        if (this.late.isWatching || isRemoval(name))
+          this.late.echoed(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
       appliedEnd: (sequence) => this.#askForLate(sequence),
       answering: (args) =>
@@ -336,7 +336,7 @@ export class ActiveSite {
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
       rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
-      onDecided: (batch) => this.late.decided(batch),
+      onDecided: (batch, removed) => this.late.decided(batch, removed),
       onConflict,
     });
     return new Applier({

@@ -81,8 +81,8 @@ export interface DeciderOptions {
   readonly extraCommands: ExtraCommands;
   /** The command that lists a command left out. */
   readonly rejection: (batch: DeliveredBatch, command: PayloadCommand, error: string) => Buffer;
-  /** A batch was decided and is about to be applied. */
-  readonly onDecided: (batch: DeliveredBatch) => void;
+  /** A batch was decided and is about to be applied. `removed`: keys that the rules remove, by database and name. */
+  readonly onDecided: (batch: DeliveredBatch, removed?: ReadonlySet<string>) => void;
   /** A change met one its sender had not seen. */
   readonly onConflict: (conflict: Conflict) => void;
 }
@@ -151,7 +151,7 @@ export class Decider {
     if (!held) return undefined;
     const terms = { leftOut, decided: appendedThrough(), isBlind, held };
     const resolved = await this.#resolve(batch, terms);
-    onDecided(batch);
+    onDecided(batch, resolved.removed);
     return this.#decision(batch, resolved, terms);
   }
 

@@ -3,13 +3,17 @@
  * sequence was decided; what stands in the stream between that and the marker, on a key of the applied batch, is late. Both
  * are in the stream, so nothing is missed, whatever the timing. For the keys found the peer is asked for its state: it meets
  * both changes by the ordinary rules, and what it sends settles the key here as well.
+ *
+ * The same goes for a key that expires at the very moment at which a change of the peer's touches it, or that is given an expiry
+ * that is past here already: the server removes it inside of the applied transaction, where no other local write can stand. At the
+ * peer the key may live on, with a later expiry.
  */
 
 import { lastSequence, type Batch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
 import { commutingWith, effectCode } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
-import { NEED, type PlacedKey } from '../change/special.js';
+import { NEED, parseState, STATE, type PlacedKey } from '../change/special.js';
 import {
   forEachKey,
   keysOf,
@@ -25,6 +29,12 @@ import type { Window } from './window.js';
 const MAX_ASKED = 100_000;
 /** Bytes of decided batches that have not come round in the stream. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
+/** A batch on its way into the database, and the keys that its rules remove there, by database and name. */
+interface Decided {
+  readonly batch: Batch;
+  readonly removed: ReadonlySet<string>;
+}
 
 /** What is under way between a marker and the end of its transaction. */
 interface Echo {
@@ -42,11 +52,17 @@ export class LateWrites {
   readonly #names: CommandNames;
   readonly #hash = new KeyHash();
   /** Decided batches whose marker has not come round, by last sequence. */
-  readonly #waiting = new Map<number, Batch>();
+  readonly #waiting = new Map<number, Decided>();
   #waitingBytes = 0;
   /** Keys asked for, by the sequence of the request: until the peer has seen that, its answer is on the way. */
   readonly #asked = new Map<string, number>();
   #echo: Echo | undefined;
+  /** What is being applied, as far as it is known here: a process before this one may have decided it. */
+  #decided: Decided | undefined;
+  /** What it removes; made when it is asked for. */
+  #removals: ReadonlySet<string> | undefined;
+  /** Keys that have expired while it was applied. */
+  readonly #expired = new Map<string, PlacedKey>();
   #count = 0;
 
   /** @param options `ownPrefix`: what the names of Tandem's own keys start with */
@@ -67,17 +83,20 @@ export class LateWrites {
     return this.#waitingBytes >= MAX_WAITING_BYTES;
   }
 
-  /** A batch was decided and is about to be applied. */
-  decided(batch: Batch): void {
+  /** A batch was decided and is about to be applied. @param removed keys that are removed by the decision, by database and name */
+  decided(batch: Batch, removed: ReadonlySet<string> = NOTHING): void {
     const last = lastSequence(batch);
     this.#forget(last);
-    this.#waiting.set(last, batch);
+    this.#waiting.set(last, { batch, removed });
     this.#waitingBytes += batch.payload.length;
   }
 
   /** The marker of a batch has come round. */
   applied(sequence: number, decided: number): void {
-    const batch = this.#forget(sequence);
+    this.#decided = this.#forget(sequence);
+    this.#removals = undefined;
+    this.#expired.clear();
+    const batch = this.#decided?.batch;
     const from = this.#window.firstAbove(decided);
     const isBlind = this.#window.droppedThrough > decided;
     if (from === this.#window.head && !isBlind) {
@@ -89,7 +108,20 @@ export class LateWrites {
       for (const command of payloadCommands(batch.payload, { extra: this.#extra })) this.command(command);
   }
 
-  /** A command of the applied transaction has come round: after a restart the only word of what was applied. */
+  /** A command of the applied transaction has come round. */
+  echoed(command: PayloadCommand): void {
+    this.command(command);
+    if (!isRemoval(command.name)) return;
+    this.#removals ??= this.#decided && removalsOf(this.#decided, this.#extra);
+    for (const key of keysOf(command, 'written')) {
+      const name = nameOf(key);
+      if (this.#removals?.has(name) === true || key.key.toString('latin1').startsWith(this.#ownPrefix))
+        continue;
+      this.#expired.set(name, { database: key.database, key: Buffer.from(key.key) });
+    }
+  }
+
+  /** A command of what is applied: after a restart the transaction itself is the only word of it. */
   command(command: PayloadCommand): void {
     const echo = this.#echo;
     // A request changes nothing.
@@ -115,9 +147,10 @@ export class LateWrites {
 
   /** The applied transaction has ended: the keys the peer must be asked for. @param sequence of the request */
   end(sequence: number): PlacedKey[] {
-    const found = this.#echo?.found;
+    const found = this.#echo?.found ?? new Map<string, PlacedKey>();
     this.#echo = undefined;
-    if (!found || found.size === 0) return [];
+    for (const [name, key] of this.#expired) found.set(name, key);
+    if (found.size === 0) return [];
     this.#count += found.size;
     const asking: PlacedKey[] = [];
     for (const [name, key] of found) {
@@ -137,11 +170,11 @@ export class LateWrites {
     return newest >= 0 && this.#window.sequenceOf(newest) > seen;
   }
 
-  #forget(sequence: number): Batch | undefined {
-    const batch = this.#waiting.get(sequence);
+  #forget(sequence: number): Decided | undefined {
+    const decided = this.#waiting.get(sequence);
     this.#waiting.delete(sequence);
-    this.#waitingBytes -= batch?.payload.length ?? 0;
-    return batch;
+    this.#waitingBytes -= decided?.batch.payload.length ?? 0;
+    return decided;
   }
 
   /** Whether any key of the batch was written here after its decision, by hashes alone. */
@@ -163,6 +196,24 @@ export class LateWrites {
     }
     return false;
   }
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** Whether a command in the stream removes whole keys, as an expiry does. */
+export function isRemoval(name: string): boolean {
+  return name === 'DEL' || name === 'UNLINK';
+}
+
+/** The keys that a transaction removes because the peer has. What it makes of other keys may be nothing. */
+function removalsOf({ batch, removed }: Decided, extra: ExtraCommands | undefined): Set<string> {
+  const names = new Set(removed);
+  for (const command of payloadCommands(batch.payload, { extra })) {
+    const isGone = command.name === STATE && parseState(command.args).dump.length === 0;
+    if (isRemoval(command.name) || isGone || isDerived(command))
+      for (const key of keysOf(command, 'written')) names.add(nameOf(key));
+  }
+  return names;
 }
 
 function nameOf({ database, key }: PlacedKey): string {

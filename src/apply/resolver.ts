@@ -47,6 +47,8 @@ export interface Resolved {
   readonly origins: readonly number[];
   /** Further ones that a command sent stands for, by its place among those sent. */
   readonly gathered: ReadonlyMap<number, readonly number[]>;
+  /** Keys that the rules remove, by database and name. */
+  readonly removed: ReadonlySet<string>;
   readonly conflicts: readonly Conflict[];
   readonly states: readonly StateRequest[];
   /** Keys whose state the peer is asked for. */
@@ -105,6 +107,7 @@ export class Resolver {
   /** What the last commands have put into one list, and is not sent yet. */
   #inserting: Inserting | undefined;
   readonly #conflicts: Conflict[] = [];
+  readonly #removed = new Set<string>();
   readonly #runs = new Map<string, KeyRun>();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
@@ -127,6 +130,7 @@ export class Resolver {
       payload: this.#payload,
       origins: this.#origins,
       gathered: this.#gathered,
+      removed: this.#removed,
       conflicts: this.#conflicts,
       states: runs.flatMap(([, { key, state }]) => (state ? { ...key, ...state } : [])),
       asked: runs.flatMap(([, { key, isAsked }]) => (isAsked ? key : [])),
@@ -221,6 +225,7 @@ export class Resolver {
       run.settled(resolution);
       if (resolution.insert) this.#insert(command, run, resolution.insert);
       commands.push(...resolution.commands);
+      if (resolution.commands.some(([name]) => name === 'DEL')) this.#removed.add(nameOf(run.key));
       doubt = resolution.doubt ?? doubt;
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }

@@ -319,7 +319,7 @@ export class Capture {
       this.#out(reader.argument(2));
     // The bookkeeping in the same transaction is nobody's data: nothing of it is to be asked for.
     else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1)))
-      listener.echoed(reader, this.#database);
+      listener.echoed(reader, this.#database, known.name);
   }
 
   #endEcho(): void {

@@ -23,8 +23,8 @@ export interface CaptureListener {
   acknowledged(fields: ReadonlyMap<string, string>): void;
   /** The peer's changes up to `sequence` have been applied, decided against the local writes up to `decided`. */
   applied(sequence: number, decided: number): void;
-  /** A command of the applied transaction. */
-  echoed(reader: CommandReader, database: number): void;
+  /** A command of the applied transaction. `name` in upper case. */
+  echoed(reader: CommandReader, database: number, name: string): void;
   /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, as this sequence, or nothing. */
   appliedEnd(sequence: number): Buffer | undefined;
   /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` */

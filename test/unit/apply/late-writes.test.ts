@@ -49,7 +49,7 @@ function setup(maxEntries = 1000): Site {
     echo: (sequence, decided, ...lines) => {
       late.applied(sequence, decided);
       for (const command of payloadCommands(resp('SELECT 0', ...lines)))
-        if (late.isWatching) late.command(command);
+        if (late.isWatching) late.echoed(command);
       return late.end(REQUEST).map(({ database, key }) => `${database} ${key.toString()}`);
     },
   };
