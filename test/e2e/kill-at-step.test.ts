@@ -22,6 +22,8 @@ interface Row {
   matches: Step;
   /** Taken when a process begins, not while it works. */
   atStart?: boolean;
+  /** Taken only while nobody writes. */
+  whenIdle?: boolean;
   /** The server does not answer it. */
   hasNoReply?: boolean;
 }
@@ -34,7 +36,7 @@ const STEPS: readonly Row[] = [
   },
   { step: 'trim the change list', server: 'local', matches: (args) => isScript('trim', args) },
   { step: 'deliver a batch', server: 'peer', matches: (args) => isScript('deliver', args) },
-  { step: 'send a heartbeat', server: 'peer', matches: (args) => isScript('beat', args) },
+  { step: 'send a heartbeat', server: 'peer', matches: (args) => isScript('beat', args), whenIdle: true },
   { step: 'watch before a run', server: 'local', matches: named('WATCH') },
   { step: 'guard a run', server: 'local', matches: (args) => isScript('guard', args) },
   {
@@ -186,7 +188,9 @@ async function strike(row: Row, moment: Moment, act: () => void): Promise<void> 
   if (row.atStart) await pair.east.kill();
   const struck = proxies[row.server].strike({ step: row.matches, moment, act });
   if (row.atStart) await startEast();
+  if (row.whenIdle) await load.stop();
   await within(`the step: ${row.step}\n${pair.east.tail()}`, STRIKE_DEADLINE_MS, struck);
+  if (row.whenIdle) load.start();
 }
 
 async function more(rounds: number): Promise<void> {
