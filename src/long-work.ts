@@ -43,6 +43,11 @@ interface Stages {
   readonly isCapturing: () => boolean;
   /** Bytes in the change list. */
   readonly changesBytes: () => number;
+  /** The newest sequence of the peer's that has come, and the newest that is applied. */
+  readonly received: () => number;
+  readonly applied: () => number;
+  /** Batches of the peer's that are not applied. */
+  readonly inboxBatches: () => number;
   /** A number that changes whenever the peer has made a change that is applied here, or says that it has applied one. */
   readonly heardOfPeer: () => number;
 }
@@ -199,6 +204,7 @@ export class LongWork {
     const { keys, config, onRepaired } = this.#options;
     const { client } = await this.#site(context.signal);
     for (let { checkpoint } = context; ; checkpoint = null) {
+      await this.#untilApplied(context.signal);
       const reason = await answerOf(client, client.hget(keys.state, 'repair'));
       const prefer = reason?.startsWith('peer') === true ? config.peer : config.site;
       const result = await this.#compare({ ...context, checkpoint, data: { repair: true, prefer } });
@@ -207,6 +213,17 @@ export class LongWork {
       if (result.repaired === result.differing) onRepaired();
       return result;
     }
+  }
+
+  /**
+   * What has come before a cut was found may be forgotten where it was made: applied behind a comparison it would part the sites, and
+   * nobody would tell.
+   */
+  async #untilApplied(signal: AbortSignal): Promise<void> {
+    const received = this.#attached?.received() ?? 0;
+    const isWaiting = ({ applied, inboxBatches }: Stages): boolean =>
+      inboxBatches() > 0 && applied() < received;
+    while (this.#attached && isWaiting(this.#attached)) await sleep(READY_MS, undefined, { signal });
   }
 
   async #site(signal: AbortSignal): Promise<SyncSite> {

@@ -237,6 +237,9 @@ export class Site {
     this.#longWork.attach(opened, {
       isCapturing: () => active.capture !== undefined,
       changesBytes: () => active.list.bytes,
+      received: () => active.inbox.receivedSequence,
+      applied: () => active.applied.sequence,
+      inboxBatches: () => active.inbox.batches,
       heardOfPeer: () => active.applied.sequence + active.seenByPeer,
     });
     return active;
