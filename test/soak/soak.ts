@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { statusOf } from '../e2e/observe.js';
+import { ownKeys, statusOf } from '../e2e/observe.js';
 import { Random } from '../support/model/random.js';
 import { FAULTS } from './faults.js';
 import { type Injected, Phase } from './phase.js';
@@ -48,7 +48,7 @@ export async function soak({ seconds, seed, only, logs, say }: SoakOptions): Pro
     }
     expectFlat(memory);
   } catch (error) {
-    if (logs !== undefined) keepLogs(scene, logs);
+    if (logs !== undefined) await keepLogs(scene, logs);
     throw new Error(`seed ${seed}, in ${phase?.name}: ${String(error)}`, { cause: error });
   } finally {
     const mebibytes = memory.map((bytes) => Math.round(bytes / 2 ** 20));
@@ -75,10 +75,15 @@ function expectFlat(memory: readonly number[]): void {
   if (last > early + GROWTH_BYTES) throw new Error(`memory grows: ${memory.join(', ')}`);
 }
 
-function keepLogs(scene: Scene, folder: string): void {
+/** The logs, and the batch that stands first in each inbox: it may be what the link has stopped at. */
+async function keepLogs(scene: Scene, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const [index, each] of [...scene.sites, ...scene.others].entries()) {
     const lines = each.log.map((line) => JSON.stringify(line));
     writeFileSync(join(folder, `${index}.log`), lines.join('\n'));
+  }
+  for (const { name, redis } of scene.sites) {
+    const batch = await redis.lindexBuffer(ownKeys().inbox, 0).catch(() => null);
+    if (batch) writeFileSync(join(folder, `${name}.batch`), batch);
   }
 }
