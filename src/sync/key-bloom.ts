@@ -4,6 +4,9 @@ import type { PlacedKey } from '../change/special.js';
 const BYTES_A_KEY = 3;
 const PROBES = 4;
 const MIN_BYTES = 1024;
+const PART_KEYS = 100_000;
+/** 25 MB. */
+const MAX_KEYS = 8_000_000;
 
 /** A Bloom filter of keys: of those that were not added, one in two thousand is taken for one that was. */
 export class KeyBloom {
@@ -32,5 +35,32 @@ export class KeyBloom {
     this.#hash.of(database, key, 0, key.length);
     const { low, high } = this.#hash;
     return Array.from({ length: PROBES }, (_, probe) => (low + probe * high) % (this.bits.length * 8));
+  }
+}
+
+/** A Bloom filter that grows with what is added, up to a bound. */
+export class GrowingBloom {
+  readonly #parts: KeyBloom[] = [];
+  #count = 0;
+
+  /** How many were added. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether it takes no more: what is added then is not in it. */
+  get isFull(): boolean {
+    return this.#count >= MAX_KEYS;
+  }
+
+  add(key: PlacedKey): void {
+    if (this.isFull) return;
+    if (this.#count++ % PART_KEYS === 0)
+      this.#parts.push(KeyBloom.of({ keys: PART_KEYS, maxBytes: PART_KEYS * BYTES_A_KEY }));
+    this.#parts.at(-1)!.add(key);
+  }
+
+  has(key: PlacedKey): boolean {
+    return this.#parts.some((part) => part.has(key));
   }
 }

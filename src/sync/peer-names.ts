@@ -5,25 +5,20 @@
 
 import type { PlacedKey } from '../change/special.js';
 import type { Exchange } from './exchange.js';
-import { KeyBloom } from './key-bloom.js';
+import { GrowingBloom } from './key-bloom.js';
 import type { Chosen } from './keys.js';
 
 const LISTED_KEYS = 2000;
-const PART_KEYS = 100_000;
-const PART_BYTES = 300_000;
 /** When the peer has so many times more keys, the names cost more than the questions they would save. */
 const TIMES_OWN = 4;
 const FEW_KEYS = 10_000;
-/** 25 MB; beyond that every key is asked about. */
-const MAX_KEYS = 8_000_000;
 
 export class PeerNames {
-  readonly #parts: readonly KeyBloom[];
-  readonly #areTooMany: boolean;
+  /** Nothing when the peer has too many. */
+  readonly #names: GrowingBloom | undefined;
 
-  private constructor(parts: readonly KeyBloom[], areTooMany: boolean) {
-    this.#parts = parts;
-    this.#areTooMany = areTooMany;
+  private constructor(names: GrowingBloom | undefined) {
+    this.#names = names;
   }
 
   /** @param options `ownKeys`: how many keys this site has in the database */
@@ -32,24 +27,20 @@ export class PeerNames {
     { database, ownKeys, chosen }: { database: number; ownKeys: number; chosen: Chosen },
     signal: AbortSignal,
   ): Promise<PeerNames> {
-    const parts: KeyBloom[] = [];
-    const limit = Math.min(MAX_KEYS, FEW_KEYS + TIMES_OWN * ownKeys);
-    let [cursor, count] = ['0', 0];
+    const names = new GrowingBloom();
+    const limit = FEW_KEYS + TIMES_OWN * ownKeys;
+    let cursor = '0';
     do {
       const listed = await exchange.list({ database, cursor, count: LISTED_KEYS }, signal);
-      for (const key of listed.keys) {
-        if (!chosen.key(database, key)) continue;
-        if (count++ % PART_KEYS === 0) parts.push(KeyBloom.of({ keys: PART_KEYS, maxBytes: PART_BYTES }));
-        parts.at(-1)!.add({ database, key });
-      }
+      for (const key of listed.keys) if (chosen.key(database, key)) names.add({ database, key });
       ({ cursor } = listed);
-      if (count > limit) return new PeerNames([], true);
+      if (names.isFull || names.count > limit) return new PeerNames(undefined);
     } while (cursor !== '0');
-    return new PeerNames(parts, false);
+    return new PeerNames(names);
   }
 
   /** Whether the peer may have this key. */
   mayHave(key: PlacedKey): boolean {
-    return this.#areTooMany || this.#parts.some((part) => part.has(key));
+    return this.#names === undefined || this.#names.has(key);
   }
 }

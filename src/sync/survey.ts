@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding, Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
+import { GrowingBloom } from './key-bloom.js';
 import { absentAmong, scan, type Chosen } from './keys.js';
 import { Pool } from './pool.js';
 import type { SyncSite } from './work.js';
@@ -44,6 +45,8 @@ export class Survey {
   readonly #chosen: Chosen;
   readonly #pattern: string | undefined;
   readonly #signal: AbortSignal;
+  /** Own keys that were gone through. */
+  readonly #met = new GrowingBloom();
 
   constructor(
     site: SyncSite,
@@ -77,6 +80,7 @@ export class Survey {
       });
       at = next;
       const wanted = this.#placed(database, keys);
+      for (const key of wanted) this.#met.add(key);
       for (let from = 0; from < wanted.length; from += STEP_KEYS)
         await pool.add(() => each(wanted.slice(from, from + STEP_KEYS)));
       if (at === '0') break;
@@ -85,7 +89,10 @@ export class Survey {
     return at;
   }
 
-  /** Calls `each` with the keys of the peer's that this site seems not to have. Arguments and result are those of {@link ownKeys}. */
+  /**
+   * Calls `each` with the keys of the peer's that `ownKeys` has not met: those that this site has not, and those that it has got
+   * since, of which it may have a part only. Arguments and result are those of {@link ownKeys}.
+   */
   async peerKeys(
     { database, cursor, steps }: { database: number; cursor: string; steps: number },
     each: (keys: PlacedKey[]) => Promise<void>,
@@ -97,9 +104,11 @@ export class Survey {
       const listed = await exchange.list({ database, cursor: at, count: LISTED_KEYS }, this.#signal);
       at = listed.cursor;
       await pool.add(async () => {
-        const chosen = listed.keys.filter((key) => this.#chosen.key(database, key));
-        const absent = await absentAmong(this.#site.client, database, chosen);
-        if (absent.length > 0) await each(absent.map((key) => ({ database, key })));
+        const [met, fresh]: [Buffer[], Buffer[]] = [[], []];
+        for (const { key } of this.#placed(database, listed.keys))
+          (this.#met.has({ database, key }) ? met : fresh).push(key);
+        const asked = [...fresh, ...(await absentAmong(this.#site.client, database, met))];
+        if (asked.length > 0) await each(asked.map((key) => ({ database, key })));
       });
       if (at === '0') break;
     }
