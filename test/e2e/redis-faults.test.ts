@@ -128,6 +128,8 @@ test('a server that is a replica for a while, and a primary again, loses nothing
     await east.redis.replicaof('NO', 'ONE');
     await more(50);
   }
+  // Two turns in quick succession are two new histories, and the server knows only the last one: then a gap is shown, and repaired.
+  await until('a gap to be repaired', async () => !(await statusOf(east)).gap);
   await expectExact();
   expect((await statusOf(east)).epoch).toBeGreaterThan(epoch);
 });
