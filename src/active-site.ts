@@ -66,6 +66,8 @@ export interface ActiveSiteOptions {
   readonly isNew: (key: PlacedKey) => boolean;
   /** The peer has answered a question about its keys. */
   readonly onAnswer: (args: readonly Buffer[]) => void;
+  /** Changes of the peer's, and answers among them, will never come. */
+  readonly onMissed: () => void;
 }
 
 /** Entries the window holds at the most, 24 bytes each. */
@@ -373,6 +375,9 @@ export class ActiveSite {
   }
 
   #appliedBatch(batch: Batch): void {
+    const { epoch, sequence } = this.#applied;
+    const isNext = epoch === batch.epoch && sequence + 1 === batch.first;
+    if (!isNext && sequence > 0) this.#options.onMissed();
     this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
     this.#acknowledgements.applied(this.#claims.isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
   }

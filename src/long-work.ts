@@ -139,6 +139,11 @@ export class LongWork {
     this.#attached?.exchange.take(args);
   }
 
+  /** Changes are missing on the way: questions and answers may be among them, and are not waited for. */
+  missed(): void {
+    this.#attached?.exchange.lost();
+  }
+
   /** Somebody waits for the outcome: a peer that is away is not waited for. */
   async #verify(context: JobContext): Promise<ComparisonResult> {
     const over = new AbortController();

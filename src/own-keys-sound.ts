@@ -70,7 +70,7 @@ async function find(
   { local, keys, token, pair, site }: OwnKeys,
   what: 'look' | 'mend',
 ): Promise<{ wrong: string[]; missing: string[] }> {
-  // The data path does not depend on the control plane: what is amiss with its keys is mended when the site begins.
+  // The data path does not depend on the control plane, which sees to its key itself.
   const names = (Object.keys(TYPES) as KeyName[]).filter((name) => what === 'mend' || name !== 'jobKinds');
   const reply = await runScript(
     local,

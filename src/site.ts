@@ -231,6 +231,7 @@ export class Site {
       onSkipped: (reason, command) => this.#told.skip(reason, command),
       onGap: (whose) => this.#gap(whose),
       onAnswer: (args) => this.#longWork.answered(args),
+      onMissed: () => this.#longWork.missed(),
       prepare: (signal) => this.#longWork.prepare(opened, signal),
       isNew: (key) => this.#longWork.isNew(key),
     });
@@ -293,6 +294,7 @@ export class Site {
 
   #gap(whose: 'own' | 'peer'): void {
     this.#told.gaps++;
+    this.#longWork.missed();
     void this.#cuts.found(whose);
   }
 

@@ -117,7 +117,7 @@ export class JobSession {
     const bullmq = await loadBullMq();
     const token = randomUUID();
     const client = this.#client;
-    await answerOf(client, client.sadd(keys.jobKinds, ...kinds.map(({ name }) => name)));
+    await this.#nameKinds();
     for (const kind of kinds) {
       const options = { client, keys, kind: kind.name, log };
       const open: OpenKind = {
@@ -133,8 +133,18 @@ export class JobSession {
     }
   }
 
+  /** Again and again: somebody may have deleted the names, or written something else in their place. */
+  async #nameKinds(): Promise<void> {
+    const { keys, kinds } = this.#options;
+    const client = this.#client;
+    if (!['set', 'none'].includes(await answerOf(client, client.type(keys.jobKinds))))
+      await answerOf(client, client.del(keys.jobKinds));
+    await answerOf(client, client.sadd(keys.jobKinds, ...kinds.map(({ name }) => name)));
+  }
+
   async #count(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      await this.#nameKinds();
       const sum = { ...NO_JOBS };
       for (const { queue } of this.#open.values()) {
         const counts = await answerOf(

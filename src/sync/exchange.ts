@@ -65,7 +65,16 @@ export class Exchange {
     if (answer.session === this.#options.session) this.#waiting.get(answer.number)?.resolve(answer);
   }
 
-  /** Holds keys of both sites against each other. @throws TandemError TIMEOUT, or why the local server refused */
+  /** What is asked now may never be answered: whoever waits is told, and asks again. */
+  lost(): void {
+    const error = new TandemError(
+      'CLOSED',
+      'changes were lost, and with them perhaps a question to the peer',
+    );
+    for (const { reject } of this.#waiting.values()) reject(error);
+  }
+
+  /** Holds keys of both sites against each other. @throws TandemError TIMEOUT, CLOSED when it may be lost, or why the local server refused */
   async compare(keys: readonly PlacedKey[], signal: AbortSignal): Promise<Compared> {
     const { client, out, session, fieldsExpire } = this.#options;
     const number = ++this.#number;
