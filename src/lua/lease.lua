@@ -27,6 +27,6 @@ else
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 end
 local now = redis.call('TIME')
-token = math.max(token + 1, now[1] * 1000 + math.floor(now[2] / 1000))
+token = math.max(token + 1, now[1] * 1000000 + now[2])
 redis.call('SET', KEYS[2], string.format('%.0f', token))
 return { token, 0 }
