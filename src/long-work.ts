@@ -16,17 +16,13 @@ import { answerOf, connectClient, openClient, type Redis } from './redis/connect
 import type { KeyNames } from './redis/keys.js';
 import type { OpenedState } from './site-state.js';
 import { fieldsExpire, filterOf } from './stage-settings.js';
-import {
-  compareSites,
-  type ComparisonRequest,
-  type ComparisonResult,
-  type LedgerEntry,
-} from './sync/comparison.js';
+import { compareSites, type ComparisonRequest, type ComparisonResult } from './sync/comparison.js';
 import { Exchange } from './sync/exchange.js';
 import { copyFirst, type FirstCopyResult } from './sync/first-copy.js';
 import { Inventory } from './sync/inventory.js';
 import { Chosen } from './sync/keys.js';
 import { Pace } from './sync/pace.js';
+import { Ledger } from './sync/ledger.js';
 import type { SyncSite } from './sync/work.js';
 
 export interface LongWorkOptions {
@@ -60,14 +56,10 @@ interface Attached extends Stages {
 
 /** A change list longer than this is left to drain before more old data goes into it. */
 const ROOM_BYTES = 16 * 1024 * 1024;
-/** How long the list of differences is kept, in seconds, and about how many keys it names. */
-const KEPT_SECONDS = 7 * 24 * 3600;
-const MAX_NOTED = 100_000;
 const READY_MS = 20;
 /** A peer that has said nothing for so long is away, and how often it is looked. */
 const SILENCE_MS = 15_000;
 const SIGN_OF_LIFE_MS = 500;
-const FIELDS_A_COMMAND = 1000;
 
 export class LongWork {
   readonly #options: LongWorkOptions;
@@ -185,12 +177,11 @@ export class LongWork {
 
   async #compare(context: JobContext): Promise<ComparisonResult> {
     const site = await this.#site(context.signal);
-    const { config, log } = this.#options;
+    const { config, keys, log } = this.#options;
     const request = (context.data ?? {}) as ComparisonRequest;
     const data = { ...request, prefer: request.prefer ?? config.prefer ?? undefined };
-    const note = (id: string, entries: readonly LedgerEntry[]): Promise<void> =>
-      this.#note(site.client, id, entries);
-    const result = await compareSites(site, { note }, { ...context, data });
+    const ledger = new Ledger(site.client, `${keys.differencesPrefix}${context.id}`);
+    const result = await compareSites(site, ledger, { ...context, data });
     log.info({ job: context.id, ...result }, 'the sites have been compared');
     return result;
   }
@@ -251,17 +242,5 @@ export class LongWork {
       pace: this.#pace,
       log,
     };
-  }
-
-  async #note(client: Redis, jobId: string, entries: readonly LedgerEntry[]): Promise<void> {
-    const key = `${this.#options.keys.differencesPrefix}${jobId}`;
-    if (entries.length === 0 || (await answerOf(client, client.hlen(key))) >= MAX_NOTED) return;
-    const fields = entries.flatMap((one) => [
-      Buffer.concat([Buffer.from(`${one.database}:`), one.key]),
-      Buffer.from(one.kind),
-    ]);
-    for (let from = 0; from < fields.length; from += FIELDS_A_COMMAND)
-      await answerOf(client, client.hset(key, ...fields.slice(from, from + FIELDS_A_COMMAND)));
-    await answerOf(client, client.expire(key, KEPT_SECONDS));
   }
 }

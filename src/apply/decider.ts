@@ -133,7 +133,8 @@ export class Decider {
     const isBlind = window.isBlindAbove(batch.seen);
     const unseen = isBlind ? 0 : this.#newestUnseen(batch, capturedThrough());
     // What is not in the change list yet may get another number after a restart; the marker must name one that stays.
-    if (unseen === 0 && leftOut.size === 0 && inspection.special === 0 && !isBlind) {
+    const isPlain = leftOut.size === 0 && inspection.special === 0 && !inspection.isLate;
+    if (unseen === 0 && isPlain && !isBlind) {
       onDecided(batch);
       return {
         payload: [batch.payload],

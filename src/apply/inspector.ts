@@ -15,6 +15,7 @@ import { effectOf } from '../change/commands.js';
 import { comparedKeys, comparisonFault, isComparison } from '../change/comparison.js';
 import { NEED, specialFault, specialKeys, STATE } from '../change/special.js';
 import { TandemError } from '../errors.js';
+import { expiresSoon } from './late-expiry.js';
 import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
 
 export interface InspectorOptions {
@@ -30,6 +31,8 @@ export interface Inspection {
   readonly special: number;
   /** Whether the peer asks for the state of keys. */
   readonly asks: boolean;
+  /** Whether a value comes with an expiry that is past already, or nearly. */
+  readonly isLate: boolean;
   /** Why commands are left out, by their place. */
   readonly leftOut: ReadonlyMap<number, string>;
 }
@@ -43,6 +46,7 @@ const NUMBER = /^-?\d{1,16}$/;
 interface Found {
   special: number;
   asks: boolean;
+  isLate: boolean;
   leftOut: Map<number, string> | undefined;
 }
 
@@ -66,7 +70,7 @@ export class Inspector {
 
   /** @throws TandemError BATCH_INVALID */
   inspect(batch: Batch): Inspection {
-    const found: Found = { special: 0, asks: false, leftOut: undefined };
+    const found: Found = { special: 0, asks: false, isLate: false, leftOut: undefined };
     const reader = new CommandReader();
     reader.push(batch.payload);
     let count: number;
@@ -80,15 +84,19 @@ export class Inspector {
     if (count !== batch.commands)
       throw invalid(`it holds ${count} commands, its header says ${batch.commands}`);
     if (!areGroupsSound(batch)) throw invalid('its transactions do not lie within it');
-    const { special, asks } = found;
-    return { special, asks, leftOut: found.leftOut ?? NOTHING_LEFT_OUT };
+    const { special, asks, isLate } = found;
+    return { special, asks, isLate, leftOut: found.leftOut ?? NOTHING_LEFT_OUT };
   }
 
   #readAll(reader: CommandReader, found: Found): number {
     let database = 0;
     let index = 0;
+    const now = Date.now();
+    const argument = (at: number): Buffer => reader.argument(at);
     for (; reader.next(); index++) {
       const known = this.#names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
+      // Without options it is as short as this.
+      if (reader.argc > 4 && known.name === 'SET') found.isLate ||= expiresSoon(argument, reader.argc, now);
       const isPlain = known.spec?.singleKey === true && reader.argc > 1;
       if (isPlain && database < this.#options.databases && this.#refused.size === 0) {
         if (this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) throw ownKey();

@@ -200,9 +200,9 @@ export class LateWrites {
 
 const NOTHING: ReadonlySet<string> = new Set();
 
-/** Whether a command in the stream removes whole keys, as an expiry does. */
+/** Whether a command in the stream removes whole keys, or fields, as an expiry does. */
 export function isRemoval(name: string): boolean {
-  return name === 'DEL' || name === 'UNLINK';
+  return name === 'DEL' || name === 'UNLINK' || name === 'HDEL';
 }
 
 /** The keys that a transaction removes because the peer has. What it makes of other keys may be nothing. */

@@ -11,9 +11,11 @@ import { NEED, parseNeed, parseState, STATE, type PlacedKey } from '../change/sp
 import { scriptSource } from '../lua/scripts.js';
 import { isOnOneKey, isPerKey } from './command-kinds.js';
 import { KeyRun } from './key-run.js';
+import { withExpiryApart } from './late-expiry.js';
 import { ListInserts } from './list-inserts.js';
 import type { ListMemory } from './list-memory.js';
 import type { OwnOn } from './own-on-key.js';
+import { isRemoval } from './late-writes.js';
 import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { KnownPlaces } from './rules/list-places.js';
 import type { Outcome, Piece } from './rules/meeting.js';
@@ -47,7 +49,7 @@ export interface Resolved {
   readonly origins: readonly number[];
   /** Further ones that a command sent stands for, by its place among those sent. */
   readonly gathered: ReadonlyMap<number, readonly number[]>;
-  /** Keys that the rules remove, by database and name. */
+  /** Keys that the rules remove, whole or in part, by database and name. */
   readonly removed: ReadonlySet<string>;
   readonly conflicts: readonly Conflict[];
   readonly states: readonly StateRequest[];
@@ -109,6 +111,7 @@ export class Resolver {
   readonly #conflicts: Conflict[] = [];
   readonly #removed = new Set<string>();
   readonly #runs = new Map<string, KeyRun>();
+  readonly #now = Date.now();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
     this.#batch = batch;
@@ -177,7 +180,7 @@ export class Resolver {
     if (isElsewhere) this.#send(command, encodeCommand(['SELECT', key.database]));
     // A copy of many keys is many states that meet nothing: they take the short way.
     if (!this.#runs.has(nameOf(key)) && this.#options.isUntouched(key))
-      this.#send(command, encodeCommand(valueOf(key.key, parseState(command.args))));
+      for (const one of valueOf(key.key, parseState(command.args))) this.#send(command, encodeCommand(one));
     else this.#meet(command, await this.#runOn(key));
     if (isElsewhere) this.#send(command, encodeCommand(['SELECT', command.database]));
   }
@@ -225,7 +228,7 @@ export class Resolver {
       run.settled(resolution);
       if (resolution.insert) this.#insert(command, run, resolution.insert);
       commands.push(...resolution.commands);
-      if (resolution.commands.some(([name]) => name === 'DEL')) this.#removed.add(nameOf(run.key));
+      if (resolution.commands.some(([name]) => isRemoval(String(name)))) this.#removed.add(nameOf(run.key));
       doubt = resolution.doubt ?? doubt;
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }
@@ -277,6 +280,17 @@ export class Resolver {
 
   #send(command: PayloadCommand, bytes: Buffer): void {
     this.#flushInserts();
+    if (bytes === command.bytes && command.name === 'SET') this.#value(command, command.args);
+    else this.#push(command, bytes);
+  }
+
+  /** A `SET`, as it came or as the rules have it. */
+  #value(command: PayloadCommand, args: readonly Argument[]): void {
+    this.#flushInserts();
+    for (const one of withExpiryApart(args, this.#now)) this.#push(command, encodeCommand(one));
+  }
+
+  #push(command: PayloadCommand, bytes: Buffer): void {
     this.#payload.push(bytes);
     this.#origins.push(command.index);
   }
@@ -300,7 +314,7 @@ export class Resolver {
         flush();
         size = 0;
       }
-      if (isAlone) this.#send(command, encodeCommand(one));
+      if (isAlone) this.#value(command, one);
       else {
         part.push(one);
         size += one.length;

@@ -6,7 +6,8 @@
 
 import type { PlacedKey } from '../change/special.js';
 import { TandemError } from '../errors.js';
-import { Chosen, databaseSizes, runIdOf, type Choice } from './keys.js';
+import { absentAmong, Chosen, databaseSizes, runIdOf, type Choice } from './keys.js';
+import type { Ledger } from './ledger.js';
 import { askStates, remedyOf, sendStates, type Preference } from './mending.js';
 import { Survey, type Difference } from './survey.js';
 import type { Attempt, SyncSite } from './work.js';
@@ -34,15 +35,6 @@ export interface ComparisonResult {
   readonly undecided: number;
 }
 
-/** Keeps what was found about single keys. The same may be noted twice. */
-export interface Ledger {
-  note(jobId: string, entries: readonly LedgerEntry[]): Promise<void>;
-}
-
-export interface LedgerEntry extends PlacedKey {
-  readonly kind: string;
-}
-
 interface Checkpoint {
   /** Of the server whose cursors these are. */
   readonly runId: string;
@@ -55,7 +47,8 @@ interface Checkpoint {
 interface Counts {
   compared: number;
   differing: number;
-  repaired: number;
+  /** Those that were to be repaired, and were not. */
+  unrepaired: number;
   undecided: number;
   byKind: Record<string, number>;
 }
@@ -82,7 +75,9 @@ class Comparison {
   readonly #request: ComparisonRequest;
   readonly #chosen: Chosen;
   readonly #survey: Survey;
-  #counts: Counts = { compared: 0, differing: 0, repaired: 0, undecided: 0, byKind: {} };
+  #counts: Counts = { compared: 0, differing: 0, unrepaired: 0, undecided: 0, byKind: {} };
+  /** An attempt before this one has gone through a part of this site's keys: which ones is not known. */
+  #isResumed = false;
   #total = 0;
   #toldAt = 0;
 
@@ -110,7 +105,7 @@ class Comparison {
         hint: `the sites are ${site} and ${peer}`,
       });
     const runId = await runIdOf(client);
-    const from = this.#resumed(runId);
+    const from = await this.#resumed(runId);
     const sizes = await databaseSizes(client);
     this.#total = [...sizes].reduce((sum, [db, keys]) => sum + (this.#chosen.database(db) ? keys : 0), 0);
     if (from.phase === 'own')
@@ -141,8 +136,7 @@ class Comparison {
     const suspects: PlacedKey[] = [];
     const each = async (keys: PlacedKey[]): Promise<void> => {
       suspects.push(...(await this.#survey.compare(keys)));
-      // What only the peer has was asked about because it is missing here.
-      this.#counts.compared += keys.length;
+      this.#counts.compared += await this.#newAmong(phase, database, keys);
       await this.#tell();
     };
     const next = await (phase === 'own'
@@ -154,27 +148,35 @@ class Comparison {
     return next;
   }
 
+  /** How many of these keys were not compared before. */
+  async #newAmong(phase: 'own' | 'peer', database: number, keys: readonly PlacedKey[]): Promise<number> {
+    if (phase === 'own' || !this.#isResumed) return keys.length;
+    const names = keys.map(({ key }) => key);
+    return (await absentAmong(this.#site.client, database, names)).length;
+  }
+
   async #settle(suspects: readonly PlacedKey[]): Promise<void> {
     if (suspects.length === 0) return;
     const counts = this.#counts;
     const { different, undecided } = await this.#survey.settle(suspects);
     counts.undecided += undecided.length;
-    for (const one of different) {
-      const kind = this.#kindOf(one);
-      counts.byKind[kind] = (counts.byKind[kind] ?? 0) + 1;
-    }
-    counts.differing += different.length;
-    counts.repaired += different.length - (await this.#mend(different));
-    await this.#ledger.note(
-      this.#attempt.id,
-      different.map((one) => ({ database: one.database, key: one.key, kind: this.#kindOf(one) })),
-    );
+    const entries = different.map((one) => ({
+      database: one.database,
+      key: one.key,
+      kind: this.#kindOf(one),
+    }));
+    const fresh = await this.#ledger.missing(entries);
+    for (const { kind } of fresh) counts.byKind[kind] = (counts.byKind[kind] ?? 0) + 1;
+    counts.differing += fresh.length;
+    // Before they are mended: an attempt that ends in between is followed by one that finds them equal.
+    await this.#ledger.note(fresh);
+    counts.unrepaired += await this.#mend(different);
   }
 
   /** Gives how many still differ. */
   async #mend(different: readonly Difference[]): Promise<number> {
     const { repair = false, dryRun = false, prefer, removes = false } = this.#request;
-    if (!repair || dryRun || different.length === 0) return different.length;
+    if (!repair || dryRun || different.length === 0) return 0;
     const { signal } = this.#attempt;
     const preference: Preference = { prefer: prefer ?? this.#site.site, removes };
     const remedy = (one: Difference): string => remedyOf(one, preference, this.#site);
@@ -196,35 +198,49 @@ class Comparison {
     return finding === 'missing-there' ? `missing-${peer}` : finding;
   }
 
-  #resumed(runId: string): Checkpoint {
+  async #resumed(runId: string): Promise<Checkpoint> {
     const saved = this.#attempt.checkpoint as Checkpoint | undefined | null;
-    if (!saved || saved.runId !== runId)
+    if (!saved || saved.runId !== runId) {
+      await this.#ledger.clear();
       return { runId, phase: 'own', database: 0, cursor: '0', counts: this.#counts };
+    }
+    this.#isResumed = true;
     this.#counts = saved.counts;
+    // What was noted behind the checkpoint is not counted again when it is met again.
+    const noted = await this.#ledger.counts();
+    if (noted) {
+      this.#counts.byKind = noted;
+      this.#counts.differing = Object.values(noted).reduce((sum, count) => sum + count, 0);
+    }
     return saved;
+  }
+
+  get #repaired(): number {
+    const { repair = false, dryRun = false } = this.#request;
+    return repair && !dryRun ? this.#counts.differing - this.#counts.unrepaired : 0;
   }
 
   async #tell(always = false): Promise<void> {
     const now = Date.now();
     if (!always && now - this.#toldAt < TELL_MS) return;
     this.#toldAt = now;
-    const { compared, differing, repaired } = this.#counts;
+    const { compared, differing } = this.#counts;
     await this.#attempt.progress({
       done: compared,
       total: Math.max(this.#total, compared),
       differing,
-      repaired,
+      repaired: this.#repaired,
     });
   }
 
   #result(): ComparisonResult {
-    const { compared, differing, repaired, undecided, byKind } = this.#counts;
+    const { compared, differing, undecided, byKind } = this.#counts;
     return {
       compared,
       equal: Math.max(0, compared - differing - undecided),
       differing,
       byKind,
-      repaired,
+      repaired: this.#repaired,
       undecided,
     };
   }

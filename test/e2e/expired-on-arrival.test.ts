@@ -4,7 +4,8 @@ import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
 import { verifyAt } from './long-jobs.js';
-import { LONG_BACKLOG, QUICK } from './observe.js';
+import { runScript } from '../../src/lua/scripts.js';
+import { LONG_BACKLOG, ownKeys, QUICK } from './observe.js';
 
 /** How long what is about to expire still lasts. */
 const SHORT_MS = 300;
@@ -59,6 +60,20 @@ test('an expiry that is past when it arrives, and was taken back, takes nothing 
   });
   await expectEqual(east.redis, west.redis);
   expect(await west.redis.get('value')).toBe('v');
+});
+
+test('a state whose expiry is past when it arrives, and was put off in time, takes nothing along', async () => {
+  const written = "redis.set_repl(redis.REPL_NONE) redis.call('RPUSH', KEYS[1], 'a', 'b')";
+  await east.redis.eval(`${written} redis.call('PEXPIRE', KEYS[1], ARGV[1])`, 1, 'list', 10 * SHORT_MS);
+  await arriveLate(async () => {
+    await east.redis.pexpire('list', SHORT_MS);
+    // As a repair sends what the peer lacks.
+    await runScript(east.redis, 'copy', [ownKeys().out], ['east', 1_000_000, 0, 0, 'list']);
+    await east.redis.pexpire('list', LONG_MS);
+    await east.redis.rpush('list', 'c');
+  });
+  await expectEqual(east.redis, west.redis);
+  expect(await west.redis.lrange('list', 0, -1)).toEqual(['a', 'b', 'c']);
 });
 
 test('a comparison that finds a key expired does not part the sites', async () => {

@@ -49,15 +49,20 @@ export function replaceBy(
   const held: Held = dump.length === 0 ? NOTHING : length < 0 ? OTHER : { kind: 'list', length };
   const again = rerunAll(built, held);
   return {
-    commands: [valueOf(key, state), ...again.commands],
+    commands: [...valueOf(key, state), ...again.commands],
     held: again.held,
     places: { places: placesOn(Math.max(0, length), built) },
   };
 }
 
-/** What makes a key what a state says. */
-export function valueOf(key: Buffer, { dump, expiry }: KeyState): Command {
-  return dump.length === 0 ? ['DEL', key] : ['RESTORE', key, expiry, dump, 'REPLACE', 'ABSTTL'];
+/**
+ * What makes a key what a state says. Its expiry follows by itself: a `RESTORE` whose expiry is past leaves nothing, and says nothing
+ * of it, although the key may live on at the other site with a later one. `PEXPIREAT` then stands in the stream as a `DEL`.
+ */
+export function valueOf(key: Buffer, { dump, expiry }: KeyState): Command[] {
+  if (dump.length === 0) return [['DEL', key]];
+  const value: Command = ['RESTORE', key, 0, dump, 'REPLACE'];
+  return Number(expiry) > 0 ? [value, ['PEXPIREAT', key, expiry]] : [value];
 }
 
 /** A list of so many elements that the sender knows, and own pushes on it. */

@@ -110,14 +110,14 @@ describe('states', () => {
   test('a deletion that had seen every write in it stands against a state, another does not', () => {
     const deletion = pieces('DEL k', 'east', { timestamp: 40, sequence: 11, seen: 7 });
     expect(runs(meet(deletion, state(7)))).toEqual([]);
-    expect(runs(meet(deletion, state(8)))).toEqual(['RESTORE k 0 dump REPLACE ABSTTL']);
+    expect(runs(meet(deletion, state(8)))).toEqual(['RESTORE k 0 dump REPLACE']);
   });
 
   test('a value written later than all in a state stands against it', () => {
     const value = pieces('SET k v', 'east', { timestamp: 40, sequence: 11 });
     expect([runs(meet(value, state(8))), runs(meet(value, state(8, 50)))]).toEqual([
       [],
-      ['RESTORE k 0 dump REPLACE ABSTTL'],
+      ['RESTORE k 0 dump REPLACE'],
     ]);
   });
 
@@ -129,7 +129,7 @@ describe('states', () => {
     ];
     const met = meet(mine, state(1));
     expect([runs(met), met.state]).toEqual([
-      ['RESTORE k 0 dump REPLACE ABSTTL', 'insert: 5-0 2 f v', 'insert: 6-0 2 f v'],
+      ['RESTORE k 0 dump REPLACE', 'insert: 5-0 2 f v', 'insert: 6-0 2 f v'],
       30,
     ]);
   });
@@ -138,7 +138,7 @@ describe('states', () => {
     const mine = pieces('TANDEM.STATE 0 k 0 35 east 0 -1 mine', 'east', { sequence: 11 });
     expect([runs(meet(mine, state(0))), runs(meet(mine, state(0, 36)))]).toEqual([
       [],
-      ['RESTORE k 0 dump REPLACE ABSTTL'],
+      ['RESTORE k 0 dump REPLACE'],
     ]);
   });
 
@@ -147,7 +147,7 @@ describe('states', () => {
       ...pieces('TANDEM.STATE 0 k 0 35 east 9 -1 mine', 'east', { sequence: 11 }),
       ...pieces('APPEND k x', 'east', { sequence: 12 }),
     ];
-    expect(runs(meet(mine, 'DEL k'))).toEqual(['RESTORE k 0 mine REPLACE ABSTTL', 'APPEND k x']);
+    expect(runs(meet(mine, 'DEL k'))).toEqual(['RESTORE k 0 mine REPLACE', 'APPEND k x']);
     const seen = meet(mine, 'DEL k', { made: { seen: 9 } });
     expect([runs(seen), seen.state]).toEqual([['DEL k', 'APPEND k x'], 35]);
   });
