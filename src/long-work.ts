@@ -57,6 +57,9 @@ interface Attached extends Stages {
 /** A change list longer than this is left to drain before more old data goes into it. */
 const ROOM_BYTES = 16 * 1024 * 1024;
 const READY_MS = 20;
+/** How often keys are repaired that still differ when they have been. */
+const ROUNDS = 3;
+const NOTHING_COPIED: FirstCopyResult = { looked: 0, sent: 0, bytes: 0, differing: 0 };
 /** A peer that has said nothing for so long is away, and how often it is looked. */
 const SILENCE_MS = 15_000;
 const SIGN_OF_LIFE_MS = 500;
@@ -189,7 +192,9 @@ export class LongWork {
   async #copyFirst(context: JobContext): Promise<FirstCopyResult> {
     const site = await this.#site(context.signal);
     const { config, keys, log } = this.#options;
-    const result = await copyFirst(site, config.prefer ?? undefined, context);
+    // A site that has forgotten what the peer knows of it is no new one: all of it is repaired.
+    const isKnown = (await this.#cut(site.client)).whose === 'peer';
+    const result = isKnown ? NOTHING_COPIED : await copyFirst(site, config.prefer ?? undefined, context);
     await answerOf(site.client, site.client.hset(keys.state, 'copied', 1));
     log.info({ ...result }, 'what this site held before the pair began has been sent to the peer');
     return result;
@@ -199,16 +204,32 @@ export class LongWork {
   async #repair(context: JobContext): Promise<ComparisonResult> {
     const { keys, config, onRepaired } = this.#options;
     const { client } = await this.#site(context.signal);
-    for (let { checkpoint } = context; ; checkpoint = null) {
+    let { checkpoint } = context;
+    for (let round = 1; ; checkpoint = null) {
       await this.#untilApplied(context.signal);
-      const reason = await answerOf(client, client.hget(keys.state, 'repair'));
-      const prefer = reason?.startsWith('peer') === true ? config.peer : config.site;
-      const result = await this.#compare({ ...context, checkpoint, data: { repair: true, prefer } });
-      if ((await answerOf(client, client.hget(keys.state, 'repair'))) !== reason) continue;
+      const { noted, whose, isCopied } = await this.#cut(client);
+      const prefer = whose === 'peer' ? config.peer : isCopied ? config.site : undefined;
+      // Until the first copy is done nobody has said whose values stay.
+      const leaves = prefer === undefined && config.prefer === null;
+      const data: ComparisonRequest = { repair: true, prefer, leaves };
+      const result = await this.#compare({ ...context, checkpoint, data });
+      if ((await this.#cut(client)).noted !== noted) continue;
+      const isRepaired = result.repaired === result.differing;
+      if (!isRepaired && !leaves && round++ < ROUNDS) continue;
       await answerOf(client, client.hdel(keys.state, 'repair'));
-      if (result.repaired === result.differing) onRepaired();
+      if (isRepaired) onRepaired();
       return result;
     }
+  }
+
+  /** The cut that is to be repaired, as it is noted; whose values stay. */
+  async #cut(
+    client: Redis,
+  ): Promise<{ noted: string | undefined; whose: 'own' | 'peer'; isCopied: boolean }> {
+    const { state } = this.#options.keys;
+    const [noted, copied] = await answerOf(client, client.hmget(state, 'repair', 'copied'));
+    const whose = noted?.startsWith('peer') === true ? 'peer' : 'own';
+    return { noted: noted ?? undefined, whose, isCopied: typeof copied === 'string' };
   }
 
   /**

@@ -18,6 +18,8 @@ export interface ComparisonRequest extends Choice {
   /** With `repair`: tell what would be done, and do nothing. */
   readonly dryRun?: boolean;
   readonly prefer?: string | undefined;
+  /** With `repair`, and without a preference: keys that both sites have stay as they are. */
+  readonly leaves?: boolean;
   readonly removes?: boolean;
 }
 
@@ -175,10 +177,10 @@ class Comparison {
 
   /** Gives how many still differ. */
   async #mend(different: readonly Difference[]): Promise<number> {
-    const { repair = false, dryRun = false, prefer, removes = false } = this.#request;
+    const { repair = false, dryRun = false, prefer, leaves = false, removes = false } = this.#request;
     if (!repair || dryRun || different.length === 0) return 0;
     const { signal } = this.#attempt;
-    const preference: Preference = { prefer: prefer ?? this.#site.site, removes };
+    const preference: Preference = { prefer: prefer ?? (leaves ? undefined : this.#site.site), removes };
     const remedy = (one: Difference): string => remedyOf(one, preference, this.#site);
     const sent = different.filter((one) => remedy(one) === 'send');
     await sendStates(this.#site, sent, { absent: removes, signal });

@@ -5,7 +5,7 @@ import { writeMixed } from '../support/mixed-keys.js';
 import { type Pair, type PairOptions, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
-import { LONG_BACKLOG, ownKeys, QUICK } from './observe.js';
+import { LONG_BACKLOG, ownKeys, QUICK, statusOf } from './observe.js';
 import { random } from './random.js';
 import { jobOf } from './long-jobs.js';
 
@@ -112,6 +112,44 @@ test('keys that differ stop the first copy, and nothing of them is overwritten, 
   await quiet(running);
   await expectEqual(east.redis, west.redis);
   expect(await east.redis.get('both:7')).toBe('w7');
+});
+
+test('a gap, while nobody has said whose values stay, overwrites nothing either', async () => {
+  const running = await apart({ server: { config: { 'repl-backlog-size': '16kb' } } });
+  const { east, west } = running;
+  await writeMixed(east.redis, { prefix: 'both', count: 50, word: 'e' });
+  await writeMixed(west.redis, { prefix: 'both', count: 50, word: 'w' });
+  start(running);
+  for (const site of [east, west])
+    await until(
+      'it to fail',
+      async () => (await jobOf(site, 'first-copy'))?.state === 'failed' || undefined,
+      DEADLINE,
+    );
+  await east.kill();
+  await writeMixed(east.redis, { prefix: 'missed', count: 400 });
+  east.start();
+  await east.waitForLog('the sites have been compared', DEADLINE);
+  await quiet(running);
+  expect(await west.redis.get('missed:7')).toBe('a7');
+  expect([await east.redis.get('both:7'), await west.redis.get('both:7')]).toEqual(['e7', 'w7']);
+  expect((await statusOf(east)).gap).toBe(true);
+  for (const site of [east, west]) {
+    await site.kill('SIGTERM');
+    site.set({ TANDEM_PREFER: 'east' });
+    site.start();
+  }
+  await until(
+    'the sites to be equal',
+    async () => {
+      await quiet(running);
+      return (await west.redis.get('both:7')) === 'e7';
+    },
+    DEADLINE,
+  );
+  await copied(running);
+  await expectEqual(east.redis, west.redis);
+  expect((await statusOf(east)).gap).toBe(false);
 });
 
 /** Writes into the keys of `writeMixed` at both sites, by changes that build on what is there. */

@@ -106,6 +106,10 @@ for (const [what, isEmpty] of [
       await site.server.start();
       await until('the server to be back', () => site.redis.ping().catch(() => undefined));
       await expectMended(all, from);
+      // It has forgotten that the sites have met: they have.
+      expect(site.log.slice(from[name === 'east' ? 0 : 1]).map(({ msg }) => msg)).not.toContain(
+        'a job has failed',
+      );
       expect(await site.redis.get('forgotten:7')).toBe('a7');
       expect(await site.redis.get('of-peer:7')).toBe('a7');
       expect(await site.redis.get('first:7')).toBe('a7');
