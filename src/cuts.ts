@@ -3,6 +3,7 @@
  * a repair that was cut off itself is begun again, by whichever process works next.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlPlane } from './control/jobs.js';
 import type { Logger } from './log.js';
 import { answerOf, type Redis } from './redis/connect.js';
@@ -18,11 +19,19 @@ export interface CutsOptions {
 
 /** Work that must be done some day: it goes on as long as it takes. */
 const MANY_ATTEMPTS = 100_000;
+/** How often it is looked whether what is due has a job. */
+const LOOK_MS = 5000;
+/** Kinds of jobs, with the name of the one that is due. */
+const JOBS = { 'first-copy': 'first-copy', repair: 'repair-of-cut' } as const;
 
 export class Cuts {
   readonly #options: CutsOptions;
   /** The last cut that nobody has repaired: whose values count, and when it was found. */
   #open: string | undefined;
+  /** Whether Redis has been told of it. */
+  #isNoted = false;
+  /** Whether the first copy was done, as far as is known: the local server may forget it. */
+  #isCopied = false;
 
   constructor(options: CutsOptions) {
     this.#options = options;
@@ -37,17 +46,36 @@ export class Cuts {
     this.#open = undefined;
   }
 
-  /** Begins what is due when a site goes to work: the first copy, and the repair of a cut. Never rejects. */
-  async begin({ isCopied, repair }: OpenedState): Promise<void> {
-    const { control, log } = this.#options;
+  /** Begins what is due when a site goes to work, the first copy and the repair of a cut, and sees to it until the signal aborts. Never rejects. */
+  async keep(opened: OpenedState, signal: AbortSignal): Promise<void> {
+    const { local, keys, log } = this.#options;
     try {
-      if (!isCopied) await control.add('first-copy', {}, { id: 'first-copy', attempts: MANY_ATTEMPTS });
+      this.#isCopied ||= opened.isCopied;
+      if (!this.#isCopied) await this.#add('first-copy');
+      else if (!opened.isCopied) await answerOf(local, local.hset(keys.state, 'copied', 1));
       // Found before Redis could be told, or before it forgot.
-      this.#open ??= repair;
+      this.#open ??= opened.repair;
       if (this.#open !== undefined) await this.#repair(this.#open);
     } catch (err) {
-      log.warn({ err }, 'long work could not be begun; the next beginning tries again');
+      log.warn({ err }, 'long work could not be begun; it is tried again');
     }
+    while (!signal.aborted) {
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+      if (!signal.aborted)
+        await this.#look().catch((err: unknown) =>
+          log.debug({ err }, 'long work could not be looked for; it is tried again'),
+        );
+    }
+  }
+
+  /** What is due may not have been begun, or somebody may have deleted its job. One that a person has ended stays so. */
+  async #look(): Promise<void> {
+    const { local, keys } = this.#options;
+    const [cut, copied] = await answerOf(local, local.hmget(keys.state, 'repair', 'copied'));
+    this.#isCopied ||= typeof copied === 'string';
+    if (!this.#isCopied) await this.#add('first-copy', true);
+    if (cut === null && this.#open !== undefined && !this.#isNoted) await this.#repair(this.#open);
+    else if (typeof cut === 'string') await this.#add('repair', true);
   }
 
   /** The histories were cut. @param whose the site whose values count where the sites now differ */
@@ -55,13 +83,19 @@ export class Cuts {
     const reason = this.#open?.startsWith('peer') === true ? 'peer' : whose;
     this.#open = `${reason} ${Date.now()}`;
     await this.#repair(this.#open).catch((err: unknown) =>
-      this.#options.log.debug({ err }, 'a repair could not be begun; the next beginning tries again'),
+      this.#options.log.debug({ err }, 'a repair could not be begun; it is tried again'),
     );
   }
 
   async #repair(cut: string): Promise<void> {
-    const { local, keys, control } = this.#options;
+    const { local, keys } = this.#options;
+    this.#isNoted = false;
     await answerOf(local, local.hset(keys.state, 'repair', cut));
-    await control.add('repair', {}, { id: 'repair-of-cut', attempts: MANY_ATTEMPTS });
+    this.#isNoted = true;
+    await this.#add('repair');
+  }
+
+  async #add(kind: keyof typeof JOBS, once = false): Promise<void> {
+    await this.#options.control.add(kind, {}, { id: JOBS[kind], attempts: MANY_ATTEMPTS, once });
   }
 }

@@ -200,7 +200,7 @@ export class Site {
     const running = active.run(stop.signal);
     // Beside it: no failure there ends this, and a new beginning does not wait for it.
     this.#controlling = this.#control.run(stop.signal, token);
-    void this.#cuts.begin(opened);
+    void this.#cuts.keep(opened, stop.signal);
     try {
       await Promise.race([running, keeping, watching, checking.then(() => NEVER)]);
     } catch (error) {

@@ -14,6 +14,7 @@ import {
   loadBullMq,
   openQueue,
   viewOf,
+  type AddOptions,
   type JobState,
   type JobView,
 } from './job-queue.js';
@@ -57,7 +58,7 @@ export class JobClient {
   }
 
   /** Adds a job unless one of this id is waiting or at work, and gives its id. A process that knows the task does it. */
-  async add(task: string, data: unknown, options: { id?: string; attempts?: number } = {}): Promise<string> {
+  async add(task: string, data: unknown, options: AddOptions = {}): Promise<string> {
     const { client, keys } = this.#options;
     const queue = await this.#queue(task);
     await answerOf(client, client.sadd(keys.jobKinds, task));

@@ -101,11 +101,19 @@ export function openWorker(bullmq: BullMq, options: QueueOptions): Worker {
   return worker;
 }
 
+export interface AddOptions {
+  /** Made up without one. */
+  readonly id?: string;
+  readonly attempts?: number;
+  /** One of this id that has ended does not make room. */
+  readonly once?: boolean;
+}
+
 /** Adds a job, unless one of this id is waiting or at work; one that has ended makes room. Gives the job's id. */
 export async function addJob(
   queue: Queue,
   data: unknown,
-  { id, attempts = ATTEMPTS }: { id?: string; attempts?: number } = {},
+  { id, attempts = ATTEMPTS, once = false }: AddOptions = {},
 ): Promise<string> {
   if (id !== undefined) {
     if (!/^[\w.-]+$/.test(id) || /^\d+$/.test(id) || id in queue.keys)
@@ -113,7 +121,9 @@ export async function addJob(
     const found = await queue.getJob(id);
     if (found !== undefined) {
       const state = await found.getState();
-      if (state !== 'completed' && state !== 'failed') return id;
+      // In no list at all: somebody has deleted the one it was in, and nobody would ever do it.
+      const hasEnded = state === 'completed' || state === 'failed';
+      if (state !== 'unknown' && (once || !hasEnded)) return id;
       await found.remove();
     }
   }

@@ -15,6 +15,7 @@ import { together } from '../service/together.js';
 import type { JobKind, OpenKind } from './job-kind.js';
 import {
   addJob,
+  type AddOptions,
   JOB_OPTIONS,
   loadBullMq,
   NO_JOBS,
@@ -97,7 +98,7 @@ export class JobSession {
   }
 
   /** To be called while the session is open, with a kind it has. @throws TandemError when Redis refuses */
-  async add(kind: string, data: unknown, options: { id?: string; attempts?: number }): Promise<string> {
+  async add(kind: string, data: unknown, options: AddOptions): Promise<string> {
     const { queue } = this.#open.get(kind)!;
     const id = await answerOf(this.#client, addJob(queue, data, options));
     this.#options.kinds.find(({ name }) => name === kind)?.wake();

@@ -10,7 +10,7 @@ import type { Logger } from '../log.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { JobKind } from './job-kind.js';
-import { NO_JOBS, type JobCounts } from './job-queue.js';
+import { NO_JOBS, type AddOptions, type JobCounts } from './job-queue.js';
 import { JobSession } from './job-session.js';
 import type { Task } from './task.js';
 
@@ -71,7 +71,7 @@ export class ControlPlane {
    * Adds a job unless one of this id is waiting or at work, and gives its id. Waits for a connection.
    * @throws TandemError when there is none for ten seconds, the kind is unknown, or Redis refuses
    */
-  async add(task: string, data: unknown, options: { id?: string; attempts?: number } = {}): Promise<string> {
+  async add(task: string, data: unknown, options: AddOptions = {}): Promise<string> {
     if (!this.#kinds.some(({ name }) => name === task))
       throw new TandemError('INTERNAL', `there are no jobs of the kind ${task}`);
     const end = Date.now() + ADD_LIMIT_MS;

@@ -49,6 +49,17 @@ describe('a job', () => {
     expect(await bench.client.list()).toHaveLength(1);
   });
 
+  test('whose list somebody has deleted is added again', async () => {
+    let runs = 0;
+    await bench.client.add('copy', {}, { id: 'lost' });
+    await bench.redis.del(`${bench.keys.jobsPrefix}copy:wait`);
+    const { plane } = bench.start({ copy: () => Promise.resolve(runs++) });
+    await plane.add('copy', {}, { id: 'lost', once: true });
+    expect(await bench.ended('lost')).toMatchObject({ state: 'completed' });
+    await plane.add('copy', {}, { id: 'lost', once: true });
+    expect(runs).toBe(1);
+  });
+
   test('that fails is tried again from its checkpoint', async () => {
     const seen: unknown[] = [];
     bench.start({
