@@ -6,23 +6,42 @@ import { PeerTrouble, fromPeer } from './peer-trouble.js';
 /** `proto-max-bulk-len`, if nobody has changed it. */
 export const DEFAULT_MAX_BULK_BYTES = 512 * 1024 * 1024;
 
-/**
- * Asks the peer's Redis whose it is, how far it has received this site's changes, and how large an argument it takes.
- * @throws PeerTrouble PEER_NOT_READY before a process has worked there; WRONG_PAIR when it is another site's
- */
-export async function greet({
-  client,
-  keys,
-  pair,
-  site,
-  peer,
-}: {
+/** How often the peer is asked when acknowledgements overtake its answers. */
+const MAX_GREETINGS = 10;
+
+interface Greeted {
   readonly client: Redis;
   readonly keys: KeyNames;
   readonly pair: string;
   readonly site: string;
   readonly peer: string;
-}): Promise<{ epoch: number; received: number; maxBulkBytes: number }> {
+  readonly list: { readonly firstSequence: number };
+}
+
+interface Greeting {
+  readonly epoch: number;
+  readonly received: number;
+  readonly maxBulkBytes: number;
+}
+
+/**
+ * Asks the peer's Redis whose it is, how far it has received this site's changes, and how large an argument it takes. What was sent
+ * on a connection that is gone may arrive behind the question, and be acknowledged and taken off the list before the answer is here:
+ * then the peer has received more than it says, and is asked again.
+ * @throws PeerTrouble PEER_NOT_READY before a process has worked there; WRONG_PAIR when it is another site's
+ */
+export async function greet(options: Greeted): Promise<Greeting> {
+  const { list } = options;
+  for (let asked = 1; ; asked++) {
+    const known = list.firstSequence - 1;
+    const greeting = await ask(options);
+    const { received } = greeting;
+    const isOvertaken = received >= known && received < list.firstSequence - 1;
+    if (!isOvertaken || asked === MAX_GREETINGS) return greeting;
+  }
+}
+
+async function ask({ client, keys, pair, site, peer }: Greeted): Promise<Greeting> {
   const [receivedFields, siteFields] = await fromPeer(
     client,
     Promise.all([

@@ -171,6 +171,26 @@ test('goes back when the peer has less than it was known to have', async () => {
   await expectDelivered(12);
 });
 
+test('asks again when what it sent before arrives behind its question and is acknowledged', async () => {
+  let gaps = 0;
+  await start({ onGap: () => gaps++ });
+  write(1, 5);
+  await expectDelivered(5);
+  // What the peer answers is from before the last three came.
+  await peerClient.hset(KEYS.received, 'n', 2);
+  await peerClient.config('RESETSTAT');
+  proxy.reset();
+  proxy.delay(100);
+  await until('the peer to be asked', async () =>
+    /cmdstat_hmget/.test(await peerClient.info('commandstats')),
+  );
+  await peerClient.hset(KEYS.received, 'n', 5);
+  await list.trim(5);
+  write(6, 7);
+  await until('the next to be delivered', async () => (await peerClient.hget(KEYS.received, 'n')) === '7');
+  expect(gaps).toBe(0);
+});
+
 test('waits while the inbox is full, and goes on when there is room', async () => {
   await peerClient.hset(KEYS.received, 'limit', 1000);
   await start();
