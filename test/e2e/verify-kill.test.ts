@@ -64,27 +64,25 @@ async function underKills(args: readonly string[]): Promise<Verified> {
   return verified;
 }
 
-test(
-  `a comparison whose processes are killed ends by itself, and finds the same (seed ${SEED})`,
-  LONG,
-  async () => {
-    const { east, west } = pair;
-    for (let round = 0; round < ROUNDS; round++) {
-      await plant(east, west);
-      writers = new LiveWriters([east, west], { seed: SEED + round, rate: 100, burst: 5 });
-      const found = await underKills([]);
-      expect(kindsFrom(found.result.differences), found.stderr).toEqual(kindsFrom(DIFFERENCES));
-      expect(found.result.differing).toBe(DIFFERENCES.length);
-      expect(found.result.equal).toBeGreaterThanOrEqual(KEYS);
+test('a comparison whose processes are killed ends by itself, and finds the same', LONG, async () => {
+  const { east, west } = pair;
+  for (let round = 0; round < ROUNDS; round++) {
+    await plant(east, west);
+    writers = new LiveWriters([east, west], { seed: SEED + round, rate: 100, burst: 5 });
+    const found = await underKills([]);
+    expect(kindsFrom(found.result.differences), `seed ${SEED} ${found.stderr}`).toEqual(
+      kindsFrom(DIFFERENCES),
+    );
+    expect(found.result.differing).toBe(DIFFERENCES.length);
+    expect(found.result.equal).toBeGreaterThanOrEqual(KEYS);
 
-      const mended = await underKills(['--repair', '--prefer', 'east']);
-      expect(mended.result.repaired, mended.stderr).toBe(mended.result.differing);
-      await writers.stop();
-      writers = undefined;
-      await quiet(pair, { deadlineMs: 60_000 });
-      await expectEqual(east.redis, west.redis);
-      const { code, result } = await verifyAt(pair, west);
-      expect({ code, differing: result.differing }).toEqual({ code: 0, differing: 0 });
-    }
-  },
-);
+    const mended = await underKills(['--repair', '--prefer', 'east']);
+    expect(mended.result.repaired, mended.stderr).toBe(mended.result.differing);
+    await writers.stop();
+    writers = undefined;
+    await quiet(pair, { deadlineMs: 60_000 });
+    await expectEqual(east.redis, west.redis);
+    const { code, result } = await verifyAt(pair, west);
+    expect({ code, differing: result.differing }).toEqual({ code: 0, differing: 0 });
+  }
+});
