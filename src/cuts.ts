@@ -46,6 +46,10 @@ export class Cuts {
     this.#open = undefined;
   }
 
+  copied(): void {
+    this.#isCopied = true;
+  }
+
   /** Begins what is due when a site goes to work, the first copy and the repair of a cut, and sees to it until the signal aborts. Never rejects. */
   async keep(opened: OpenedState, signal: AbortSignal): Promise<void> {
     const { local, keys, log } = this.#options;
@@ -71,8 +75,7 @@ export class Cuts {
   /** What is due may not have been begun, or somebody may have deleted its job. One that a person has ended stays so. */
   async #look(): Promise<void> {
     const { local, keys } = this.#options;
-    const [cut, copied] = await answerOf(local, local.hmget(keys.state, 'repair', 'copied'));
-    this.#isCopied ||= typeof copied === 'string';
+    const cut = await answerOf(local, local.hget(keys.state, 'repair'));
     if (!this.#isCopied) await this.#add('first-copy', true);
     if (cut === null && this.#open !== undefined && !this.#isNoted) await this.#repair(this.#open);
     else if (typeof cut === 'string') await this.#add('repair', true);

@@ -31,6 +31,8 @@ export interface LongWorkOptions {
   readonly log: Logger;
   /** What a cut of the histories had left different is equal again. */
   readonly onRepaired: () => void;
+  /** The first copy is done. */
+  readonly onCopied: () => void;
 }
 
 /** A site at work, as far as long work needs it. */
@@ -196,6 +198,7 @@ export class LongWork {
     const isKnown = (await this.#cut(site.client)).whose === 'peer';
     const result = isKnown ? NOTHING_COPIED : await copyFirst(site, config.prefer ?? undefined, context);
     await answerOf(site.client, site.client.hset(keys.state, 'copied', 1));
+    this.#options.onCopied();
     log.info({ ...result }, 'what this site held before the pair began has been sent to the peer');
     return result;
   }

@@ -90,7 +90,11 @@ export class Site {
     this.#peer = client(config.peerUrl, 'courier');
     this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
     const parts = { config, keys: this.#keys, log };
-    this.#longWork = new LongWork({ ...parts, onRepaired: () => this.#cuts.repaired() });
+    this.#longWork = new LongWork({
+      ...parts,
+      onRepaired: () => this.#cuts.repaired(),
+      onCopied: () => this.#cuts.copied(),
+    });
     this.#control = new ControlPlane({ ...parts, tasks: { ...this.#longWork.tasks, ...moreTasks } });
     this.#cuts = new Cuts({ ...parts, local: this.#local, control: this.#control });
     this.#told = new SiteTold({ config, log });
