@@ -59,8 +59,8 @@ interface Attached extends Stages {
 /** A change list longer than this is left to drain before more old data goes into it. */
 const ROOM_BYTES = 16 * 1024 * 1024;
 const READY_MS = 20;
-/** How often keys are repaired that still differ when they have been. */
-const ROUNDS = 3;
+/** How often the sites are compared until nothing is found any more. */
+const ROUNDS = 5;
 const NOTHING_COPIED: FirstCopyResult = { looked: 0, sent: 0, bytes: 0, differing: 0 };
 /** A peer that has said nothing for so long is away, and how often it is looked. */
 const SILENCE_MS = 15_000;
@@ -217,8 +217,9 @@ export class LongWork {
       const data: ComparisonRequest = { repair: true, prefer, leaves };
       const result = await this.#compare({ ...context, checkpoint, data });
       if ((await this.#cut(client)).noted !== noted) continue;
+      // What was made of keys that differed, by a COPY for one, while they did, differs as well.
+      if (result.differing > 0 && !leaves && round++ < ROUNDS) continue;
       const isRepaired = result.repaired === result.differing;
-      if (!isRepaired && !leaves && round++ < ROUNDS) continue;
       await answerOf(client, client.hdel(keys.state, 'repair'));
       if (isRepaired) onRepaired();
       return result;

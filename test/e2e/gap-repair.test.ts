@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { expectEqual } from '../support/equal.js';
 import { writeMixed } from '../support/mixed-keys.js';
@@ -70,6 +71,25 @@ test('what was written while a process was away beyond the backlog is mended by 
   expect(await west.redis.get('first:7')).toBe('changed');
   expect(await west.redis.get('missed:7')).toBe('a7');
   expect(await east.redis.get('west:7')).toBe('a7');
+});
+
+test('what is made of keys that differ, while they are repaired, is mended as well', LONG, async () => {
+  const all = await begin({
+    server: { config: { 'repl-backlog-size': '16kb' } },
+    env: { TANDEM_SYNC_KEYS_PER_SECOND: '1500' },
+  });
+  const { east, west } = all;
+  await east.kill();
+  const from = [east.log.length, west.log.length] as const;
+  for (let i = 0; i < KEYS; i++) await east.redis.set(`source:${i}`, 'x'.repeat(100));
+  east.start();
+  await east.waitForLog('reading the replication stream', { from: from[0] });
+  for (let i = 0; !east.log.slice(from[0]).some(({ msg }) => msg === 'the sites have been compared'); i++) {
+    await east.redis.copy(`source:${i % KEYS}`, `copy:${i}`);
+    await sleep(2);
+  }
+  await expectMended(all, from);
+  expect(await west.redis.get('copy:0')).toHaveLength(100);
 });
 
 test('a change list that was dropped at its bound is mended by itself', LONG, async () => {
