@@ -59,8 +59,8 @@ export class LateWrites {
   #echo: Echo | undefined;
   /** What is being applied, as far as it is known here: a process before this one may have decided it. */
   #decided: Decided | undefined;
-  /** What it removes; made when it is asked for. */
-  #removals: ReadonlySet<string> | undefined;
+  /** How often it removes keys, by database and name; made when it is asked for. */
+  #removals: Map<string, number> | undefined;
   /** Keys that have expired while it was applied. */
   readonly #expired = new Map<string, PlacedKey>();
   #count = 0;
@@ -115,8 +115,9 @@ export class LateWrites {
     this.#removals ??= this.#decided && removalsOf(this.#decided, this.#extra);
     for (const key of keysOf(command, 'written')) {
       const name = nameOf(key);
-      if (this.#removals?.has(name) === true || key.key.toString('latin1').startsWith(this.#ownPrefix))
-        continue;
+      const left = this.#removals?.get(name) ?? 0;
+      this.#removals?.set(name, left - 1);
+      if (left > 0 || key.key.toString('latin1').startsWith(this.#ownPrefix)) continue;
       this.#expired.set(name, { database: key.database, key: Buffer.from(key.key) });
     }
   }
@@ -205,15 +206,20 @@ export function isRemoval(name: string): boolean {
   return name === 'DEL' || name === 'UNLINK' || name === 'HDEL';
 }
 
-/** The keys that a transaction removes because the peer has. What it makes of other keys may be nothing. */
-function removalsOf({ batch, removed }: Decided, extra: ExtraCommands | undefined): Set<string> {
-  const names = new Set(removed);
+/** How often a transaction removes keys because the peer has: what is removed more often has expired. */
+function removalsOf({ batch, removed }: Decided, extra: ExtraCommands | undefined): Map<string, number> {
+  const times = new Map([...removed].map((name) => [name, 1]));
   for (const command of payloadCommands(batch.payload, { extra })) {
     const isGone = command.name === STATE && parseState(command.args).dump.length === 0;
-    if (isRemoval(command.name) || isGone || isDerived(command))
-      for (const key of keysOf(command, 'written')) names.add(nameOf(key));
+    // What it makes of other keys may be nothing, and of fields each may be removed by itself.
+    const isAny = isDerived(command) || command.name === 'HDEL';
+    if (isRemoval(command.name) || isGone || isAny)
+      for (const key of keysOf(command, 'written')) {
+        const name = nameOf(key);
+        times.set(name, isAny ? Infinity : (times.get(name) ?? 0) + 1);
+      }
   }
-  return names;
+  return times;
 }
 
 function nameOf({ database, key }: PlacedKey): string {

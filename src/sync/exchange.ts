@@ -48,12 +48,15 @@ const STEP_BYTES = 1024 * 1024;
 /** An answer that does not come for so long was lost with the history of one of the sites, or the peer is away. */
 const ANSWER_MS = 120_000;
 
+/** Scripts at a time: while one runs, the next one is on its way. */
+const SCRIPTS = 2;
+
 export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #waiting = new Map<number, Waiting>();
   #number = 0;
-  /** The scripts on their way: one after the other, so that the server gets to its other clients between them. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** The scripts on their way: few at a time, so that the server gets to its other clients between them. */
+  readonly #turns: Promise<unknown>[] = Array.from({ length: SCRIPTS }, () => Promise.resolve());
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -125,8 +128,8 @@ export class Exchange {
   }
 
   #inTurn(work: () => Promise<unknown>): Promise<unknown> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
+    const done = this.#turns.shift()!.then(work);
+    this.#turns.push(done.catch(() => {}));
     return done;
   }
 

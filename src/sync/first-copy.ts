@@ -110,7 +110,9 @@ class FirstCopy {
     const suspects: PlacedKey[] = [];
     const next = await this.#survey.ownKeys({ database, cursor, steps: STEPS }, async (keys) => {
       const [doubtful, absent]: [PlacedKey[], PlacedKey[]] = [[], []];
-      for (const key of keys) (names.mayHave(key) ? doubtful : absent).push(key);
+      // What has come to be here since the sites met came with the changes, most of it from the peer's own copy.
+      const old = keys.filter((key) => !this.#site.isNewHere(key));
+      for (const key of old) (names.mayHave(key) ? doubtful : absent).push(key);
       await this.#send(absent);
       if (doubtful.length > 0) suspects.push(...(await this.#sendMissing(doubtful)));
       this.#counts.looked += keys.length;
