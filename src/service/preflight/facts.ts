@@ -42,7 +42,7 @@ export async function readFacts(client: Redis, { settings }: { settings: boolean
   const where = whereOf(client);
   try {
     const info = parseInfo(await client.info());
-    if (info.get('redis_mode') === 'sentinel') throw isSentinel(where);
+    if (modeOf(info) === 'sentinel') throw isSentinel(where);
     return factsOf(
       where,
       info,
@@ -52,6 +52,11 @@ export async function readFacts(client: Redis, { settings }: { settings: boolean
   } catch (error) {
     throw refusalOf(error, where);
   }
+}
+
+/** What Redis calls `redis_mode` is `server_mode` in Valkey. */
+function modeOf(info: Map<string, string>): string | undefined {
+  return info.get('redis_mode') ?? info.get('server_mode');
 }
 
 function isSentinel(where: string): TandemError {
@@ -88,7 +93,7 @@ function factsOf(
     replid: info.get('master_replid') ?? null,
     role: info.get('role') ?? 'unknown',
     primary: host === undefined ? null : `${host}:${info.get('master_port') ?? ''}`,
-    clusterEnabled: info.get('cluster_enabled') === '1' || info.get('redis_mode') === 'cluster',
+    clusterEnabled: info.get('cluster_enabled') === '1' || modeOf(info) === 'cluster',
     evictionPolicy: info.get('maxmemory_policy') ?? null,
     backlogBytes: backlog === undefined ? null : Number(backlog),
     replicaOutputLimit,
