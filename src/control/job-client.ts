@@ -62,7 +62,7 @@ export class JobClient {
     const { client, keys } = this.#options;
     const queue = await this.#queue(task);
     await answerOf(client, client.sadd(keys.jobKinds, task));
-    return answerOf(client, addJob(queue, data, options));
+    return answerOf(client, addJob({ queue, client }, data, options));
   }
 
   /** A job, or undefined when there is none of this id (any more). */

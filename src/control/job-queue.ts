@@ -111,7 +111,7 @@ export interface AddOptions {
 
 /** Adds a job, unless one of this id is waiting or at work; one that has ended makes room. Gives the job's id. */
 export async function addJob(
-  queue: Queue,
+  { queue, client }: { readonly queue: Queue; readonly client: Redis },
   data: unknown,
   { id, attempts = ATTEMPTS, once = false }: AddOptions = {},
 ): Promise<string> {
@@ -124,6 +124,7 @@ export async function addJob(
       // In no list at all: somebody has deleted the one it was in, and nobody would ever do it.
       const hasEnded = state === 'completed' || state === 'failed';
       if (state !== 'unknown' && (once || !hasEnded)) return id;
+      if (state === 'unknown') await client.del(`${queue.toKey(id)}:lock`);
       await found.remove();
     }
   }

@@ -99,8 +99,7 @@ export class JobSession {
 
   /** To be called while the session is open, with a kind it has. @throws TandemError when Redis refuses */
   async add(kind: string, data: unknown, options: AddOptions): Promise<string> {
-    const { queue } = this.#open.get(kind)!;
-    const id = await answerOf(this.#client, addJob(queue, data, options));
+    const id = await answerOf(this.#client, addJob(this.#open.get(kind)!, data, options));
     this.#options.kinds.find(({ name }) => name === kind)?.wake();
     return id;
   }

@@ -53,6 +53,7 @@ describe('a job', () => {
     let runs = 0;
     await bench.client.add('copy', {}, { id: 'lost' });
     await bench.redis.del(`${bench.keys.jobsPrefix}copy:wait`);
+    await bench.redis.set(`${bench.keys.jobsPrefix}copy:lost:lock`, 'of a process that is gone');
     const { plane } = bench.start({ copy: () => Promise.resolve(runs++) });
     await plane.add('copy', {}, { id: 'lost', once: true });
     expect(await bench.ended('lost')).toMatchObject({ state: 'completed' });
@@ -218,6 +219,7 @@ describe('when something is wrong with its keys or its connection', () => {
     await bench.redis.set(`${bench.keys.jobsPrefix}copy:wait`, 'not a list');
     await until('it to fail', () => plane.status.faults > 2);
     await bench.redis.del(`${bench.keys.jobsPrefix}copy:wait`);
+    await bench.redis.set(`${bench.keys.jobsPrefix}copy:lost:lock`, 'of a process that is gone');
     expect(await bench.ended(await bench.client.add('copy', {}))).toMatchObject({ state: 'completed' });
     const lines = bench.log.filter(({ msg }) => msg === 'jobs are backing off');
     expect(lines.length).toBeLessThan(3);
