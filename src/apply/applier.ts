@@ -245,8 +245,9 @@ export class Applier {
     const { connection, keys, token, decider, clock } = this.#options;
     // First of all: a local write captured from here on is later in time than this change.
     this.#options.observe(batch.timestamp);
+    // What was applied before must be known in any case: a value that it has taken local writes from is not to be sent as whole.
     const look: Look = (watched) =>
-      tries < MAX_LOOKS ? this.#look(watched, signal) : Promise.resolve(undefined);
+      tries < MAX_LOOKS ? this.#look(watched, signal) : this.#look([], signal).then(() => undefined);
     const decided = await decider
       .decide(batch, signal, isAlone ? look : undefined)
       .catch((error: unknown) => this.#refused(error));

@@ -173,9 +173,9 @@ export class Decider {
       if (fresh.length === 0) return held;
       if (!look) return undefined;
       const found = await look(fresh.map(([, key]) => key));
+      await appended(capturedThrough(), signal);
       if (!found) return held;
       fresh.forEach(([name], at) => held.set(name, found[at]!));
-      await appended(capturedThrough(), signal);
     }
   }
 

@@ -121,9 +121,10 @@ export async function addJob(
     const found = await queue.getJob(id);
     if (found !== undefined) {
       const state = await found.getState();
-      // In no list at all: somebody has deleted the one it was in, and nobody would ever do it.
+      // In no list at all: somebody has deleted the one it was in, and nobody would ever do it. Or its options have been deleted.
       const hasEnded = state === 'completed' || state === 'failed';
-      if (state !== 'unknown' && (once || !hasEnded)) return id;
+      const isWhole = found.opts.attempts === attempts;
+      if (state !== 'unknown' && !(hasEnded && !(once && isWhole))) return id;
       if (state === 'unknown') await client.del(`${queue.toKey(id)}:lock`);
       await found.remove();
     }

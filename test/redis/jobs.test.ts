@@ -61,6 +61,24 @@ describe('a job', () => {
     expect(runs).toBe(1);
   });
 
+  test('whose options somebody has deleted, and that has failed by it, is added again', async () => {
+    let runs = 0;
+    const { plane } = bench.start({
+      copy: async () => {
+        runs++;
+        if (runs === 1) throw new TandemError('UNREACHABLE', 'the peer is away');
+      },
+    });
+    const options = { id: 'bare', attempts: 1000 };
+    await bench.client.add('copy', {}, { ...options, attempts: 1 });
+    expect(await bench.ended('bare')).toMatchObject({ state: 'failed' });
+    await plane.add('copy', {}, { ...options, once: true });
+    await until('it to be done', () => runs === 2);
+    await plane.add('copy', {}, { ...options, once: true });
+    await bench.ended('bare');
+    expect(runs).toBe(2);
+  });
+
   test('that fails is tried again from its checkpoint', async () => {
     const seen: unknown[] = [];
     bench.start({
