@@ -50,6 +50,13 @@ interface Stages {
   readonly heardOfPeer: () => number;
 }
 
+interface RepairCheckpoint {
+  /** The cut that was repaired. */
+  readonly noted?: string;
+  /** How far the comparison was. */
+  readonly comparison: unknown;
+}
+
 interface Attached extends Stages {
   readonly client: Redis;
   readonly exchange: Exchange;
@@ -207,15 +214,18 @@ export class LongWork {
   async #repair(context: JobContext): Promise<ComparisonResult> {
     const { keys, config, onRepaired } = this.#options;
     const { client } = await this.#site(context.signal);
-    let { checkpoint } = context;
-    for (let round = 1; ; checkpoint = null) {
+    let saved = context.checkpoint as RepairCheckpoint | null;
+    for (let round = 1; ; saved = null) {
       await this.#untilApplied(context.signal);
       const { noted, whose, isCopied } = await this.#cut(client);
+      // What a process before this one went through for an earlier cut, a later one may have left different.
+      const checkpoint = saved?.noted === noted ? saved?.comparison : null;
+      const save = (comparison: unknown): Promise<void> => context.save({ noted, comparison });
       const prefer = whose === 'peer' ? config.peer : isCopied ? config.site : undefined;
       // Until the first copy is done nobody has said whose values stay.
       const leaves = prefer === undefined && config.prefer === null;
       const data: ComparisonRequest = { repair: true, prefer, leaves };
-      const result = await this.#compare({ ...context, checkpoint, data });
+      const result = await this.#compare({ ...context, checkpoint, save, data });
       if ((await this.#cut(client)).noted !== noted) continue;
       // What was made of keys that differed, by a COPY for one, while they did, differs as well.
       if (result.differing > 0 && !leaves && round++ < ROUNDS) continue;

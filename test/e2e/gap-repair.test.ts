@@ -92,6 +92,35 @@ test('what is made of keys that differ, while they are repaired, is mended as we
   expect(await west.redis.get('copy:0')).toHaveLength(100);
 });
 
+test('a repair that was cut off by the next gap goes through all keys again', LONG, async () => {
+  const all = await begin({
+    server: { config: { 'repl-backlog-size': '16kb' } },
+    env: { TANDEM_SYNC_KEYS_PER_SECOND: '500' },
+  });
+  const { east, west, running } = all;
+  const other = east.redis.duplicate({ db: 1 });
+  await writeMixed(other, { prefix: 'later', count: 3 * KEYS });
+  other.disconnect();
+  await quiet(running, DEADLINE);
+  await east.kill();
+  // Where anything is found, all is compared once more in any case.
+  for (let i = 0; i < KEYS; i++) await east.redis.set('gone', 'x'.repeat(100));
+  await east.redis.del('gone');
+  east.start();
+  const job = `tandem:{${running.name}}:jobs:repair:repair-of-cut`;
+  await until(
+    'a checkpoint behind the first database',
+    async () => ((await east.redis.hget(job, 'checkpoint')) ?? '').includes('"database":1'),
+    DEADLINE,
+  );
+  await east.kill();
+  const from = [east.log.length, west.log.length] as const;
+  for (let i = 0; i < KEYS; i++) await east.redis.set(`missed again:${i}`, 'x'.repeat(100));
+  east.start();
+  await expectMended(all, from);
+  expect(await west.redis.strlen('missed again:7')).toBe(100);
+});
+
 test('a change list that was dropped at its bound is mended by itself', LONG, async () => {
   const all = await begin({ env: { TANDEM_CHANGES_BYTES: String(1024 * 1024) } });
   const { east, west } = all;
