@@ -8,7 +8,7 @@ import type { Insert } from './rules/occasion.js';
 
 export class ListInserts {
   /** By rising index; each index counts the elements of those before it. */
-  readonly #inserts: { at: number; readonly values: Argument[] }[] = [];
+  readonly #inserts: { at: number; values: readonly Argument[] }[] = [];
   #count = 0;
 
   /** How many elements there are. */
@@ -22,10 +22,12 @@ export class ListInserts {
     const place = this.#inserts.findIndex((one) => at <= one.at + one.values.length);
     const next = place < 0 ? undefined : this.#inserts[place]!;
     let later = place < 0 ? this.#inserts.length : place + 1;
-    if (next && at >= next.at) next.values.splice(at - next.at, 0, ...values);
-    else {
+    if (next && at >= next.at) {
+      const [before, behind] = [next.values.slice(0, at - next.at), next.values.slice(at - next.at)];
+      next.values = [...before, ...values, ...behind];
+    } else {
       later = place < 0 ? this.#inserts.length : place;
-      this.#inserts.splice(later, 0, { at, values: [...values] });
+      this.#inserts.splice(later, 0, { at, values });
       later++;
     }
     for (; later < this.#inserts.length; later++) this.#inserts[later]!.at += values.length;

@@ -111,7 +111,7 @@ export class Selection {
     // What it reads counts as well: a concurrent change to a source changes what was made of it.
     const keys = [...written, ...read].map((index) => ({ database, key: args[index]! }));
     if (target !== undefined && target !== database)
-      keys.push(...written.map((index) => ({ database: target, key: args[index]! })));
+      for (const index of written) keys.push({ database: target, key: args[index]! });
     const instead =
       spec === undefined ? undefined : rewritten(spec.name, args, this.#options.now?.() ?? Date.now());
     if (instead === undefined) return { ...NOTHING, name, effect, keys };

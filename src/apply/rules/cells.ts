@@ -19,14 +19,13 @@ export function resolveCell(occasion: Occasion, incoming: Piece, isClash: boolea
   const isMine =
     mine !== undefined &&
     (isFinal(mine, incoming) || (!isFinal(incoming, mine) && isAbove(rankOf(mine), rankOf(incoming))));
-  const commands: Command[] = incoming.name === 'XADD' ? askBelowTrim(occasion, incoming) : [];
+  const before: Command[] = incoming.name === 'XADD' ? askBelowTrim(occasion, incoming) : [];
   // Whichever of two groups ranks higher begins anew. One that came with a state meets no own head, and stays.
-  if (mine && isGroup(incoming)) commands.push(['XGROUP', 'DESTROY', key, incoming.group!]);
+  if (mine && isGroup(incoming)) before.push(['XGROUP', 'DESTROY', key, incoming.group!]);
   // A delivery that loses has moved the group's last ID all the same.
-  if (isMine && incoming.name === 'XCLAIM') commands.push(incoming.command);
-  commands.push(...settled(isMine ? mine : incoming, cell.slice(at + 1), isClash));
+  if (isMine && incoming.name === 'XCLAIM') before.push(incoming.command);
   return {
-    commands,
+    commands: [...before, ...settled(isMine ? mine : incoming, cell.slice(at + 1), isClash)],
     outcome: isMine ? 'own-stays' : own.all.length > 0 && mine === undefined ? 'merged' : 'theirs-stays',
     held: isClash && held.kind === 'list' ? held : heldAfter(held, isMine ? mine : incoming),
   };

@@ -107,7 +107,12 @@ export function beats(head: Piece, state: StatePiece): boolean {
 
 /** The latest time in what meets, a state's being its rank. */
 export function latest(pieces: readonly Piece[]): number {
-  return Math.max(...pieces.map((piece) => (isState(piece) ? piece.state.rankTimestamp : piece.timestamp)));
+  let time = -Infinity;
+  for (const piece of pieces) {
+    const made = isState(piece) ? piece.state.rankTimestamp : piece.timestamp;
+    if (made > time) time = made;
+  }
+  return time;
 }
 
 /** The pieces behind the last of them that is a head. */

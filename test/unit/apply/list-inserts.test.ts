@@ -40,3 +40,11 @@ test('what goes beside each other is one edit', () => {
   expect(inserts.edits).toEqual(['insert', 3, 4, 'z', 'a', 'b', 'c']);
   expect(inserts.count).toBe(4);
 });
+
+test('hundreds of thousands of elements are put among others', () => {
+  const values = Array.from({ length: 300_000 }, (_, at) => String(at));
+  const inserts = new ListInserts();
+  inserts.add({ at: 0, values: ['first', 'last'] });
+  inserts.add({ at: 1, values });
+  expect(inserts.edits.length).toBe(300_005);
+});
