@@ -9,7 +9,8 @@
 import type { Redis } from 'ioredis';
 import { Applier } from './apply/applier.js';
 import { Barriers } from './apply/barriers.js';
-import { Decider, type Conflict } from './apply/decider.js';
+import { Decider } from './apply/decider.js';
+import type { Conflict } from './apply/resolved.js';
 import { isRemoval, LateWrites } from './apply/late-writes.js';
 import { currentCommand } from './apply/payload.js';
 import { Rejections } from './apply/rejections.js';
@@ -24,7 +25,7 @@ import { decodeBatch, lastSequence, type Batch } from './change/batch.js';
 import { HybridClock, lagMs } from './change/clock.js';
 import { effectCode } from './change/effect-code.js';
 import { withMarks } from './change/comparison.js';
-import { encodeNeed, type PlacedKey } from './change/special.js';
+import { encodeNeed, LACK, type PlacedKey } from './change/special.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { TandemError } from './errors.js';
@@ -300,7 +301,7 @@ export class ActiveSite {
       { keys: late.length },
       'local writes slipped in before a change was applied: asking for the state',
     );
-    return encodeNeed({ timestamp: this.clock.tick(), isLacking: true, keys: late });
+    return encodeNeed({ timestamp: this.clock.tick(), lack: LACK.own, keys: late });
   }
 
   async #readStream(): Promise<void> {
@@ -338,7 +339,7 @@ export class ActiveSite {
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
       rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
-      onDecided: (batch, removed) => this.late.decided(batch, removed),
+      onDecided: (batch, how) => this.late.decided(batch, how),
       onConflict,
     });
     return new Applier({

@@ -1,7 +1,7 @@
 /** What a site tells of itself: counters that outlast a new beginning, and the status made of them and of what is at work. */
 
 import type { ActiveSite } from './active-site.js';
-import type { Conflict } from './apply/decider.js';
+import type { Conflict } from './apply/resolved.js';
 import { lagMs, wallMs } from './change/clock.js';
 import type { Config } from './config.js';
 import type { ControlPlane } from './control/jobs.js';

@@ -31,7 +31,8 @@ import { NOTHING, OTHER, type Held } from './rules/occasion.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlacedKey } from '../change/special.js';
-import type { Decider, Look } from './decider.js';
+import type { Decider } from './decider.js';
+import type { Look } from './looks.js';
 import { withMending } from './mending.js';
 import type { Rejections } from './rejections.js';
 import { outcomeOf, sendRun, type Failures, type Outcome, type Run } from './run.js';
@@ -73,8 +74,6 @@ type ApplierState = 'streaming' | 'caught-up' | 'backing-off' | 'paused' | 'stop
 const RUNS_IN_FLIGHT = 4;
 /** Bytes of batches on the way: a large batch travels alone. */
 const BYTES_IN_FLIGHT = 4 * 1024 * 1024;
-/** How often a batch is decided anew because a key it concerns was written meanwhile; then nothing is watched, and such writes are found afterwards. */
-const MAX_LOOKS = 8;
 /** How often an empty inbox is looked at again without being told of anything. */
 const IDLE_MS = 1000;
 /** How often it is looked whether the stream has caught up with what was applied. */
@@ -245,9 +244,7 @@ export class Applier {
     const { connection, keys, token, decider, clock } = this.#options;
     // First of all: a local write captured from here on is later in time than this change.
     this.#options.observe(batch.timestamp);
-    // What was applied before must be known in any case: a value that it has taken local writes from is not to be sent as whole.
-    const look: Look = (watched) =>
-      tries < MAX_LOOKS ? this.#look(watched, signal) : this.#look([], signal).then(() => undefined);
+    const look: Look = { at: (watched) => this.#look(watched, signal), tries };
     const decided = await decider
       .decide(batch, signal, isAlone ? look : undefined)
       .catch((error: unknown) => this.#refused(error));

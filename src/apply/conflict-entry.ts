@@ -1,6 +1,6 @@
 import { wallMs } from '../change/clock.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
-import type { Conflict } from './resolver.js';
+import type { Conflict } from './resolved.js';
 
 /** The command that lists a conflict, values cut to `valueBytes` (0: left out). */
 export function conflictEntry(
@@ -19,10 +19,10 @@ export function conflictEntry(
     conflict.key,
     'theirTime',
     wallMs(theirTimestamp),
-    'ownTime',
-    wallMs(ownTimestamp),
   ];
-  if (valueBytes > 0) fields.push('theirs', shown(theirs, valueBytes), 'own', shown(own, valueBytes));
+  if (own) fields.push('ownTime', wallMs(ownTimestamp));
+  if (valueBytes > 0) fields.push('theirs', shown(theirs, valueBytes));
+  if (own && valueBytes > 0) fields.push('own', shown(own, valueBytes));
   return encodeCommand(['XADD', key, 'MAXLEN', '~', cap, '*', ...fields]);
 }
 

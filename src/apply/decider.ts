@@ -5,25 +5,32 @@
 
 import { lastSequence, type DeliveredBatch } from '../change/batch.js';
 import { CommandNames } from '../change/command-names.js';
-import { effectOf, type Effect } from '../change/commands.js';
-import { commutingWith, effectCode } from '../change/effect-code.js';
 import { encodeCommand } from '../change/encode-command.js';
-import { KeyHash } from '../change/key-hash.js';
-import { encodeNeed, NEED, type PlacedKey } from '../change/special.js';
+import type { KeyHash } from '../change/key-hash.js';
+import { encodeNeed, LACK, type Lack, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
 import { conflictEntry } from './conflict-entry.js';
+import { HotKeys } from './hot-keys.js';
 import { ListMemory } from './list-memory.js';
 import { OwnChanges } from './own-changes.js';
 import type { Inspection, Inspector } from './inspector.js';
+import { Looks, NOTHING_TO_LOOK_AT, type Look, type Looked, type LookUp } from './looks.js';
+import { OwnCells } from './own-cells.js';
 import { NOTHING_ON_KEY, OwnOnKey, type OwnOn, type Range } from './own-on-key.js';
-import { forEachKey, keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
-import { Resolver, type Conflict, type Rejected, type Resolved, type StateRequest } from './resolver.js';
-import type { Held } from './rules/occasion.js';
+import {
+  forEachKey,
+  keysOf,
+  nameOf,
+  payloadCommands,
+  type ExtraCommands,
+  type PayloadCommand,
+} from './payload.js';
+import type { Asked, Conflict, Rejected, Resolved, StateRequest } from './resolved.js';
+import { Resolver } from './resolver.js';
+import { Unseen } from './unseen.js';
 import type { Window } from './window.js';
-
-export type { Conflict } from './resolver.js';
 
 /** A command of Tandem's own behind those of a batch, in the same transaction and in database 0. */
 export interface EpilogueCommand {
@@ -50,6 +57,8 @@ export interface Decision {
   readonly epilogue: readonly EpilogueCommand[];
   /** Commands left out, which the epilogue lists. */
   readonly rejected: readonly Rejected[];
+  /** Places of states among the batch's commands that are not applied now; nothing where all are. */
+  readonly dropped?: ReadonlySet<number>;
   /** The last local sequence that was taken into account. */
   readonly decided: number;
 }
@@ -81,10 +90,18 @@ export interface DeciderOptions {
   readonly extraCommands: ExtraCommands;
   /** The command that lists a command left out. */
   readonly rejection: (batch: DeliveredBatch, command: PayloadCommand, error: string) => Buffer;
-  /** A batch was decided and is about to be applied. `removed`: keys that the rules remove, by database and name. */
-  readonly onDecided: (batch: DeliveredBatch, removed?: ReadonlySet<string>) => void;
+  /** A batch was decided and is about to be applied. */
+  readonly onDecided: (batch: DeliveredBatch, how?: HowDecided) => void;
   /** A change met one its sender had not seen. */
   readonly onConflict: (conflict: Conflict) => void;
+}
+
+/** Keys of a batch, by database and name. */
+export interface HowDecided {
+  /** Those that the rules remove, whole or in part. */
+  readonly removed: ReadonlySet<string>;
+  /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
+  readonly awaited: ReadonlyMap<string, () => void>;
 }
 
 /** Batches whose refused commands are remembered: more than are ever on the way at a time. */
@@ -93,22 +110,20 @@ const MAX_LEFT_OUT = 64;
 /** The server's words for a command it does not have: it will not have it in the next batch either. */
 const UNKNOWN_COMMAND = /^ERR unknown (command|subcommand)/i;
 
-/** Watches keys, waits until capture knows all that was written to them, and tells what is there; undefined when it is no use: they are written too fast. */
-export type Look = (keys: readonly PlacedKey[]) => Promise<Held[] | undefined>;
-
-interface Terms {
+interface Terms extends Looked {
   readonly leftOut: ReadonlyMap<number, string>;
   readonly decided: number;
   readonly isBlind: boolean;
-  /** What stands at the keys that are watched. */
-  readonly held: ReadonlyMap<string, Held>;
 }
 
 export class Decider {
   readonly #options: DeciderOptions;
   readonly #names: CommandNames;
-  readonly #hash = new KeyHash();
+  readonly #unseen: Unseen;
+  readonly #looks: Looks;
+  readonly #hotKeys = new HotKeys();
   readonly #own: OwnOnKey;
+  readonly #ownCells: OwnCells;
   readonly #memory: ListMemory;
   /** Commands the server refused to queue, with its words, by the batch's last sequence. */
   readonly #leftOut = new Map<number, ReadonlyMap<number, string>>();
@@ -117,7 +132,11 @@ export class Decider {
     this.#options = options;
     this.#names = new CommandNames(options.extraCommands);
     const { site, window, fetch, extraCommands } = options;
-    this.#own = new OwnOnKey({ site, window, changes: new OwnChanges(fetch, extraCommands) });
+    this.#unseen = new Unseen(window);
+    this.#looks = new Looks({ ...options, unseen: this.#unseen, hotKeys: this.#hotKeys });
+    const changes = new OwnChanges(fetch, extraCommands);
+    this.#own = new OwnOnKey({ site, window, changes });
+    this.#ownCells = new OwnCells(window, changes);
     this.#memory = new ListMemory(options.appliedAtStart);
   }
 
@@ -148,54 +167,20 @@ export class Decider {
     await appended(unseen, signal);
     // Nothing rests on anything: what slips in is found when the marker comes round, as with any other change.
     const isFree = isBlind || (unseen === 0 && !inspection.asks);
-    const held = isFree ? new Map<string, Held>() : await this.#lookAtAll(batch, signal, look);
-    if (!held) return undefined;
-    const terms = { leftOut, decided: appendedThrough(), isBlind, held };
+    const looked = isFree ? NOTHING_TO_LOOK_AT : await this.#looks.take(batch, signal, look);
+    if (!looked) return undefined;
+    const terms = { leftOut, decided: appendedThrough(), isBlind, ...looked };
     const resolved = await this.#resolve(batch, terms);
-    onDecided(batch, resolved.removed);
+    onDecided(batch, { removed: resolved.removed, awaited: this.#awaited(resolved) });
     return this.#decision(batch, resolved, terms);
   }
 
-  /**
-   * Watches every key on which the decision will rest on something, and tells what stands there: nothing of that may change before
-   * it is carried out. Undefined when that cannot be done now.
-   */
-  async #lookAtAll(
-    batch: DeliveredBatch,
-    signal: AbortSignal,
-    look: Look | undefined,
-  ): Promise<Map<string, Held> | undefined> {
-    const { capturedThrough, appendedThrough, appended } = this.#options;
-    const held = new Map<string, Held>();
-    for (;;) {
-      const resting = this.#restingKeys(batch, { seen: batch.seen, decided: appendedThrough() });
-      const fresh = [...resting].filter(([name]) => !held.has(name));
-      if (fresh.length === 0) return held;
-      if (!look) return undefined;
-      const found = await look(fresh.map(([, key]) => key));
-      await appended(capturedThrough(), signal);
-      if (!found) return held;
-      fresh.forEach(([name], at) => held.set(name, found[at]!));
-    }
-  }
-
-  /** The keys of a batch on which a decision rests on own writes, or whose state is asked for. */
-  #restingKeys(batch: DeliveredBatch, range: Range): Map<string, PlacedKey> {
-    const { extraCommands: extra, translate } = this.#options;
-    const resting = new Map<string, PlacedKey>();
-    for (const command of payloadCommands(batch.payload, { extra })) {
-      const { name, spec, args } = command;
-      if (name === 'SELECT' || translate(command)) continue;
-      for (const key of keysOf(command, 'all')) {
-        this.#hash.of(key.database, key.key, 0, key.key.length);
-        const rests =
-          name === NEED ||
-          (this.#newestOn(this.#hash, range) > 0 &&
-            !(spec?.singleKey === true && this.#commutes(key, effectOf(spec, args), range)));
-        if (rests) resting.set(nameOf(key), key);
-      }
-    }
-    return resting;
+  /** On a key that is asked for a late write is no more than a value that may have lost it. */
+  #awaited({ hot }: Resolved): Map<string, () => void> {
+    const awaited = new Map<string, () => void>();
+    for (const [name, { isInRequest, isExposed }] of hot)
+      if (isInRequest) awaited.set(name, () => isExposed && this.#hotKeys.lacks(name, LACK.own));
+    return awaited;
   }
 
   /** The server would not queue these commands of a decision: they are left out when the batch is decided again. */
@@ -213,9 +198,13 @@ export class Decider {
   }
 
   /** The request for the state of keys, to be written where capture takes it out of the stream. */
-  askFor(batch: DeliveredBatch, keys: readonly PlacedKey[], isLacking = false): Buffer {
+  askFor(
+    batch: DeliveredBatch,
+    keys: readonly PlacedKey[],
+    { lack = LACK.nothing, isHot = false }: { lack?: Lack; isHot?: boolean } = {},
+  ): Buffer {
     const { out } = this.#options.keys;
-    const request = encodeNeed({ timestamp: batch.timestamp, isLacking, keys });
+    const request = encodeNeed({ timestamp: batch.timestamp, lack, isHot, keys });
     return encodeCommand(['EVAL', scriptSource('say'), 1, out, request]);
   }
 
@@ -230,42 +219,13 @@ export class Decider {
     if (window.firstAbove(batch.seen) === window.head) return 0;
     let newest = 0;
     const each = (hash: KeyHash): void => {
-      newest = Math.max(newest, this.#newestOn(hash, { seen: batch.seen, decided }));
+      newest = Math.max(newest, this.#unseen.newestAt(hash, { seen: batch.seen, decided }));
     };
     forEachKey({ batch, names: this.#names, extra: this.#options.extraCommands, each });
     return newest;
   }
 
-  /** The newest own sequence on a key above `seen` and up to `decided`; 0 when there is none. */
-  #newestOn(hash: KeyHash, { seen, decided }: Range): number {
-    const { window } = this.#options;
-    let entry = window.newest(hash.low, hash.high);
-    while (entry >= 0 && window.sequenceOf(entry) > decided) entry = window.older(entry);
-    const sequence = entry < 0 ? 0 : window.sequenceOf(entry);
-    return sequence > seen ? sequence : 0;
-  }
-
-  #newestOnKey({ database, key }: PlacedKey, range: Range): number {
-    this.#hash.of(database, key, 0, key.length);
-    return this.#newestOn(this.#hash, range);
-  }
-
-  /** Whether all unseen own changes of a key come out the same before or after one with this effect. */
-  #commutes(key: PlacedKey, effect: Effect, { seen, decided }: Range): boolean {
-    const { window } = this.#options;
-    const together = commutingWith(effectCode(effect));
-    if (!together) return false;
-    this.#hash.of(key.database, key.key, 0, key.key.length);
-    let entry = window.newest(this.#hash.low, this.#hash.high);
-    for (; entry >= 0; entry = window.older(entry)) {
-      const sequence = window.sequenceOf(entry);
-      if (sequence <= seen) return true;
-      if (sequence <= decided && !together.has(window.effectOf(entry))) return false;
-    }
-    return true;
-  }
-
-  #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, held }: Terms): Promise<Resolved> {
+  #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, held, hot }: Terms): Promise<Resolved> {
     const { site, keys, translate, compare, extraCommands } = this.#options;
     const range = { seen: batch.seen, decided };
     const commuting = new Map<string, boolean>();
@@ -274,7 +234,7 @@ export class Decider {
       // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
       commutes: (key, effect) => {
         const name = `${effect} ${nameOf(key)}`;
-        const known = commuting.get(name) ?? (!isBlind && this.#commutes(key, effect, range));
+        const known = commuting.get(name) ?? (!isBlind && this.#unseen.commutes(key, effect, range));
         commuting.set(name, known);
         return known;
       },
@@ -285,18 +245,32 @@ export class Decider {
       extraCommands,
       memory: this.#memory,
       heldAt: (key) => held.get(nameOf(key)),
-      isUntouched: (key) => !isBlind && !held.has(nameOf(key)) && this.#newestOnKey(key, range) === 0,
-      ownOn: (key) => (isBlind ? Promise.resolve(NOTHING_ON_KEY) : this.#ownOn(key, range)),
+      isHot: (key) => hot.has(nameOf(key)),
+      lackOf: (key) => this.#hotKeys.lackOf(nameOf(key)),
+      isUntouched: (key) => !isBlind && !held.has(nameOf(key)) && this.#unseen.newestOn(key, range) === 0,
+      ownOn: (key) => this.#ownOn(key, { range, isBlind, lookUp: hot.get(nameOf(key)) ?? 'all' }),
     });
     return resolver.resolve(leftOut);
   }
 
-  #decision(batch: DeliveredBatch, resolved: Resolved, { decided, isBlind }: Terms): Decision {
+  async #ownOn(
+    key: PlacedKey,
+    { range, isBlind, lookUp }: { range: Range; isBlind: boolean; lookUp: LookUp },
+  ): Promise<OwnOn> {
+    if (isBlind) return NOTHING_ON_KEY;
+    if (lookUp === 'all') return this.#own.find(key, this.#unseen.hashOf(key), range);
+    const known = { ...NOTHING_ON_KEY, isTouched: true, isAsking: this.#unseen.isAsking(key, range) };
+    if (lookUp === 'nothing') return known;
+    return { ...known, isOnCell: await this.#ownCells.find(key, this.#unseen.hashOf(key), range) };
+  }
+
+  #decision(batch: DeliveredBatch, resolved: Resolved, { decided, isBlind, held }: Terms): Decision {
     const { keys, onConflict, conflictsKept, conflictValueBytes, rejection } = this.#options;
-    const { payload, origins, gathered, conflicts, states, asked, places, rejected } = resolved;
+    const { payload, origins, gathered, conflicts, states, places, rejected, dropped } = resolved;
     for (const conflict of conflicts) onConflict(conflict);
+    for (const [name, { lack }] of resolved.hot) this.#hotKeys.lacks(name, lack);
     const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
-    const asking = isBlind ? this.#writtenBy(batch) : asked;
+    const asked = isBlind ? this.#writtenBy(batch) : resolved.asked;
     const epilogue: EpilogueCommand[] = [
       ...rejected.map(({ command, error }) => ({
         bytes: rejection(batch, command, error),
@@ -308,14 +282,18 @@ export class Decider {
         purpose: 'state' as const,
         keys: [request],
       })),
-      ...conflicts.map((conflict) => ({
-        bytes: conflictEntry(conflict, entry),
-        purpose: 'conflict' as const,
-        keys: [],
+      ...conflicts
+        .filter(({ isListed }) => isListed)
+        .map((conflict) => ({
+          bytes: conflictEntry(conflict, entry),
+          purpose: 'conflict' as const,
+          keys: [],
+        })),
+      ...alike(asked).map((request) => ({
+        bytes: this.askFor(batch, request, request[0]),
+        purpose: 'request' as const,
+        keys: request,
       })),
-      ...(asking.length > 0
-        ? [{ bytes: this.askFor(batch, asking, isBlind), purpose: 'request' as const, keys: asking }]
-        : []),
     ];
     return {
       payload,
@@ -324,8 +302,11 @@ export class Decider {
       gathered,
       epilogue,
       rejected,
+      dropped,
       decided,
       applied: () => {
+        for (const name of held.keys()) this.#hotKeys.cooled(name);
+        for (const name of resolved.settled) this.#hotKeys.settled(name);
         this.#memory.commit(places, lastSequence(batch));
         this.#memory.advance(batch.seen);
       },
@@ -333,14 +314,11 @@ export class Decider {
   }
 
   /** The window has lost what was written here while the peer was away: nothing can be decided on any key of the batch. */
-  #writtenBy(batch: DeliveredBatch): PlacedKey[] {
+  #writtenBy(batch: DeliveredBatch): Asked[] {
     const { extraCommands: extra } = this.#options;
-    return [...payloadCommands(batch.payload, { extra })].flatMap((command) => keysOf(command, 'written'));
-  }
-
-  #ownOn(key: PlacedKey, range: Range): Promise<OwnOn> {
-    this.#hash.of(key.database, key.key, 0, key.key.length);
-    return this.#own.find(key, this.#hash, range);
+    return [...payloadCommands(batch.payload, { extra })].flatMap((command) =>
+      keysOf(command, 'written').map((key) => ({ ...key, lack: LACK.own, isHot: false })),
+    );
   }
 
   #snapshot({ database, key, timestamp, since }: StateRequest): Buffer {
@@ -359,6 +337,14 @@ export class Decider {
   }
 }
 
-function nameOf({ database, key }: PlacedKey): string {
-  return `${database}:${key.toString('latin1')}`;
+/** Keys that can be asked for together. */
+function alike(asked: readonly Asked[]): Asked[][] {
+  const requests = new Map<string, Asked[]>();
+  for (const one of asked) {
+    const kind = `${one.lack} ${one.isHot}`;
+    const request = requests.get(kind);
+    if (request) request.push(one);
+    else requests.set(kind, [one]);
+  }
+  return [...requests.values()];
 }

@@ -1,6 +1,6 @@
 /** What a batch has come to on one key so far: the own commands it meets there, and what has been decided. */
 
-import { encodeNeed, parseNeed, type PlacedKey } from '../change/special.js';
+import { encodeNeed, LACK, type Lack, type Need, type PlacedKey } from '../change/special.js';
 import type { OwnCommand } from './own-changes.js';
 import type { OwnOn } from './own-on-key.js';
 import type { KnownPlaces } from './rules/list-places.js';
@@ -16,6 +16,9 @@ export interface KeyRunOptions {
   readonly held: Held;
   readonly known: KnownPlaces | undefined;
   readonly isDoubtful: (own: Piece) => boolean;
+  /** Whether it cannot be watched, and what its value here is known to lack. */
+  readonly isHot: boolean;
+  readonly lack: Lack;
   /** When the batch was made, and what its sender had seen. */
   readonly timestamp: number;
   readonly seen: number;
@@ -28,14 +31,18 @@ export class KeyRun {
   readonly written: readonly OwnCommand[];
   readonly #options: KeyRunOptions;
   readonly #own: OwnPieces;
-  /** Whether an own request for the key is not answered yet, and whether the value here may lack something. */
-  readonly #isAsking: boolean;
+  /** Whether the sender had not seen an own request for the key. */
+  readonly isAsking: boolean;
+  /** Whether such a request says that the value here may have lost something. */
   readonly #isLacking: boolean;
   #held: Held;
   #known: KnownPlaces | undefined;
   #stateAt: number | undefined;
   #isAsked = false;
   #hasPlaces = false;
+  #lack: Lack;
+  #isExposed = false;
+  #isDerivedElsewhere = false;
 
   constructor(options: KeyRunOptions) {
     const { key, own } = options;
@@ -43,16 +50,18 @@ export class KeyRun {
     this.key = key;
     this.written = own.written;
     this.#own = new OwnPieces(own.pieces);
-    const { needs } = own;
-    this.#isAsking = needs.length > 0;
-    this.#isLacking = needs.some(({ args }) => parseNeed(args).isLacking);
+    this.isAsking = own.isAsking;
+    this.#isLacking = own.isLacking;
+    this.#lack = options.lack;
+    // What is not known of it, the answer settles.
+    this.#isAsked = options.isHot && !own.isAsking;
     this.#held = options.held;
     this.#known = options.known;
   }
 
   /** Whether nothing stands against what comes: it runs as it is. */
   get isPlain(): boolean {
-    return this.#own.all.length === 0 && !this.#isAsking && !this.#isAsked && this.#stateAt === undefined;
+    return this.#own.all.length === 0 && !this.isInRequest && this.#stateAt === undefined && !this.isHot;
   }
 
   /** Whether a command that reads or writes the key among others must be left out. */
@@ -71,6 +80,30 @@ export class KeyRun {
     return this.#isAsked;
   }
 
+  get isHot(): boolean {
+    return this.#options.isHot;
+  }
+
+  /** What is not in the value here, and only a state of the peer's brings. */
+  get lack(): Lack {
+    return this.#lack;
+  }
+
+  /** The same with what was left out because it is made of other keys: that is asked for, and the answer is on its way. */
+  get askedLack(): Lack {
+    return this.#isDerivedElsewhere && this.#lack < LACK.writes ? LACK.writes : this.#lack;
+  }
+
+  /** Whether the peer has been asked, or will be. */
+  get isInRequest(): boolean {
+    return this.isAsking || this.#isAsked;
+  }
+
+  /** Whether something was put in the place of what may have been written here last. */
+  get isExposed(): boolean {
+    return this.#isExposed;
+  }
+
   /** Whether the places of the list are others now than before the batch. */
   get hasPlaces(): boolean {
     return this.#hasPlaces || this.#stateAt !== undefined;
@@ -81,8 +114,26 @@ export class KeyRun {
     return this.#stateAt === undefined ? this.#known : undefined;
   }
 
+  /**
+   * Whether a request is answered with the state. One that has to do with a key too hot to be watched is asked back instead, until
+   * both sites can look at it: every state would be outdated on arrival, and it may be large.
+   */
+  answers({ timestamp, lack, isHot }: Need): boolean {
+    if (isHot === true) return false;
+    // Nobody else has what the asker has lost, and a repair is told whose value is to stay.
+    if (lack === LACK.own || timestamp === 0) return true;
+    return this.#lack <= lack && (lack === LACK.writes || !this.isHot);
+  }
+
   ask(): void {
     this.#isAsked = true;
+  }
+
+  /** What the peer has made of the key, out of others, is not made here. */
+  askForDerived(): void {
+    this.#isAsked = true;
+    this.#isDerivedElsewhere = true;
+    if (this.isHot) this.#leave(LACK.writes);
   }
 
   sendState(timestamp: number): void {
@@ -95,7 +146,7 @@ export class KeyRun {
   }
 
   get occasion(): Occasion {
-    const { key, site, isDoubtful, out, timestamp } = this.#options;
+    const { key, own, site, isDoubtful, out, timestamp } = this.#options;
     const isGone = this.#held.kind === 'nothing';
     return {
       key: key.key,
@@ -105,18 +156,22 @@ export class KeyRun {
         this.#stateAt === undefined
           ? undefined
           : { timestamp: isGone ? -1 : this.#rankTimestamp(this.#stateAt), site },
-      isAsking: this.#isAsking || this.#isAsked,
+      isAsking: this.isInRequest,
+      isHot: this.isHot,
+      isOnCell: own.isOnCell ?? (() => true),
       held: this.#held,
       known: this.#known,
       isDoubtful,
       out,
-      request: () => encodeNeed({ timestamp, isLacking: false, keys: [key] }),
+      request: () => encodeNeed({ timestamp, lack: LACK.nothing, keys: [key] }),
     };
   }
 
   /** Takes note of what a rule has come to. */
-  settled({ held, state, asks, places }: Resolution): void {
+  settled({ role }: Piece, { commands, held, state, asks, places, leaves }: Resolution): void {
     this.#held = held;
+    if (leaves !== undefined) this.#leave(leaves);
+    this.#isExposed ||= commands.length > 0 && (role === 'cell' || role === 'modify');
     if (state !== undefined) this.sendState(state);
     if (asks === true) this.#isAsked = true;
     if (places === undefined) return;
@@ -125,8 +180,12 @@ export class KeyRun {
     this.#hasPlaces = true;
   }
 
+  #leave(lack: Lack): void {
+    if (lack > this.#lack) this.#lack = lack;
+  }
+
   /** A value that lacks something ranks below every other. */
   #rankTimestamp(timestamp: number): number {
-    return this.#isLacking ? 0 : timestamp;
+    return this.#isLacking || this.#lack > LACK.nothing ? 0 : timestamp;
   }
 }

@@ -17,6 +17,7 @@ import { NEED, parseState, STATE, type PlacedKey } from '../change/special.js';
 import {
   forEachKey,
   keysOf,
+  nameOf,
   payloadCommands,
   recordedEffectOf,
   type ExtraCommands,
@@ -30,10 +31,13 @@ const MAX_ASKED = 100_000;
 /** Bytes of decided batches that have not come round in the stream. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
-/** A batch on its way into the database, and the keys that its rules remove there, by database and name. */
+/** A batch on its way into the database, and what its rules have come to on some of its keys, by database and name. */
 interface Decided {
   readonly batch: Batch;
+  /** Those that are removed, whole or in part. */
   readonly removed: ReadonlySet<string>;
+  /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
+  readonly awaited: ReadonlyMap<string, () => void>;
 }
 
 /** What is under way between a marker and the end of its transaction. */
@@ -83,11 +87,11 @@ export class LateWrites {
     return this.#waitingBytes >= MAX_WAITING_BYTES;
   }
 
-  /** A batch was decided and is about to be applied. @param removed keys that are removed by the decision, by database and name */
-  decided(batch: Batch, removed: ReadonlySet<string> = NOTHING): void {
+  /** A batch was decided and is about to be applied. */
+  decided(batch: Batch, { removed, awaited }: Omit<Decided, 'batch'> = NOTHING_SPECIAL): void {
     const last = lastSequence(batch);
     this.#forget(last);
-    this.#waiting.set(last, { batch, removed });
+    this.#waiting.set(last, { batch, removed, awaited });
     this.#waitingBytes += batch.payload.length;
   }
 
@@ -138,7 +142,8 @@ export class LateWrites {
     });
     if (late.length === 0) return;
     for (const key of derives ? keysOf(command, 'written') : late)
-      echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
+      if (!this.#isAwaited(nameOf(key)))
+        echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
   }
 
   /** Whether {@link command} wants to see the commands of this transaction. */
@@ -171,6 +176,12 @@ export class LateWrites {
     return newest >= 0 && this.#window.sequenceOf(newest) > seen;
   }
 
+  #isAwaited(name: string): boolean {
+    const isLate = this.#decided?.awaited.get(name);
+    isLate?.();
+    return isLate !== undefined;
+  }
+
   #forget(sequence: number): Decided | undefined {
     const decided = this.#waiting.get(sequence);
     this.#waiting.delete(sequence);
@@ -199,7 +210,7 @@ export class LateWrites {
   }
 }
 
-const NOTHING: ReadonlySet<string> = new Set();
+const NOTHING_SPECIAL: Omit<Decided, 'batch'> = { removed: new Set(), awaited: new Map() };
 
 /** Whether a command in the stream removes whole keys, or fields, as an expiry does. */
 export function isRemoval(name: string): boolean {
@@ -220,8 +231,4 @@ function removalsOf({ batch, removed }: Decided, extra: ExtraCommands | undefine
       }
   }
   return times;
-}
-
-function nameOf({ database, key }: PlacedKey): string {
-  return `${database}:${key.toString('latin1')}`;
 }

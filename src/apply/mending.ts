@@ -14,7 +14,7 @@ export function withMending(decision: Decision, batch: Batch, keys: KeyNames): D
   if (batch.special === 0) return decision;
   const leftOut = new Set(decision.rejected.map(({ command }) => command.index));
   const places = [...payloadCommands(batch.payload)]
-    .filter(({ name, index }) => name === STATE && !leftOut.has(index))
+    .filter(({ name, index }) => name === STATE && !leftOut.has(index) && !decision.dropped?.has(index))
     .flatMap((command) => keysOf(command, 'written'))
     .map(({ database, key }) => Buffer.concat([Buffer.from(`${database}:`), key]));
   if (places.length === 0) return decision;

@@ -5,9 +5,10 @@
 
 import { effectCode } from '../change/effect-code.js';
 import type { KeyHash } from '../change/key-hash.js';
-import { NEED, type PlacedKey } from '../change/special.js';
+import { LACK, NEED, parseNeed, type PlacedKey } from '../change/special.js';
+import type { IsOnCell } from './own-cells.js';
 import type { OwnChanges, OwnCommand } from './own-changes.js';
-import { keysOf } from './payload.js';
+import { keysOf, nameOf } from './payload.js';
 import type { Piece } from './rules/meeting.js';
 import { piecesOf } from './rules/pieces.js';
 import type { Window } from './window.js';
@@ -25,11 +26,20 @@ export interface OwnOn {
   /** Those that write the key, and what they do to it. */
   readonly written: readonly OwnCommand[];
   readonly pieces: readonly Piece[];
-  /** Requests for the key. */
-  readonly needs: readonly OwnCommand[];
+  /** Whether the key was asked for, and whether because its value here may lack something. */
+  readonly isAsking: boolean;
+  readonly isLacking: boolean;
+  /** All that is looked up of own writes on a hot key. */
+  readonly isOnCell?: IsOnCell;
 }
 
-export const NOTHING_ON_KEY: OwnOn = { isTouched: false, written: [], pieces: [], needs: [] };
+export const NOTHING_ON_KEY: OwnOn = {
+  isTouched: false,
+  written: [],
+  pieces: [],
+  isAsking: false,
+  isLacking: false,
+};
 
 /** One write in the window. */
 interface Entry {
@@ -89,9 +99,9 @@ export class OwnOnKey {
       added.push({ sequence, lasts, own: this.#taken(await this.#changes.commandsOf(sequence), key) });
     }
     const entries = before ? still(before.entries, range.seen, later) : [];
-    entries.push(...added);
-    this.#keep(name, { ...range, entries });
-    return together(entries);
+    const all = [...entries, ...added];
+    this.#keep(name, { ...range, entries: all });
+    return together(all);
   }
 
   #taken(commands: readonly OwnCommand[], key: PlacedKey): OwnOn {
@@ -102,7 +112,8 @@ export class OwnOnKey {
       return piecesOf({ command, timestamp, site: this.#site, sequence, batchEnd, seen }, key.key);
     });
     const needs = touching.filter(({ name }) => name === NEED);
-    return { isTouched: touching.length > 0, written, pieces, needs };
+    const isLacking = needs.some(({ args }) => parseNeed(args).lack === LACK.own);
+    return { isTouched: touching.length > 0, written, pieces, isAsking: needs.length > 0, isLacking };
   }
 
   /** The window's entries of a key, oldest first. What a head of the key covers is left out, but for what lasts. */
@@ -130,15 +141,16 @@ export class OwnOnKey {
 
 /** In one loop: there may be thousands, and it is done for every batch. */
 function together(entries: readonly Entry[]): OwnOn {
-  const [written, pieces, needs]: [OwnCommand[], Piece[], OwnCommand[]] = [[], [], []];
-  let isTouched = false;
+  const [written, pieces]: [OwnCommand[], Piece[]] = [[], []];
+  let [isTouched, isAsking, isLacking] = [false, false, false];
   for (const { own } of entries) {
     isTouched ||= own.isTouched;
     for (const command of own.written) written.push(command);
     for (const piece of own.pieces) pieces.push(piece);
-    for (const need of own.needs) needs.push(need);
+    isAsking ||= own.isAsking;
+    isLacking ||= own.isLacking;
   }
-  return { isTouched, written, pieces, needs };
+  return { isTouched, written, pieces, isAsking, isLacking };
 }
 
 /** Those of the entries that the sender has not seen and that nothing later covers. */
@@ -162,8 +174,4 @@ function touches(command: OwnCommand, { database, key }: PlacedKey): boolean {
 function writes(command: OwnCommand, { database, key }: PlacedKey): boolean {
   if (command.spec?.singleKey === true) return true;
   return keysOf(command, 'written').some((one) => one.database === database && one.key.equals(key));
-}
-
-function nameOf({ database, key }: PlacedKey): string {
-  return `${database}:${key.toString('latin1')}`;
 }

@@ -144,3 +144,8 @@ function isSelect(reader: CommandReader): boolean {
     reader.argument(0).toString('latin1').toUpperCase() === 'SELECT'
   );
 }
+
+/** What a key goes by in a map. */
+export function nameOf({ database, key }: PlacedKey): string {
+  return `${database}:${key.toString('latin1')}`;
+}

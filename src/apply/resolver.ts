@@ -7,7 +7,7 @@ import type { DeliveredBatch } from '../change/batch.js';
 import { effectOf, type Effect } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
 import { isComparison } from '../change/comparison.js';
-import { NEED, parseNeed, parseState, STATE, type PlacedKey } from '../change/special.js';
+import { NEED, type Lack, parseNeed, parseState, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
 import { isOnOneKey, isPerKey } from './command-kinds.js';
 import { KeyRun } from './key-run.js';
@@ -16,56 +16,14 @@ import { ListInserts } from './list-inserts.js';
 import type { ListMemory } from './list-memory.js';
 import type { OwnOn } from './own-on-key.js';
 import { isRemoval } from './late-writes.js';
-import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
-import type { KnownPlaces } from './rules/list-places.js';
+import { keysOf, nameOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
+import type { Conflict, Rejected, Resolved } from './resolved.js';
 import type { Outcome, Piece } from './rules/meeting.js';
 import { splice } from './rules/lists.js';
 import { UNKNOWN, type Held, type Insert } from './rules/occasion.js';
 import { piecesOf } from './rules/pieces.js';
 import { resolve } from './rules/resolve.js';
 import { valueOf } from './rules/states.js';
-
-/** A change that met one its sender had not seen. */
-export interface Conflict extends PlacedKey {
-  /** The incoming command's name. */
-  readonly command: string;
-  readonly outcome: Outcome;
-  readonly theirs: readonly Argument[];
-  readonly theirTimestamp: number;
-  /** The newest own command it met. */
-  readonly own: readonly Argument[];
-  readonly ownTimestamp: number;
-}
-
-/** A key whose state the peer is to be sent, with its rank's time and the newest own write the peer may not have seen. */
-export interface StateRequest extends PlacedKey {
-  readonly timestamp: number;
-  readonly since: number;
-}
-
-export interface Resolved {
-  readonly payload: readonly Buffer[];
-  /** Place of each command sent among the batch's commands. */
-  readonly origins: readonly number[];
-  /** Further ones that a command sent stands for, by its place among those sent. */
-  readonly gathered: ReadonlyMap<number, readonly number[]>;
-  /** Keys that the rules remove, whole or in part, by database and name. */
-  readonly removed: ReadonlySet<string>;
-  readonly conflicts: readonly Conflict[];
-  readonly states: readonly StateRequest[];
-  /** Keys whose state the peer is asked for. */
-  readonly asked: readonly PlacedKey[];
-  /** What became of the places of lists; undefined: nothing is to be remembered. */
-  readonly places: ReadonlyMap<string, KnownPlaces | undefined>;
-  /** Commands left out. */
-  readonly rejected: readonly Rejected[];
-}
-
-/** A command that this server does not take, and its words, or Tandem's. */
-export interface Rejected {
-  readonly command: PayloadCommand;
-  readonly error: string;
-}
 
 export interface ResolverOptions {
   readonly site: string;
@@ -78,6 +36,9 @@ export interface ResolverOptions {
   readonly heldAt: (key: PlacedKey) => Held | undefined;
   /** Whether nothing was written on a key here that the sender had not seen, and nobody looked at it. */
   readonly isUntouched: (key: PlacedKey) => boolean;
+  /** Whether a key cannot be watched, and what its value here is known to lack. */
+  readonly isHot: (key: PlacedKey) => boolean;
+  readonly lackOf: (key: PlacedKey) => Lack;
   readonly memory: ListMemory;
   readonly extraCommands?: ExtraCommands | undefined;
   /** Whether all own changes of a key, which the sender had not seen, come out the same before or after one with this effect. */
@@ -111,6 +72,9 @@ export class Resolver {
   readonly #conflicts: Conflict[] = [];
   readonly #removed = new Set<string>();
   readonly #runs = new Map<string, KeyRun>();
+  readonly #noted = new Set<KeyRun>();
+  readonly #settled: string[] = [];
+  readonly #dropped = new Set<number>();
   readonly #now = Date.now();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
@@ -136,7 +100,16 @@ export class Resolver {
       removed: this.#removed,
       conflicts: this.#conflicts,
       states: runs.flatMap(([, { key, state }]) => (state ? { ...key, ...state } : [])),
-      asked: runs.flatMap(([, { key, isAsked }]) => (isAsked ? key : [])),
+      asked: runs.flatMap(([, { key, isAsked, askedLack: lack, isHot }]) =>
+        isAsked ? { ...key, lack, isHot } : [],
+      ),
+      hot: new Map(
+        runs
+          .filter(([, { isHot }]) => isHot)
+          .map(([name, { isInRequest, lack, isExposed }]) => [name, { isInRequest, lack, isExposed }]),
+      ),
+      settled: this.#settled,
+      dropped: this.#dropped,
       places: new Map(runs.flatMap(([name, run]) => (run.hasPlaces ? [[name, run.places] as const] : []))),
       rejected,
     };
@@ -169,8 +142,13 @@ export class Resolver {
   }
 
   async #need(command: PayloadCommand): Promise<void> {
-    const { timestamp, keys } = parseNeed(command.args);
-    for (const key of keys) (await this.#runOn(key)).sendState(timestamp);
+    const need = parseNeed(command.args);
+    for (const key of need.keys) {
+      const run = await this.#runOn(key);
+      if (run.answers(need)) run.sendState(need.timestamp);
+      // Two who have asked each other would both ask back, for ever more.
+      else if (!run.isAsking || this.#options.site < this.#batch.origin) run.ask();
+    }
   }
 
   /** A state says itself which database it is for. */
@@ -181,7 +159,12 @@ export class Resolver {
     // A copy of many keys is many states that meet nothing: they take the short way.
     if (!this.#runs.has(nameOf(key)) && this.#options.isUntouched(key))
       for (const one of valueOf(key.key, parseState(command.args))) this.#send(command, encodeCommand(one));
-    else this.#meet(command, await this.#runOn(key));
+    else {
+      const run = await this.#runOn(key);
+      this.#meet(command, run);
+      if (run.isHot) this.#dropped.add(command.index);
+      else this.#settled.push(nameOf(key));
+    }
     if (isElsewhere) this.#send(command, encodeCommand(['SELECT', command.database]));
   }
 
@@ -210,7 +193,7 @@ export class Resolver {
     const met = runs.find(({ isInDoubt }) => isInDoubt);
     for (const key of keysOf(command, 'written')) {
       const run = await this.#runOn(key);
-      if (met) run.ask();
+      if (met) run.askForDerived();
       else run.changed(UNKNOWN);
     }
     if (!met) this.#send(command, command.bytes);
@@ -225,10 +208,12 @@ export class Resolver {
     let doubt: readonly Argument[] | undefined;
     for (const piece of piecesOf(source, run.key.key)) {
       const resolution = resolve(run.occasion, piece);
-      run.settled(resolution);
+      run.settled(piece, resolution);
       if (resolution.insert) this.#insert(command, run, resolution.insert);
-      commands.push(...resolution.commands);
-      if (resolution.commands.some(([name]) => isRemoval(String(name)))) this.#removed.add(nameOf(run.key));
+      for (const one of resolution.commands) {
+        commands.push(one);
+        if (isRemoval(String(one[0]))) this.#removed.add(nameOf(run.key));
+      }
       doubt = resolution.doubt ?? doubt;
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }
@@ -240,7 +225,7 @@ export class Resolver {
     const name = nameOf(key);
     const known = this.#runs.get(name);
     if (known) return known;
-    const { site, ownOn, heldAt, memory, out } = this.#options;
+    const { site, ownOn, heldAt, isHot, lackOf, memory, out } = this.#options;
     const run = new KeyRun({
       key,
       site,
@@ -248,6 +233,8 @@ export class Resolver {
       held: heldAt(key) ?? UNKNOWN,
       known: memory.get(name, this.#batch.seen),
       isDoubtful: (own: Piece) => memory.isDoubtful(own),
+      isHot: isHot(key),
+      lack: lackOf(key),
       timestamp: this.#batch.timestamp,
       seen: this.#batch.seen,
       out,
@@ -323,9 +310,10 @@ export class Resolver {
     flush();
   }
 
-  #note(command: PayloadCommand, { key, written }: KeyRun, outcome: Outcome): void {
+  #note(command: PayloadCommand, run: KeyRun, outcome: Outcome): void {
+    const { key, written, isHot } = run;
     const newest = written.findLast(({ name }) => name !== STATE);
-    if (!newest) return;
+    if (!newest && !isHot) return;
     this.#conflicts.push({
       command: command.name,
       outcome,
@@ -333,9 +321,12 @@ export class Resolver {
       key: key.key,
       theirs: command.args,
       theirTimestamp: this.#batch.timestamp,
-      own: newest.args,
-      ownTimestamp: newest.timestamp,
+      own: newest?.args,
+      ownTimestamp: newest?.timestamp ?? 0,
+      // It would soon be a list of this key alone.
+      isListed: !isHot || !this.#noted.has(run),
     });
+    this.#noted.add(run);
   }
 }
 
@@ -345,8 +336,4 @@ function together(outcomes: readonly Outcome[]): Outcome {
     if (outcomes.includes(strong)) return strong;
   const [first = 'merged'] = outcomes;
   return outcomes.every((one) => one === first) ? first : 'merged';
-}
-
-function nameOf({ database, key }: PlacedKey): string {
-  return `${database}:${key.toString('latin1')}`;
 }

@@ -7,8 +7,8 @@
  *   against a concurrent one: timestamp -1 for no key, 0 for a value that lacks something. `since` is the sequence of the origin's
  *   newest own write of the key that the receiver was not known to have seen, 0 for none. `elements` is a list's length, -1 for
  *   what is no list.
- * - `TANDEM.NEED timestamp lacking (database key)…`: asks for the `STATE` of these keys, ranked with this timestamp. `lacking` is 1
- *   when the asker's own value may have lost a write, 0 when it only doubts an order.
+ * - `TANDEM.NEED timestamp lack (database key)…`: asks for the `STATE` of these keys, ranked with this timestamp. `lack` is what the
+ *   asker's own value lacks, 0 when it only doubts an order; 4 more when the keys are too hot there for an answer to be applied.
  * - the questions and answers of a comparison (`comparison.ts`).
  */
 
@@ -19,6 +19,8 @@ export const STATE = 'TANDEM.STATE';
 export const NEED = 'TANDEM.NEED';
 
 const STATE_ARGUMENTS = 9;
+/** What is added to the lack of a `NEED` whose keys are hot. */
+const HOT = 4;
 /** Arguments of a `NEED` before its keys. */
 const BEFORE_KEYS = 3;
 
@@ -78,25 +80,33 @@ export function parseState(args: readonly Buffer[]): KeyState {
   };
 }
 
+/** What the value of a key may lack: removals of the other site's, writes of the other site's, or own writes. What is more is worse. */
+export const LACK = { nothing: 0, removals: 1, writes: 2, own: 3 } as const;
+export type Lack = (typeof LACK)[keyof typeof LACK];
+
 /** A request for the state of keys. */
 export interface Need {
   readonly timestamp: number;
-  /** Whether the asker's own value may have lost a write. */
-  readonly isLacking: boolean;
+  /** What the asker's value may lack. */
+  readonly lack: Lack;
+  /** Whether the keys are written so fast at the asker that an answer could not be applied: it is asked back instead. */
+  readonly isHot?: boolean;
   readonly keys: readonly PlacedKey[];
 }
 
 /** The bytes of a `TANDEM.NEED`. */
-export function encodeNeed({ timestamp, isLacking, keys }: Need): Buffer {
+export function encodeNeed({ timestamp, lack, isHot, keys }: Need): Buffer {
   const places = keys.flatMap(({ database, key }) => [database, key]);
-  return encodeCommand([NEED, timestamp, isLacking ? 1 : 0, ...places]);
+  return encodeCommand([NEED, timestamp, lack + (isHot === true ? HOT : 0), ...places]);
 }
 
 /** @param args of a `TANDEM.NEED`, the name first */
 export function parseNeed(args: readonly Buffer[]): Need {
+  const flags = Number(args[2]!.toString('latin1'));
   return {
     timestamp: Number(args[1]!.toString('latin1')),
-    isLacking: args[2]!.toString('latin1') !== '0',
+    lack: (flags % HOT) as Lack,
+    isHot: flags >= HOT,
     keys: specialKeys(NEED, args),
   };
 }

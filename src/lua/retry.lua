@@ -2,7 +2,8 @@
 --       database, key; then further entries of the same keys
 -- Tries a rejected change again: asks the peer for the state of the keys it writes, in the way of say.lua, and counts it. With no
 -- keys it is counted alone. The further entries go: they say the same of the same keys. The entry goes when the state is applied
--- (mend.lua). The request ranks behind all that is known here of either site's writes.
+-- (mend.lua). The request ranks behind all that is known here of either site's writes, and says that a
+-- write of the peer's is lacking here.
 -- Result: how often it was tried; 0 when the entry is gone.
 local id, count = ARGV[2], tonumber(ARGV[3])
 if #redis.call('XRANGE', KEYS[1], id, id) == 0 then
@@ -30,7 +31,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 if count > 0 then
   redis.call('HSET', KEYS[2], id .. '=', cmsgpack.pack(places))
   local timestamp = string.format('%.0f', clock)
-  redis.call('SET', KEYS[3], '*' .. (3 + count * 2) .. '\r\n' .. bulk('TANDEM.NEED') .. bulk(timestamp) .. bulk('0') .. table.concat(need))
+  redis.call('SET', KEYS[3], '*' .. (3 + count * 2) .. '\r\n' .. bulk('TANDEM.NEED') .. bulk(timestamp) .. bulk('2') .. table.concat(need))
   redis.call('DEL', KEYS[3])
 end
 return tries

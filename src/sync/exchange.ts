@@ -13,7 +13,7 @@ import {
   type Found,
   type Listed,
 } from '../change/comparison.js';
-import { encodeNeed, type PlacedKey } from '../change/special.js';
+import { encodeNeed, LACK, type PlacedKey } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { runScript } from '../lua/scripts.js';
 
@@ -124,7 +124,7 @@ export class Exchange {
   /** Asks the peer for the state of keys as old data. It comes when the link carries it. */
   async ask(keys: readonly PlacedKey[]): Promise<void> {
     const { client, out } = this.#options;
-    await runScript(client, 'say', [out], [encodeNeed({ timestamp: 0, isLacking: false, keys })]);
+    await runScript(client, 'say', [out], [encodeNeed({ timestamp: 0, lack: LACK.nothing, keys })]);
   }
 
   #inTurn(work: () => Promise<unknown>): Promise<unknown> {

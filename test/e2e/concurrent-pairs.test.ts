@@ -7,8 +7,9 @@ import { appendFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset, type Dataset, type Entry } from '../support/dataset.js';
+import { FailingLooks } from '../support/failing-looks.js';
 import { type Pair, startPair } from '../support/pair.js';
-import { quiet } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
 import { allowedOutcomes, CASE_KEYS, outcomeOf } from './concurrent-oracle.js';
 import { COMMANDS, STATES, type Words } from './concurrent-commands.js';
 
@@ -26,16 +27,21 @@ const DEADLINE = { deadlineMs: 180_000 };
 
 let pair: Pair;
 
-beforeAll(async () => {
-  // The processes stand still while both sides are written: the lease must outlive that.
-  pair = await startPair({ env: { TANDEM_LEASE_MS: '60000' } });
-}, 60_000);
+describe.each([
+  ['east', '', undefined],
+  ['west', '', undefined],
+  ['east', ', half of the looks at keys are in vain', new FailingLooks()],
+] as const)('delivery begins at %s%s', (first, _, looks) => {
+  beforeAll(async () => {
+    // The processes stand still while both sides are written: the lease must outlive that.
+    pair = await startPair({ env: { ...looks?.env, TANDEM_LEASE_MS: '60000' } });
+  }, 60_000);
 
-afterAll(async () => {
-  await pair.close();
-});
+  afterAll(async () => {
+    await pair.close();
+    looks?.remove();
+  });
 
-describe.each(['east', 'west'] as const)('delivery begins at %s', (first) => {
   test('every two concurrent commands end the same on both sites', async () => {
     const cases = table(first);
     for (const one of cases)
@@ -46,6 +52,7 @@ describe.each(['east', 'west'] as const)('delivery begins at %s', (first) => {
     await drained(pair.east.redis);
     await quiet(pair, DEADLINE);
 
+    looks?.begin();
     pair.east.pause();
     pair.west.pause();
     for (const one of cases) {
@@ -57,6 +64,8 @@ describe.each(['east', 'west'] as const)('delivery begins at %s', (first) => {
     one.resume();
     other.resume();
     await quiet(pair, DEADLINE);
+    looks?.end();
+    if (looks) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
 
     const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
     const failures = cases.flatMap((each) => differences(each, east, west));
@@ -68,7 +77,8 @@ describe.each(['east', 'west'] as const)('delivery begins at %s', (first) => {
     if (process.env['TANDEM_TEST_OUT'])
       appendFileSync(process.env['TANDEM_TEST_OUT'], [...failures, ...compared.wrong, ''].join('\n'));
     expect(failures.length).toBe(0);
-    expect(compared.wrong.slice(0, 10)).toEqual([]);
+    // Which of two values stays on a key too hot to be watched depends on who can look at it first.
+    if (!looks) expect(compared.wrong.slice(0, 10)).toEqual([]);
   }, 600_000);
 });
 

@@ -2,20 +2,19 @@ import type { ChainableCommander } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectEqual } from '../support/equal.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
-import { quiet } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
 import { LONG_BACKLOG, QUICK, expectNothingWaits, ownKeys } from './observe.js';
 
 /**
  * Both sites write one and the same key as fast as they can, so that nearly every change of one meets unseen ones of the other.
- * `TANDEM_TEST_SECONDS`: for how long, all keys together. `TANDEM_TEST_RATE`: commands a second and site, for all keys; otherwise
- * those whose writes do not all add up are written at a rate at which both sites keep pace.
+ * `TANDEM_TEST_SECONDS`: for how long, all keys together. `TANDEM_TEST_RATE`: no more commands a second and site than that.
  */
 const SECONDS = Number(process.env['TANDEM_TEST_SECONDS'] ?? 10);
 
 /** Commands in one go: a client that waits for the answers of a few commands at a time. */
 const PIPELINE = 4;
 /** Commands a second and site. */
-const RATE = Number(process.env['TANDEM_TEST_RATE'] ?? 0);
+const RATE = Number(process.env['TANDEM_TEST_RATE'] ?? Infinity);
 const LOOK_MS = 50;
 /** Nobody who writes may keep a site from applying the other's changes for longer. */
 const STANDSTILL_MS = 1500;
@@ -26,8 +25,6 @@ const QUIET_DEADLINE_MS = 60_000;
 interface Hot {
   readonly name: string;
   readonly key: string;
-  /** Commands a second and site; as fast as possible without one. */
-  readonly rate?: number;
   /** The command that site writes as its i-th. */
   readonly write: (pipeline: ChainableCommander, site: Site, i: number) => unknown;
   /** What the key holds in the end; `written` are the numbers of commands by site. */
@@ -59,7 +56,6 @@ const HOT: readonly Hot[] = [
   {
     name: 'a field of a hash',
     key: 'hash',
-    rate: 500,
     write: (pipeline, site, i) =>
       i % 2 === 0 ? pipeline.hset('hash', 'set', `${site.name} ${i}`) : pipeline.hincrby('hash', 'sum', i),
     expectAt: async ({ redis }, { east = 0, west = 0 }) => {
@@ -71,7 +67,6 @@ const HOT: readonly Hot[] = [
   {
     name: 'a list',
     key: 'list',
-    rate: 500,
     write: (pipeline, site, i) =>
       i % 4 === 0 ? pipeline.lpush('list', `${site.name} ${i}`) : pipeline.rpush('list', `${site.name} ${i}`),
     expectAt: async ({ redis }, written) => {
@@ -82,7 +77,6 @@ const HOT: readonly Hot[] = [
   {
     name: 'a member of a sorted set',
     key: 'zset',
-    rate: 500,
     write: (pipeline, site, i) =>
       i % 2 === 0
         ? pipeline.zadd('zset', i, 'set')
@@ -113,7 +107,7 @@ test.each(HOT)(
       Promise.all(sites.map((site) => progressUntil(until, site))),
     ]);
     const began = performance.now();
-    await quiet(pair, { deadlineMs: QUIET_DEADLINE_MS });
+    await quiet(pair, { deadlineMs: QUIET_DEADLINE_MS, rounds: ROUNDS_WHEN_HOT });
     const told = `${hot.name}: ${written.map(([name, count]) => `${name} wrote ${count}`).join(', ')}; longest standstill ${progress.map(({ standstillMs }) => Math.round(standstillMs)).join(', ')} ms; quiet after ${Math.round(performance.now() - began)} ms`;
     process.stdout.write(`${told}\n`);
     for (const [at, { standstillMs, steps }] of progress.entries()) {
@@ -129,8 +123,8 @@ test.each(HOT)(
 );
 
 /** Gives how many commands were written: a whole number of pipelines. */
-async function writeUntil(time: number, site: Site, { write, rate = Infinity }: Hot): Promise<number> {
-  const perMs = (RATE || rate) / 1000;
+async function writeUntil(time: number, site: Site, { write }: Hot): Promise<number> {
+  const perMs = RATE / 1000;
   const began = performance.now();
   let written = 0;
   while (performance.now() < time) {

@@ -7,10 +7,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset } from '../support/dataset.js';
+import { FailingLooks } from '../support/failing-looks.js';
 import { MIXES } from '../support/model/mixes.js';
 import { Random } from '../support/model/random.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
-import { quiet } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
 import { randomCommand, send } from './random-commands.js';
 import { LONG_BACKLOG, ownKeys, QUICK } from './observe.js';
 
@@ -28,18 +29,23 @@ const TRANSACTION_CHANCE = 0.1;
 let pair: Pair;
 let kills = 0;
 
-beforeAll(async () => {
-  pair = await startPair({ env: { ...QUICK, TANDEM_LEASE_MS: '60000' }, server: LONG_BACKLOG });
-}, 60_000);
+describe.each([
+  ['as it comes', undefined],
+  ['with half of the looks at keys in vain', new FailingLooks()],
+])('random histories, %s', (_, looks) => {
+  beforeAll(async () => {
+    const env = { ...QUICK, ...looks?.env, TANDEM_LEASE_MS: '60000' };
+    pair = await startPair({ env, server: LONG_BACKLOG });
+  }, 60_000);
 
-afterAll(async () => {
-  await pair.close();
-});
+  afterAll(async () => {
+    await pair.close();
+    looks?.remove();
+  });
 
-describe('random histories', () => {
   test(`${HISTORIES} histories end the same on both sites`, async () => {
     const failures: string[] = [];
-    for (let round = 0; round < ROUNDS; round++) failures.push(...(await runRound(SEED + round)));
+    for (let round = 0; round < ROUNDS; round++) failures.push(...(await runRound(SEED + round, looks)));
     const status = JSON.parse((await pair.east.redis.get(`tandem:{${pair.name}}:status`)) ?? '{}') as {
       conflicts?: Record<string, number>;
       late?: number;
@@ -58,7 +64,8 @@ describe('random histories', () => {
   }, 3_600_000);
 });
 
-async function runRound(seed: number): Promise<string[]> {
+async function runRound(seed: number, looks: FailingLooks | undefined): Promise<string[]> {
+  looks?.begin();
   const random = new Random(seed);
   const histories = Array.from({ length: PER_ROUND }, (_, index) => ({
     mix: NAMES[index % NAMES.length]!,
@@ -91,6 +98,8 @@ async function runRound(seed: number): Promise<string[]> {
     if (random.chance(0.5)) await quiet(pair, DEADLINE);
   }
   await quiet(pair, DEADLINE);
+  looks?.end();
+  if (looks) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
   const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
   const shown = (data: typeof east, key: string): string => {
     const entry = data.get(`0:${key}`);

@@ -8,6 +8,8 @@ import { type WaitOptions, until } from './wait.js';
  * the first: the third round is behind all of them.
  */
 const ROUNDS = 3;
+/** Keys that were too hot to be watched are asked for to and fro, until both sites can look at them. */
+export const ROUNDS_WHEN_HOT = 8;
 
 const REWRITE_MS = 200;
 
@@ -16,11 +18,14 @@ const REWRITE_MS = 200;
  * changes arrive in order, so a sentinel that has arrived comes after them. Nobody may write meanwhile.
  * Rejects at once if one of the processes has ended.
  */
-export async function quiet(pair: Pick<Pair, 'east' | 'west'>, wait: WaitOptions = {}): Promise<void> {
+export async function quiet(
+  pair: Pick<Pair, 'east' | 'west'>,
+  { rounds = ROUNDS, ...wait }: WaitOptions & { rounds?: number } = {},
+): Promise<void> {
   const { east, west } = pair;
   const deadlineMs = wait.deadlineMs ?? 20_000;
   const end = Date.now() + deadlineMs;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const left = { ...wait, deadlineMs: Math.max(1, end - Date.now()) };
     await Promise.all([cross(east, west, left), cross(west, east, left)]);
   }

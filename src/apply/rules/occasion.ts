@@ -1,8 +1,10 @@
 /** All that a rule may look at, and all that it may say. */
 
 import type { Argument } from '../../change/encode-command.js';
+import type { Lack } from '../../change/special.js';
 import type { KnownPlaces, Place } from './list-places.js';
 import type { Outcome, Piece, Rank } from './meeting.js';
+import type { IsOnCell } from '../own-cells.js';
 import type { OwnPieces } from './own-pieces.js';
 
 /** What is known to stand at a key. */
@@ -25,6 +27,10 @@ export interface Occasion {
   readonly pending: Rank | undefined;
   /** This site has asked for the key, and the sender had not seen it ask: the answer will settle everything. */
   readonly isAsking: boolean;
+  /** The key cannot be watched: what was written on it here last is not known. It is asked for in any case. */
+  readonly isHot: boolean;
+  /** Then this is what is known of own pieces: whether one leaves something in a cell. */
+  readonly isOnCell: IsOnCell;
   readonly held: Held;
   /** What is remembered of the places of a list. */
   readonly known: KnownPlaces | undefined;
@@ -57,6 +63,8 @@ export interface Resolution {
   readonly state?: number;
   /** The other site is asked for the key's state. */
   readonly asks?: boolean;
+  /** What the value here lacks without the piece: only the other site's state brings it. */
+  readonly leaves?: Lack;
   /** The places of the list afterwards; undefined places: not known any more. Absent: as they were. */
   readonly places?: { readonly places: readonly Place[] | undefined } | 'forgotten';
 }

@@ -151,3 +151,14 @@ test('what was decided and has not come round is counted: more than 16 MiB of it
   echo(1, 0);
   expect(late.isFull).toBe(false);
 });
+
+test('a write that is late on a key asked for in any case is told of, and not asked for again', () => {
+  const { late, write, echo } = setup();
+  let told = 0;
+  write('a', 1);
+  const awaited = new Map([['0:a', () => told++]]);
+  late.decided(batchOf(5, 'RPUSH a x', 'SET b 1'), { removed: new Set(), awaited });
+  write('a', 2);
+  write('b', 3);
+  expect([echo(6, 1, 'RPUSH a x', 'SET b 1'), told > 0]).toEqual([['0 b'], true]);
+});

@@ -8,6 +8,7 @@ import { OwnPieces } from '../../../src/apply/rules/own-pieces.js';
 import { piecesOf } from '../../../src/apply/rules/pieces.js';
 import { resolve } from '../../../src/apply/rules/resolve.js';
 import { encodeCommand } from '../../../src/change/encode-command.js';
+import { LACK } from '../../../src/change/special.js';
 import { scriptSource, type ScriptName } from '../../../src/lua/scripts.js';
 
 const KEY = 'k';
@@ -41,6 +42,8 @@ function occasion(mine: readonly Piece[], changed: Partial<Occasion> = {}): Occa
     own: new OwnPieces(mine),
     pending: undefined,
     isAsking: false,
+    isHot: false,
+    isOnCell: () => false,
     held: NOTHING,
     known: undefined,
     isDoubtful: () => false,
@@ -183,4 +186,56 @@ test('nothing clashes while the key is asked for, or its state goes out', () => 
       outcome: 'merged',
       commands: [['APPEND', 'k', 'y'].map((word) => Buffer.from(word))],
     });
+});
+
+describe('a key too hot to be watched', () => {
+  const hot = (mine: readonly Piece[], theirs: string, held: Held): Resolution =>
+    meet(mine, theirs, {
+      isHot: true,
+      isAsking: true,
+      held,
+      isOnCell: (cell) => cell === 'f' || cell === 'm',
+    });
+
+  test.each([
+    ['SET k w', own('INCRBY k 5'), HASH, LACK.writes],
+    ['DEL k', own('INCRBY k 5'), HASH, LACK.removals],
+    ['PEXPIREAT k 99', own('INCRBY k 5'), HASH, LACK.removals],
+    ['HDEL k g', own('HSET k f 1'), HASH, LACK.removals],
+    ['HSET k f 2', own('HINCRBY k f 1'), HASH, LACK.writes],
+    ['ZADD k 2 m', own('ZADD k 1 m'), HASH, LACK.writes],
+    ['ZPOPMIN k', own('SADD k m'), HASH, LACK.removals],
+    ['XTRIM k MAXLEN = 1', own('XADD k 1-1 f v'), HASH, LACK.removals],
+    ['LPOP k', own('RPUSH k x'), LIST(3), LACK.removals],
+  ])('%s waits for the state: it might take from what nobody knows of yet', (theirs, mine, held, lack) => {
+    const met = hot(mine, theirs, held);
+    expect([runs(met), met.leaves]).toEqual([[], lack]);
+  });
+
+  test.each([
+    ['RPUSH k y', own('RPUSH k x'), LIST(3)],
+    ['HSET k g 2', own('HINCRBY k f 1'), HASH],
+    ['HINCRBY k f 2', own('HSET k f 1'), HASH],
+    ['SADD k m', own('SREM k m'), HASH],
+    ['APPEND k y', own('APPEND k x'), HASH],
+  ])('%s adds to it, and is run', (theirs, mine, held) => {
+    const met = hot(mine, theirs, { ...held, kind: 'unknown', length: undefined });
+    expect([runs(met), met.leaves]).toEqual([[theirs], undefined]);
+  });
+});
+
+describe('hundreds of thousands of own writes on one key are met', () => {
+  const many = (line: string): Piece[] => {
+    const [piece] = own(line);
+    return Array.from({ length: 300_000 }, () => piece!);
+  };
+
+  test('by what clashes with each of them', () => {
+    expect(meet(many('APPEND k x'), 'APPEND k y', { held: HASH, made: { timestamp: 1 } }).state).toBe(10);
+  });
+
+  test('by a new head, on which all of them are run again', () => {
+    expect(meet(many('HINCRBY k f 1'), 'HSET k f 5', { held: HASH }).commands).toHaveLength(300_001);
+    expect(meet(many('INCRBY k 1'), 'SET k 5', { held: HASH }).commands).toHaveLength(300_001);
+  });
 });

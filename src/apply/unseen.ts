@@ -1,0 +1,70 @@
+/** Questions about the own writes on single keys that the sender of a batch had not seen, answered by the window alone. */
+
+import type { Effect } from '../change/commands.js';
+import { commutingWith, effectCode } from '../change/effect-code.js';
+import { KeyHash } from '../change/key-hash.js';
+import type { PlacedKey } from '../change/special.js';
+import type { Range } from './own-on-key.js';
+import type { Window } from './window.js';
+
+const REQUEST = effectCode('need');
+
+export class Unseen {
+  readonly #window: Window;
+  readonly #hash = new KeyHash();
+
+  constructor(window: Window) {
+    this.#window = window;
+  }
+
+  /** The newest own sequence on a key in a range; 0 when there is none. */
+  newestOn(key: PlacedKey, range: Range): number {
+    return this.newestAt(this.hashOf(key), range);
+  }
+
+  /** The same for a key by its hash. */
+  newestAt(hash: KeyHash, { seen, decided }: Range): number {
+    let entry = this.#window.newest(hash.low, hash.high);
+    while (entry >= 0 && this.#window.sequenceOf(entry) > decided) entry = this.#window.older(entry);
+    const sequence = entry < 0 ? 0 : this.#window.sequenceOf(entry);
+    return sequence > seen ? sequence : 0;
+  }
+
+  /** How many own writes on a key stand in a range. */
+  count(key: PlacedKey, range: Range): number {
+    let count = 0;
+    this.#has(key, range, () => {
+      count++;
+      return false;
+    });
+    return count;
+  }
+
+  /** Whether all own changes of a key in a range come out the same before or after one with this effect. */
+  commutes(key: PlacedKey, effect: Effect, range: Range): boolean {
+    const together = commutingWith(effectCode(effect));
+    return together !== undefined && !this.#has(key, range, (code) => !together.has(code));
+  }
+
+  /** Whether an own request for a key stands in a range. */
+  isAsking(key: PlacedKey, range: Range): boolean {
+    return this.#has(key, range, (code) => code === REQUEST);
+  }
+
+  /** A hash that is another key's after the next question. */
+  hashOf({ database, key }: PlacedKey): KeyHash {
+    this.#hash.of(database, key, 0, key.length);
+    return this.#hash;
+  }
+
+  #has(key: PlacedKey, { seen, decided }: Range, isWanted: (effect: number) => boolean): boolean {
+    const hash = this.hashOf(key);
+    let entry = this.#window.newest(hash.low, hash.high);
+    for (; entry >= 0; entry = this.#window.older(entry)) {
+      const sequence = this.#window.sequenceOf(entry);
+      if (sequence <= seen) return false;
+      if (sequence <= decided && isWanted(this.#window.effectOf(entry))) return true;
+    }
+    return false;
+  }
+}
