@@ -158,7 +158,7 @@ export class KeyRun {
           : { timestamp: isGone ? -1 : this.#rankTimestamp(this.#stateAt), site },
       isAsking: this.isInRequest,
       isHot: this.isHot,
-      isOnCell: own.isOnCell ?? (() => true),
+      isOnCell: own.isOnCell ?? ((cell) => this.#own.leavesOn(cell)),
       held: this.#held,
       known: this.#known,
       isDoubtful,

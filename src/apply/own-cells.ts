@@ -1,7 +1,7 @@
 /**
  * The cells of hot keys that were written here: all that is to be known of own writes on a key on which nothing is settled before
- * its state comes. Each own write is looked at once, however many batches meet it; when they come too fast for that, all cells count
- * as written.
+ * its state comes. Each own write is looked at once, however many batches meet it; when they come too fast for that, it is not known
+ * on which cells they are.
  */
 
 import { effectCode } from '../change/effect-code.js';
@@ -13,8 +13,8 @@ import { nameOf } from './payload.js';
 import { piecesOf } from './rules/pieces.js';
 import type { Window } from './window.js';
 
-/** Whether the sender of a batch had not seen an own write on a cell that leaves something there. */
-export type IsOnCell = (cell: string) => boolean;
+/** Whether the sender of a batch had not seen an own write on a cell that leaves something there; undefined when that is not known. */
+export type IsOnCell = (cell: string) => boolean | undefined;
 
 /** By cell, the newest own write that leaves something there. */
 interface Cells {
@@ -30,7 +30,7 @@ const WRITING: ReadonlySet<number> = new Set(
 );
 /** Own writes looked at for one batch. When more have come since the last, decisions cannot keep up with them. */
 const MAX_AT_ONCE = 256;
-/** Keys kept, the one asked for first goes first; and cells of each, beyond which all of them count as written. */
+/** Keys kept, the one asked for first goes first; and cells of each, beyond which none is known. */
 const KEPT_KEYS = 32;
 const KEPT_CELLS = 50_000;
 
@@ -57,7 +57,8 @@ export class OwnCells {
       }
     cells.decided = Math.max(cells.decided, decided);
     bound(cells, seen);
-    return (cell) => Math.max(cells.newest.get(cell) ?? 0, cells.blurredThrough) > seen;
+    return (cell) =>
+      (cells.newest.get(cell) ?? 0) > seen || (cells.blurredThrough > seen ? undefined : false);
   }
 
   /** The window's entries of a key, oldest first; undefined when there are too many for each to be looked at. */

@@ -109,6 +109,33 @@ export interface AddOptions {
   readonly once?: boolean;
 }
 
+/** How often a job that has ended is taken away for a new one: others may do the same, and theirs be at work already. */
+const MAX_REMOVALS = 10;
+
+/** Whether there is no job of this id, or no more: one that has ended, or that nobody would ever do, is taken away. */
+async function hasRoom(
+  { queue, client }: { readonly queue: Queue; readonly client: Redis },
+  id: string,
+  { attempts, once }: { readonly attempts: number; readonly once: boolean },
+): Promise<boolean> {
+  for (let removals = 1; ; removals++) {
+    const found = await queue.getJob(id);
+    if (found === undefined) return true;
+    const state = await found.getState();
+    // In no list at all: somebody has deleted the one it was in. Or its options have been deleted.
+    const hasEnded = state === 'completed' || state === 'failed';
+    const isWhole = found.opts.attempts === attempts;
+    if (state !== 'unknown' && !(hasEnded && !(once && isWhole))) return false;
+    if (state === 'unknown') await client.del(`${queue.toKey(id)}:lock`);
+    try {
+      await found.remove();
+      return true;
+    } catch (error) {
+      if (removals >= MAX_REMOVALS) throw error;
+    }
+  }
+}
+
 /** Adds a job, unless one of this id is waiting or at work; one that has ended makes room. Gives the job's id. */
 export async function addJob(
   { queue, client }: { readonly queue: Queue; readonly client: Redis },
@@ -118,16 +145,7 @@ export async function addJob(
   if (id !== undefined) {
     if (!/^[\w.-]+$/.test(id) || /^\d+$/.test(id) || id in queue.keys)
       throw new TandemError('INTERNAL', `no job can have the id ${id}`);
-    const found = await queue.getJob(id);
-    if (found !== undefined) {
-      const state = await found.getState();
-      // In no list at all: somebody has deleted the one it was in, and nobody would ever do it. Or its options have been deleted.
-      const hasEnded = state === 'completed' || state === 'failed';
-      const isWhole = found.opts.attempts === attempts;
-      if (state !== 'unknown' && !(hasEnded && !(once && isWhole))) return id;
-      if (state === 'unknown') await client.del(`${queue.toKey(id)}:lock`);
-      await found.remove();
-    }
+    if (!(await hasRoom({ queue, client }, id, { attempts, once }))) return id;
   }
   const jobId = id ?? `${queue.name}-${randomUUID().slice(0, 8)}`;
   await queue.add(queue.name, data ?? null, { ...JOB_OPTIONS, attempts, jobId });

@@ -65,6 +65,20 @@ const HOT: readonly Hot[] = [
     },
   },
   {
+    name: 'fields of their own',
+    key: 'fields',
+    write: (pipeline, site, i) => pipeline.hset('fields', `${site.name} ${i % 500}`, i),
+    expectAt: async ({ redis }, written) => {
+      const last = Object.entries(written).flatMap(([name, count]) =>
+        upTo(Math.min(count, 500), (i) => [
+          `${name} ${i}`,
+          String(i + 500 * Math.floor((count - 1 - i) / 500)),
+        ]),
+      );
+      expect(await redis.hgetall('fields')).toEqual(Object.fromEntries(last));
+    },
+  },
+  {
     name: 'a list',
     key: 'list',
     write: (pipeline, site, i) =>

@@ -61,6 +61,19 @@ describe('a job', () => {
     expect(runs).toBe(1);
   });
 
+  test('is added by several at once, while it is taken up and ends', async () => {
+    let runs = 0;
+    const { plane } = bench.start({ copy: () => Promise.resolve(runs++) });
+    for (let round = 0; round < 20; round++) {
+      const adding = [plane, bench.client, plane, bench.client].map((one) =>
+        one.add('copy', {}, { id: 'wanted' }),
+      );
+      expect(await Promise.all(adding)).toEqual(['wanted', 'wanted', 'wanted', 'wanted']);
+      await until('it to be done once more', () => runs > round);
+    }
+    await bench.ended('wanted');
+  });
+
   test('whose options somebody has deleted, and that has failed by it, is added again', async () => {
     let runs = 0;
     const { plane } = bench.start({

@@ -32,7 +32,8 @@ function waits({ isOnCell }: Occasion, incoming: Piece): boolean {
       if (incoming.isRemoval || isWhole(incoming)) return true;
       // A member or an entry is the same whoever adds it.
       if (incoming.type === 'set' || incoming.type === 'stream') return false;
-      return isOnCell(incoming.cell);
+      // Where it is not known, a cell that only the other site writes must not be left out: nobody here has it.
+      return isOnCell(incoming.cell) === true;
     default:
       return incoming.isRemoval;
   }
@@ -41,4 +42,10 @@ function waits({ isOnCell }: Occasion, incoming: Piece): boolean {
 /** What leaves something behind that nobody else has. */
 function isWrite({ role, isRemoval }: Piece): boolean {
   return role === 'state' || (!isRemoval && (role === 'key-head' || role === 'cell'));
+}
+
+/** What a piece that was run may have been put in the place of: an own write on its cell, if there was one. */
+export function replacedUnknown({ isHot, isOnCell }: Occasion, { role, type, cell }: Piece): boolean {
+  if (!isHot || role !== 'cell' || type === 'set' || type === 'stream') return false;
+  return isOnCell(cell) === undefined;
 }

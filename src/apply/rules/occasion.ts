@@ -29,7 +29,7 @@ export interface Occasion {
   readonly isAsking: boolean;
   /** The key cannot be watched: what was written on it here last is not known. It is asked for in any case. */
   readonly isHot: boolean;
-  /** Then this is what is known of own pieces: whether one leaves something in a cell. */
+  /** Then this is what is known of own pieces: whether one leaves something in a cell, if that is known. */
   readonly isOnCell: IsOnCell;
   readonly held: Held;
   /** What is remembered of the places of a list. */
@@ -63,7 +63,7 @@ export interface Resolution {
   readonly state?: number;
   /** The other site is asked for the key's state. */
   readonly asks?: boolean;
-  /** What the value here lacks without the piece: only the other site's state brings it. */
+  /** What the value here lacks with, or without, the piece: only the other site's state brings it. */
   readonly leaves?: Lack;
   /** The places of the list afterwards; undefined places: not known any more. Absent: as they were. */
   readonly places?: { readonly places: readonly Place[] | undefined } | 'forgotten';

@@ -85,6 +85,11 @@ export class OwnPieces {
     return this.#byCell.get(cell) ?? [];
   }
 
+  /** Whether something that was built on a cell is there. */
+  leavesOn(cell: string): boolean {
+    return this.onCell(cell).some(({ role, isRemoval }) => role !== 'expiry' && !isRemoval);
+  }
+
   /** The built pieces on the same cell of a value of the same type, from the last head of the cell on. */
   fromHeadOfCell(incoming: Piece): readonly Piece[] {
     // An index of all pieces is more work than a look at each, unless there are many looks.

@@ -1,7 +1,8 @@
 /** Chooses the rule for a meeting. The README's table of concurrent writes is this file in words. */
 
 import { resolveBuild } from './builds.js';
-import { resolveHot } from './hot.js';
+import { LACK } from '../../change/special.js';
+import { replacedUnknown, resolveHot } from './hot.js';
 import { resolveKeyHead } from './key-heads.js';
 import { isState, type Piece } from './meeting.js';
 import type { Occasion, Resolution } from './occasion.js';
@@ -11,5 +12,7 @@ export function resolve(occasion: Occasion, incoming: Piece): Resolution {
   const waiting = resolveHot(occasion, incoming);
   if (waiting) return waiting;
   if (isState(incoming)) return resolveState(occasion, incoming);
-  return incoming.role === 'key-head' ? resolveKeyHead(occasion, incoming) : resolveBuild(occasion, incoming);
+  if (incoming.role === 'key-head') return resolveKeyHead(occasion, incoming);
+  const resolution = resolveBuild(occasion, incoming);
+  return replacedUnknown(occasion, incoming) ? { ...resolution, leaves: LACK.own } : resolution;
 }
