@@ -118,6 +118,7 @@ async function hasRoom(
   id: string,
   { attempts, once }: { readonly attempts: number; readonly once: boolean },
 ): Promise<boolean> {
+  const lock = `${queue.toKey(id)}:lock`;
   for (let removals = 1; ; removals++) {
     const found = await queue.getJob(id);
     if (found === undefined) return true;
@@ -126,11 +127,13 @@ async function hasRoom(
     const hasEnded = state === 'completed' || state === 'failed';
     const isWhole = found.opts.attempts === attempts;
     if (state !== 'unknown' && !(hasEnded && !(once && isWhole))) return false;
-    if (state === 'unknown') await client.del(`${queue.toKey(id)}:lock`);
+    if (state === 'unknown') await client.del(lock);
     try {
       await found.remove();
       return true;
     } catch (error) {
+      // Somebody has deleted and added it: it is at work, though it stands among those that have ended as well.
+      if ((await client.exists(lock)) === 1) return false;
       if (removals >= MAX_REMOVALS) throw error;
     }
   }

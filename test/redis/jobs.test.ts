@@ -70,8 +70,21 @@ describe('a job', () => {
       );
       expect(await Promise.all(adding)).toEqual(['wanted', 'wanted', 'wanted', 'wanted']);
       await until('it to be done once more', () => runs > round);
+      await bench.ended('wanted');
     }
-    await bench.ended('wanted');
+  });
+
+  test('that stands among those that have ended, and is at work, is left there', async () => {
+    let runs = 0;
+    const { plane } = bench.start({
+      copy: ({ signal }) => (runs++ === 0 ? Promise.resolve() : pause(60_000, undefined, { signal })),
+    });
+    await bench.ended(await plane.add('copy', {}, { id: 'twice' }));
+    await bench.redis.del(`${bench.keys.jobsPrefix}copy:twice`);
+    await plane.add('copy', {}, { id: 'twice' });
+    await until('it to be at work', () => runs === 2);
+    expect(await plane.add('copy', {}, { id: 'twice' })).toBe('twice');
+    expect(runs).toBe(2);
   });
 
   test('whose options somebody has deleted, and that has failed by it, is added again', async () => {
