@@ -159,8 +159,10 @@ export class LateWrites {
     if (found.size === 0) return [];
     this.#count += found.size;
     const asking: PlacedKey[] = [];
+    // What this very transaction brought may be the answer: the window hears of what its sender had seen only afterwards.
+    const seen = Math.max(this.#window.seen, this.#decided?.batch.seen ?? 0);
     for (const [name, key] of found) {
-      if ((this.#asked.get(name) ?? 0) > this.#window.seen) continue;
+      if ((this.#asked.get(name) ?? 0) > seen) continue;
       if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
       this.#asked.set(name, sequence);
       asking.push(key);

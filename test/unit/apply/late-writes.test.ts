@@ -130,6 +130,15 @@ test('a key is asked for once, until the peer has seen the request, and the answ
   expect(echo(7, 0, 'SET a 1')).toEqual(['0 a']);
 });
 
+test('a key is asked for again when a write is late for the answer itself', () => {
+  const { late, write, echo } = setup();
+  write('a', 1);
+  expect(echo(5, 0, 'SET a 1')).toEqual(['0 a']);
+  late.decided({ ...batchOf(6, 'SET a 2'), seen: REQUEST });
+  write('a', REQUEST + 1);
+  expect(echo(6, REQUEST, 'SET a 2')).toEqual(['0 a']);
+});
+
 test('nothing is watched while nothing was written since the decision', () => {
   const { late, write } = setup();
   write('a', 1);
