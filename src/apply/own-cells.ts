@@ -8,7 +8,7 @@ import { effectCode } from '../change/effect-code.js';
 import type { KeyHash } from '../change/key-hash.js';
 import type { PlacedKey } from '../change/special.js';
 import type { OwnChanges } from './own-changes.js';
-import type { Range } from './own-on-key.js';
+import { touches, type Range } from './own-on-key.js';
 import { nameOf } from './payload.js';
 import { piecesOf } from './rules/pieces.js';
 import type { Window } from './window.js';
@@ -30,7 +30,7 @@ const WRITING: ReadonlySet<number> = new Set(
 );
 /** Own writes looked at for one batch. When more have come since the last, decisions cannot keep up with them. */
 const MAX_AT_ONCE = 256;
-/** Keys kept, the one asked for first goes first; and cells of each, beyond which none is known. */
+/** Keys kept, the one longest not asked for goes first; and cells of each, beyond which none is known. */
 const KEPT_KEYS = 32;
 const KEPT_CELLS = 50_000;
 
@@ -51,6 +51,7 @@ export class OwnCells {
     if (written === undefined) cells.blurredThrough = decided;
     for (const sequence of written ?? [])
       for (const command of await this.#changes.commandsOf(sequence)) {
+        if (!touches(command, key)) continue;
         const source = { command, timestamp: 0, site: '', sequence, seen: 0 };
         for (const { cell, isRemoval } of piecesOf(source, key.key))
           if (!isRemoval) cells.newest.set(cell, sequence);

@@ -166,7 +166,8 @@ function still(
   return isCovered ? rest.filter(({ lasts }) => lasts) : rest;
 }
 
-function touches(command: OwnCommand, { database, key }: PlacedKey): boolean {
+/** Whether a command writes, reads or asks for a key: those of a transaction may be on others. */
+export function touches(command: OwnCommand, { database, key }: PlacedKey): boolean {
   return keysOf(command, 'all').some((one) => one.database === database && one.key.equals(key));
 }
 

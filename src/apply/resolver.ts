@@ -157,13 +157,14 @@ export class Resolver {
     const isElsewhere = key.database !== command.database;
     if (isElsewhere) this.#send(command, encodeCommand(['SELECT', key.database]));
     // A copy of many keys is many states that meet nothing: they take the short way.
-    if (!this.#runs.has(nameOf(key)) && this.#options.isUntouched(key))
+    if (!this.#runs.has(nameOf(key)) && this.#options.isUntouched(key)) {
       for (const one of valueOf(key.key, parseState(command.args))) this.#send(command, encodeCommand(one));
-    else {
+      this.#settled.push(nameOf(key));
+    } else {
       const run = await this.#runOn(key);
-      this.#meet(command, run);
+      const outcome = this.#meet(command, run);
       if (run.isHot) this.#dropped.add(command.index);
-      else this.#settled.push(nameOf(key));
+      else if (outcome !== 'own-stays') this.#settled.push(nameOf(key));
     }
     if (isElsewhere) this.#send(command, encodeCommand(['SELECT', command.database]));
   }
@@ -200,7 +201,7 @@ export class Resolver {
     else this.#note(command, met, 'state-asked');
   }
 
-  #meet(command: PayloadCommand, run: KeyRun): void {
+  #meet(command: PayloadCommand, run: KeyRun): Outcome {
     const { timestamp, origin: site, seen } = this.#batch;
     const source = { command, timestamp, site, sequence: 0, seen };
     const outcomes: Outcome[] = [];
@@ -218,7 +219,9 @@ export class Resolver {
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }
     if (commands.length > 0 || doubt) this.#attempt(command, doubt ? [...commands, doubt] : commands);
-    this.#note(command, run, together(outcomes));
+    const outcome = together(outcomes);
+    this.#note(command, run, outcome);
+    return outcome;
   }
 
   async #runOn(key: PlacedKey): Promise<KeyRun> {
