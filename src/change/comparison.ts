@@ -6,8 +6,9 @@
  *   keys against it at the same place, and answers. An entry is what `digest.lua` makes of a value; `-` says that there is none,
  *   a `!` at its end that parts of it are about to expire.
  * - `TANDEM.ANSWER session number seen (database key finding)…`: the keys that differ, of the question with that number. `seen` is
- *   that of the question: what was written at the answering site behind it makes a finding worthless (`busy`). An `n` behind a
- *   finding says that the answering site had no such key when the sites first met.
+ *   that of the question: what was written at the answering site behind it makes a finding worthless (`busy`), also that a key is
+ *   equal, since such a write may make up for exactly what is missing. An `n` behind a finding says that the answering site had no
+ *   such key when the sites first met.
  * - `TANDEM.LIST session number database cursor count`: asks for some of the names of the receiver's keys, as `SCAN` gives them.
  * - `TANDEM.LISTED session number cursor key…`: those names, and the cursor to go on with; 0 when there are no more.
  */
@@ -23,8 +24,11 @@ export const LISTED = 'TANDEM.LISTED';
 /** Names a peer may ask for in one go: the server is held up by it. */
 const MAX_LISTED = 10_000;
 
-/** What is found about a key, as the asking site sees it. `busy`: it was being written at the answering site. */
-export type Finding = 'missing-there' | 'missing-here' | 'type' | 'value' | 'expiry' | 'busy';
+/**
+ * What is found about a key, as the asking site sees it. `busy`: it was being written at the answering site; `equal`: so it was, and
+ * it was equal all the same.
+ */
+export type Finding = 'missing-there' | 'missing-here' | 'type' | 'value' | 'expiry' | 'busy' | 'equal';
 
 /** A key that differs, or cannot be told. */
 export interface Found extends PlacedKey {
@@ -55,12 +59,16 @@ const FINDINGS: Readonly<Record<string, Finding>> = {
   v: 'value',
   e: 'expiry',
   b: 'busy',
+  q: 'equal',
 };
+
+/** The finding of a key that is equal. */
+const EQUAL = 'q';
 
 const SESSION = /^[\da-z-]{1,40}$/;
 const NUMBER = /^\d{1,16}$/;
 const CURSOR = /^\d{1,20}$/;
-const FINDING = /^[motveb]\d{0,16}n?$/;
+const FINDING = /^[motvebq]\d{0,16}n?$/;
 const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16}~?)?!?)$/;
 
 /** Whether a command is a question or an answer, well-formed or not. */
@@ -131,7 +139,7 @@ export function parseListed(args: readonly Buffer[]): Listed {
 
 /**
  * The answer with the keys marked that were written where it was made, by somebody the asking site had not heard of (`isBusy`), and
- * those that were not there when the sites first met (`isNew`).
+ * those that were not there when the sites first met (`isNew`); without those that are equal and were not being written.
  * @param args of a well-formed `TANDEM.ANSWER`, the name first
  */
 export function withMarks(
@@ -142,12 +150,13 @@ export function withMarks(
   }: { isBusy: (key: PlacedKey, seen: number) => boolean; isNew: (key: PlacedKey) => boolean },
 ): Buffer {
   const seen = Number(text(args[3]));
-  const marked = [...args];
-  triples(args, 4).forEach(({ placed, third }, at) => {
-    const [wasBusy, wasNew] = [isBusy(placed, seen), isNew(placed)];
-    if (wasBusy || wasNew)
-      marked[4 + 3 * at + 2] = Buffer.from(`${wasBusy ? 'b' : third}${wasNew ? 'n' : ''}`);
-  });
+  const marked: (Buffer | string | number)[] = args.slice(0, 4);
+  for (const { placed, third } of triples(args, 4)) {
+    const [wasBusy, isEqual] = [isBusy(placed, seen), third.startsWith(EQUAL)];
+    if (isEqual && !wasBusy) continue;
+    const finding = wasBusy && !isEqual ? 'b' : third;
+    marked.push(placed.database, placed.key, finding + (isNew(placed) ? 'n' : ''));
+  }
   return encodeCommand(marked);
 }
 

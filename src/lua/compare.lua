@@ -1,6 +1,7 @@
 -- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire, databases of this server,
 --                   then per key: database, key, entry
--- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream.
+-- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream. It speaks of equal keys as
+-- well: only capture knows which of them have writes the peer has not heard of, and may be equal by chance.
 -- Result: keys that differ.
 local fields_expire = ARGV[4] == '1'
 -- @include state
@@ -20,7 +21,7 @@ local function is_passing(entry)
 end
 local function finding(theirs, own, size)
   if theirs == own then
-    return nil
+    return 'q'
   elseif is_passing(theirs) or is_passing(own) then
     return 'b'
   end
@@ -39,8 +40,9 @@ local function finding(theirs, own, size)
   elseif (expires > 0) ~= (their_expires > 0) or math.abs(expires - their_expires) > tolerance + their_tolerance then
     return 'e' .. size
   end
+  return 'q'
 end
-local parts = {}
+local parts, differing = {}, 0
 for i = 6, #ARGV, 3 do
   local own, size = '-', 0
   if tonumber(ARGV[i]) < tonumber(ARGV[5]) then
@@ -48,12 +50,13 @@ for i = 6, #ARGV, 3 do
     own, size = entry_of(ARGV[i + 1])
   end
   local found = finding(ARGV[i + 2], own, size)
-  if found then
-    parts[#parts + 1] = bulk(ARGV[i]) .. bulk(ARGV[i + 1]) .. bulk(found)
+  parts[#parts + 1] = bulk(ARGV[i]) .. bulk(ARGV[i + 1]) .. bulk(found)
+  if found ~= 'q' then
+    differing = differing + 1
   end
 end
 redis.call('SELECT', 0)
 redis.call('SET', KEYS[1], '*' .. 4 + 3 * #parts .. '\r\n' .. bulk('TANDEM.ANSWER') .. bulk(ARGV[1]) .. bulk(ARGV[2])
   .. bulk(ARGV[3]) .. table.concat(parts))
 redis.call('UNLINK', KEYS[1])
-return #parts
+return differing

@@ -4,6 +4,7 @@
  * before the next one begins, so that an attempt that ends anywhere is followed by one that goes on there.
  */
 
+import type { Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { absentAmong, Chosen, databaseSizes, runIdOf, type Choice } from './keys.js';
@@ -172,25 +173,26 @@ class Comparison {
     counts.differing += fresh.length;
     // Before they are mended: an attempt that ends in between is followed by one that finds them equal.
     await this.#ledger.note(fresh);
-    counts.unrepaired += await this.#mend(different);
+    counts.unrepaired += await this.#mend(different, undecided);
   }
 
-  /** Gives how many still differ. */
-  async #mend(different: readonly Difference[]): Promise<number> {
+  /** Gives how many still differ. What could not be told is mended with the rest: it may differ. */
+  async #mend(different: readonly Difference[], undecided: readonly Found[]): Promise<number> {
     const { repair = false, dryRun = false, prefer, leaves = false, removes = false } = this.#request;
-    if (!repair || dryRun || different.length === 0) return 0;
+    const mended = [...different, ...undecided];
+    if (!repair || dryRun || mended.length === 0) return 0;
     const { signal } = this.#attempt;
     const preference: Preference = { prefer: prefer ?? (leaves ? undefined : this.#site.site), removes };
-    const remedy = (one: Difference): string => remedyOf(one, preference, this.#site);
-    const sent = different.filter((one) => remedy(one) === 'send');
+    const remedy = (one: Found): string => remedyOf(one, preference, this.#site);
+    const sent = mended.filter((one) => remedy(one) === 'send');
     await sendStates(this.#site, sent, { absent: removes, signal });
     await askStates(
       this.#site,
-      different.filter((one) => remedy(one) === 'ask'),
+      mended.filter((one) => remedy(one) === 'ask'),
       signal,
     );
-    const { different: still, undecided } = await this.#survey.settle(different);
-    this.#counts.undecided += undecided.length;
+    const { different: still, undecided: untold } = await this.#survey.settle(different);
+    this.#counts.undecided += untold.length;
     return still.length;
   }
 

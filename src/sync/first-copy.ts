@@ -132,7 +132,7 @@ class FirstCopy {
   async #settle(suspects: readonly PlacedKey[]): Promise<void> {
     const { different, undecided } = await this.#survey.settle(suspects);
     // What is written all the time is judged like the others: a copy of it is old beside the writes, and takes nothing from them.
-    const all: readonly Found[] = [...different, ...undecided];
+    const all: readonly Found[] = [...different, ...undecided.filter(({ finding }) => finding !== 'equal')];
     await this.#send(all.filter((one) => this.#whose(one) === 'own'));
     const differing = all.filter((one) => this.#whose(one) === 'both');
     this.#counts.differing += differing.length;

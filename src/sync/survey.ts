@@ -14,7 +14,7 @@ import type { SyncSite } from './work.js';
 
 /** A key that differs for certain. */
 export interface Difference extends PlacedKey {
-  readonly finding: Exclude<Finding, 'busy'>;
+  readonly finding: Exclude<Finding, 'busy' | 'equal'>;
   /** Roughly the bytes of the value at the peer. */
   readonly bytes: number;
   /** Whether the peer had no such key when the sites first met. */
@@ -129,10 +129,14 @@ export class Survey {
     return all;
   }
 
-  /** Looks at keys until it is certain of each whether it differs. */
+  /**
+   * Looks at keys until it is certain of each whether it differs. A key that is written all the time and is equal each time it is
+   * looked at is equal: its writes change nothing, as those of a beacon do.
+   */
   async settle(suspected: readonly PlacedKey[]): Promise<Settled> {
     const different: Difference[] = [];
     const times = new Map<string, number>();
+    const unequal = new Set<string>();
     let open: readonly PlacedKey[] = suspected;
     let undecided: readonly Found[] = [];
     for (let look = 0; look < LOOKS && open.length > 0; look++) {
@@ -142,7 +146,8 @@ export class Survey {
       const found = await this.#compareAside(open);
       open = undecided = found.filter((one) => {
         const name = nameOf(one);
-        if (one.finding === 'busy') {
+        if (one.finding !== 'equal') unequal.add(name);
+        if (one.finding === 'busy' || one.finding === 'equal') {
           times.delete(name);
           return true;
         }
@@ -153,7 +158,7 @@ export class Survey {
         return false;
       });
     }
-    return { different, undecided };
+    return { different, undecided: undecided.filter((one) => unequal.has(nameOf(one))) };
   }
 
   async #compareAside(keys: readonly PlacedKey[]): Promise<Found[]> {

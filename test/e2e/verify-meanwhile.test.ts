@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Pair, startPair } from '../support/pair.js';
+import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
-import { jobOf, verifyAt } from './long-jobs.js';
-import { LONG_BACKLOG, QUICK } from './observe.js';
+import { jobOf, settingsOf, verifyAt } from './long-jobs.js';
+import { LONG_BACKLOG, QUICK, ownKeys, statusOf } from './observe.js';
+import { runCli } from './run-cli.js';
 
 /** Slow enough that something can be written in the middle of a comparison. */
 const KEYS_PER_SECOND = 1000;
@@ -17,6 +18,16 @@ beforeAll(async () => {
   pair = await startPair({ server: LONG_BACKLOG, env });
 });
 afterAll(() => pair.close());
+
+/** Increments a key of one site by what its peer never hears of. */
+async function missOut(site: Site, key: string, amount: number): Promise<void> {
+  await site.redis.eval(
+    "redis.set_repl(redis.REPL_NONE) redis.call('INCRBY', KEYS[1], ARGV[1])",
+    1,
+    key,
+    amount,
+  );
+}
 
 test('a key that only the other site had, and that is written here while the sites are compared, is found', async () => {
   const { east, west } = pair;
@@ -38,4 +49,37 @@ test('a key that only the other site had, and that is written here while the sit
   expect(result.differences.map(({ key }) => key).toSorted()).toEqual(
     Array.from({ length: PARTS }, (_, i) => `part:${i}`).toSorted(),
   );
+});
+
+test('a key that is equal only because of what the asking site has not heard of is found', async () => {
+  const { east, west } = pair;
+  await east.redis.set('sum', 10);
+  await quiet(pair);
+  await missOut(east, 'sum', 3);
+  expect((await runCli(['pause', 'outbound'], settingsOf(pair, west))).code).toBe(0);
+  await until('west to keep its changes', async () => (await statusOf(west)).outbound.state === 'paused');
+  await west.redis.incrby('sum', 3);
+  const verifying = verifyAt(pair, east, '--pattern', 'sum');
+  // The increment, and behind it the answer, which was given when both values were 13.
+  await until('west to have answered', async () => (await west.redis.llen(ownKeys().changes)) >= 2);
+  expect((await runCli(['resume', 'outbound'], settingsOf(pair, west))).code).toBe(0);
+  const { result } = await verifying;
+  expect(result).toMatchObject({ compared: 1, differing: 1, undecided: 0, byKind: { value: 1 } });
+});
+
+test('a key that is written all the time cannot be told, and is mended; one that is never changed by it is equal', async () => {
+  const { east, west } = pair;
+  await west.redis.mset('busy:beacon', 1, 'busy:sum', 10);
+  await quiet(pair);
+  await missOut(west, 'busy:sum', 3);
+  const ended = new AbortController();
+  const writing = (async () => {
+    while (!ended.signal.aborted) await west.redis.multi().set('busy:beacon', 1).incrby('busy:sum', 1).exec();
+  })();
+  const { result } = await verifyAt(pair, east, '--pattern', 'busy:*', '--repair', '--prefer', 'east');
+  ended.abort();
+  await writing;
+  expect(result).toMatchObject({ compared: 2, equal: 1, differing: 0, undecided: 1 });
+  await quiet(pair);
+  expect(await east.redis.get('busy:sum')).toBe(await west.redis.get('busy:sum'));
 });
