@@ -29,6 +29,7 @@ import { encodeNeed, LACK, type PlacedKey } from './change/special.js';
 import type { Position } from './change/position.js';
 import type { Config } from './config.js';
 import { TandemError } from './errors.js';
+import { LinkedAbort } from './linked-abort.js';
 import type { Logger } from './log.js';
 import { Acknowledgements } from './queue/acknowledgements.js';
 import { ownCuts } from './own-cuts.js';
@@ -191,9 +192,7 @@ export class ActiveSite {
 
   /** Works until the signal aborts or something on the local side fails; then throws the reason. */
   async run(signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    const abort = (): void => stop.abort(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+    const stop = new LinkedAbort(signal);
     let applying: RawConnection | undefined;
     try {
       const { writes } = this.#options.opened.commands;
@@ -230,7 +229,6 @@ export class ActiveSite {
       ];
       await together({ tasks, ended: applying.closed, end });
     } finally {
-      signal.removeEventListener('abort', abort);
       stop.abort();
       this.#cutting.stop();
       this.#stream?.close();

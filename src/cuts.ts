@@ -32,6 +32,8 @@ export class Cuts {
   #isNoted = false;
   /** Whether the first copy was done, as far as is known: the local server may forget it. */
   #isCopied = false;
+  /** Of the work that goes on now, or did last. */
+  #signal: AbortSignal | undefined;
 
   constructor(options: CutsOptions) {
     this.#options = options;
@@ -53,6 +55,7 @@ export class Cuts {
   /** Begins what is due when a site goes to work, the first copy and the repair of a cut, and sees to it until the signal aborts. Never rejects. */
   async keep(opened: OpenedState, signal: AbortSignal): Promise<void> {
     const { local, keys, log } = this.#options;
+    this.#signal = signal;
     try {
       this.#isCopied ||= opened.isCopied;
       if (!this.#isCopied) await this.#add('first-copy');
@@ -61,7 +64,7 @@ export class Cuts {
       this.#open ??= opened.repair;
       if (this.#open !== undefined) await this.#repair(this.#open);
     } catch (err) {
-      log.warn({ err }, 'long work could not be begun; it is tried again');
+      if (!signal.aborted) log.warn({ err }, 'long work could not be begun; it is tried again');
     }
     while (!signal.aborted) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
@@ -99,6 +102,7 @@ export class Cuts {
   }
 
   async #add(kind: keyof typeof JOBS, once = false): Promise<void> {
-    await this.#options.control.add(kind, {}, { id: JOBS[kind], attempts: MANY_ATTEMPTS, once });
+    const options = { id: JOBS[kind], attempts: MANY_ATTEMPTS, once };
+    await this.#options.control.add(kind, {}, options, this.#signal);
   }
 }

@@ -154,7 +154,7 @@ export class Site {
   async #once(signal: AbortSignal): Promise<void> {
     const { config, local, peer, log } = this.#parts;
     // Once: what a check warns of need not be said again at every new beginning.
-    const checking = this.#isChecked ? NEVER : preflight({ config, local, peer, log });
+    const checking = this.#isChecked ? NEVER : preflight({ config, local, peer, log, signal });
     checking.then(
       () => (this.#isChecked = true),
       () => {},
@@ -190,15 +190,14 @@ export class Site {
     const own = { local, keys, token, pair: config.pair, site: config.site };
     await mendOwnKeys({ ...own, log });
     const opened = await openState({ local, keys, token, config, memory: this.#memory });
+    signal.throwIfAborted();
     this.#role = 'active';
     this.#trouble = undefined;
     log.info({ token }, 'active: this process works for the site');
     const active = this.#create(token, opened);
     this.#told.ended(this.#active);
     this.#active = active;
-    const stop = new AbortController();
-    const abort = (): void => stop.abort();
-    signal.addEventListener('abort', abort, { once: true });
+    const stop = new LinkedAbort(signal);
     const keeping = this.#lease.keep(stop.signal);
     const watching = watchOwnKeys(own, stop.signal);
     const running = active.run(stop.signal);
@@ -208,13 +207,12 @@ export class Site {
     try {
       await Promise.race([running, keeping, watching, checking.then(() => NEVER)]);
     } catch (error) {
-      abort();
+      stop.abort();
       await running.catch(() => {});
       await this.#newEpochIfNeeded(error, token, opened);
       throw error;
     } finally {
-      abort();
-      signal.removeEventListener('abort', abort);
+      stop.abort();
       await Promise.allSettled([running, keeping, watching]);
       this.#longWork.detach();
       this.#remember(active, opened.epoch);

@@ -76,6 +76,7 @@ export class JobKind {
     const aborted = new Promise<void>((resolve) => {
       onAbort = resolve;
       signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) resolve();
     });
     await Promise.race([this.#lingering, aborted]);
     signal.removeEventListener('abort', onAbort);

@@ -76,6 +76,7 @@ export class JobSession {
       limit ??= setTimeout(() => this.#client.disconnect(), END_LIMIT_MS);
     };
     signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
     try {
       await connectClient(this.#client, signal);
       const closed = this.#closed();

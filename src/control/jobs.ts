@@ -69,15 +69,16 @@ export class ControlPlane {
 
   /**
    * Adds a job unless one of this id is waiting or at work, and gives its id. Waits for a connection.
-   * @throws TandemError when there is none for ten seconds, the kind is unknown, or Redis refuses
+   * @param signal ends the waiting
+   * @throws TandemError when there is none for ten seconds, the kind is unknown, or Redis refuses; the signal's reason
    */
-  async add(task: string, data: unknown, options: AddOptions = {}): Promise<string> {
+  async add(task: string, data: unknown, options: AddOptions = {}, signal?: AbortSignal): Promise<string> {
     if (!this.#kinds.some(({ name }) => name === task))
       throw new TandemError('INTERNAL', `there are no jobs of the kind ${task}`);
     const end = Date.now() + ADD_LIMIT_MS;
     while (this.#session?.isOpen !== true) {
       if (Date.now() > end) throw new TandemError('CLOSED', 'jobs cannot be added now');
-      await sleep(ADD_PAUSE_MS);
+      await sleep(ADD_PAUSE_MS, undefined, { signal });
     }
     return this.#session.add(task, data, options);
   }

@@ -185,6 +185,7 @@ export async function untilLost(client: Redis, signal: AbortSignal): Promise<nev
         })
         .catch(() => {});
       stop.signal.addEventListener('abort', () => reject(stopped(where)), { once: true });
+      if (stop.signal.aborted) reject(stopped(where));
     });
   } finally {
     stop.abort();

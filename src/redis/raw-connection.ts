@@ -85,6 +85,7 @@ export class RawConnection {
       options.connectTimeoutMs,
     );
     signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
     void connection.closed.then(() => signal.removeEventListener('abort', abort));
     try {
       if (address.password !== undefined) {

@@ -17,6 +17,8 @@ export interface PreflightOptions {
   local: Redis;
   peer: Redis;
   log: Logger;
+  /** Nobody waits for the outcome any more. */
+  signal?: AbortSignal;
 }
 
 interface InspectOptions extends PreflightOptions {
@@ -34,8 +36,10 @@ interface End {
  * needs a person before one that passes by itself. A peer that cannot be reached now is no failure; it is logged as a
  * warning, like everything else that is not as it should be.
  */
-export async function preflight({ config, local, peer, log }: PreflightOptions): Promise<void> {
-  const findings = await inspect({ config, local, peer, log, thorough: false });
+export async function preflight(options: PreflightOptions): Promise<void> {
+  const { config, log, signal } = options;
+  const findings = await inspect({ ...options, thorough: false });
+  if (signal?.aborted === true) return;
   for (const { subject, name, outcome, message, advice } of findings) {
     if (outcome === 'warn')
       log.warn({ subject, check: name, found: message, advice }, 'the preflight check warns');
@@ -62,9 +66,9 @@ function failureError(
 
 /** Looks at both ends and at the pair. A refusal of a server is a finding; only a mistake of the program throws. */
 export async function inspect(options: InspectOptions): Promise<Finding[]> {
-  const { config, local, peer, log } = options;
-  const localEnd = await lookAt('local', local, () => localFindings(options));
-  const peerEnd = await lookAt('peer', peer, () => peerFindings(options));
+  const { config, local, peer, log, signal } = options;
+  const localEnd = await lookAt('local', local, () => localFindings(options), signal);
+  const peerEnd = await lookAt('peer', peer, () => peerFindings(options), signal);
   const findings = [...localEnd.findings, ...peerEnd.findings];
   if (config.streamUrl !== null) findings.push(...(await streamFindings(config, log, localEnd.facts)));
   if (localEnd.facts !== null && peerEnd.facts !== null) {
@@ -88,11 +92,12 @@ async function lookAt(
   subject: 'local' | 'peer' | 'stream',
   client: Redis,
   more: () => Promise<Finding[]>,
+  signal?: AbortSignal,
 ): Promise<End> {
   const findings: Finding[] = [];
   let facts: ServerFacts | null = null;
   try {
-    await connectClient(client);
+    await connectClient(client, signal);
     findings.push({ subject, name: 'connection', outcome: 'pass', message: whereOf(client) });
     facts = await readFacts(client, { settings: subject !== 'peer' });
     findings.push(...judgeServer(facts, subject).map((verdict) => pair.about(subject, verdict)));

@@ -1,0 +1,75 @@
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { loadConfig } from '../../src/config.js';
+import { createLogger } from '../../src/log.js';
+import { Site } from '../../src/site.js';
+import { type TestServer, startServer } from '../support/server.js';
+import { within } from '../support/wait.js';
+
+/** A site that has begun its work has sent no more than this; what comes later is as often as time goes by. */
+const COMMANDS = 60;
+const END_MS = 3000;
+/** Without a further command for so long it is at work. */
+const STEADY_MS = 400;
+
+let local: TestServer;
+let peer: TestServer;
+
+beforeAll(async () => {
+  [local, peer] = await Promise.all([startServer(), startServer()]);
+});
+afterAll(() => Promise.all([local.stop(), peer.stop()]));
+afterEach(() => vi.restoreAllMocks());
+
+function newSite(onLog: (line: string) => void): Site {
+  const env = {
+    TANDEM_PAIR: 'stop',
+    TANDEM_SITE: 'east',
+    TANDEM_PEER: 'west',
+    TANDEM_LOCAL_URL: local.url,
+    TANDEM_PEER_URL: peer.url,
+    TANDEM_HTTP_PORT: '0',
+  };
+  const config = loadConfig({ env: { ...env, TANDEM_LOG_LEVEL: 'debug', TANDEM_LOG_PRETTY: 'never' } });
+  return new Site({ config, log: createLogger(config, { write: onLog }) });
+}
+
+/** Aborts when the command with this number is sent, or when there is none with it. Gives whether there was, and how it ended. */
+async function stoppedAt(number: number): Promise<boolean> {
+  const stop = new AbortController();
+  let sent = 0;
+  // oxlint-disable-next-line typescript/unbound-method -- called with the client it was taken from
+  const send = Redis.prototype.sendCommand;
+  const spy = vi.spyOn(Redis.prototype, 'sendCommand').mockImplementation(function (this: Redis, ...args) {
+    sent++;
+    if (sent === number) stop.abort();
+    return send.apply(this, args);
+  });
+  const steady = setTimeout(() => stop.abort(), STEADY_MS);
+  try {
+    await within(`the end, told at command ${number}`, END_MS, newSite(() => {}).run(stop.signal));
+  } finally {
+    clearTimeout(steady);
+    spy.mockRestore();
+  }
+  return sent >= number;
+}
+
+test(
+  'a site ends whenever it is told to, at whatever step of its beginning',
+  { timeout: 120_000 },
+  async () => {
+    let number = 1;
+    while (number < COMMANDS && (await stoppedAt(number))) number++;
+    expect(number).toBeGreaterThan(15);
+  },
+);
+
+test('a site that is told to stop at the very moment it goes to work ends', async () => {
+  const stop = new AbortController();
+  const site = newSite((line) => {
+    if (line.includes('active: this process works')) stop.abort();
+  });
+  await within('the end', END_MS, site.run(stop.signal));
+  expect(stop.signal.aborted).toBe(true);
+});
