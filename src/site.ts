@@ -58,6 +58,7 @@ export class Site {
   readonly #keys: KeyNames;
   readonly #local: Redis;
   readonly #peer: Redis;
+  readonly #presence: Redis;
   readonly #lease: Lease;
   readonly #longWork: LongWork;
   readonly #control: ControlPlane;
@@ -88,8 +89,14 @@ export class Site {
       });
     this.#local = client(config.localUrl, 'local');
     this.#peer = client(config.peerUrl, 'courier');
-    this.#lease = new Lease({ client: this.#local, keys: this.#keys, leaseMs: config.leaseMs, log });
+    this.#presence = client(config.localUrl, 'lease');
     const parts = { config, keys: this.#keys, log };
+    this.#lease = new Lease({
+      ...parts,
+      client: this.#local,
+      leaseMs: config.leaseMs,
+      presence: this.#presence,
+    });
     this.#longWork = new LongWork({
       ...parts,
       onRepaired: () => this.#cuts.repaired(),
@@ -104,6 +111,7 @@ export class Site {
   async run(signal: AbortSignal): Promise<void> {
     let attempt = 0;
     void followPrimary(this.#peer, signal);
+    void followPrimary(this.#presence, signal);
     try {
       while (!signal.aborted) {
         const began = performance.now();
@@ -137,6 +145,7 @@ export class Site {
       await this.#lease.release().catch(() => {});
       this.#local.disconnect();
       this.#peer.disconnect();
+      this.#presence.disconnect();
     }
   }
 

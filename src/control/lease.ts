@@ -11,36 +11,54 @@ import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
+import { Presence } from './presence.js';
 
 export interface LeaseOptions {
   readonly client: Redis;
   readonly keys: KeyNames;
   readonly leaseMs: number;
   readonly log: Logger;
+  /**
+   * A client of the same server, for this alone, connected when the lease is asked for: whoever waits knows by it at once that this
+   * process is gone. Without it the lease must end by itself.
+   */
+  readonly presence?: Redis;
 }
 
 /** Renewals within one lease: two may be lost before it ends. */
 const RENEWALS = 3;
-/** A waiting process asks at least this often. */
+/** A waiting process asks at most, and at least, this often. */
+const SHORTEST_WAIT_MS = 20;
 const MAX_WAIT_MS = 1000;
+/** A holder whose connection is gone for so long will not come back soon, and how often it is looked. */
+const GONE_MS = 300;
+const GONE_PAUSE_MS = 50;
 
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #process = randomUUID();
+  readonly #presence: Presence | undefined;
   #token = 0;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
+    const { presence, keys, log } = options;
+    this.#presence = presence && new Presence(presence, { channel: `${keys.lease}:${this.#process}`, log });
   }
 
   /** Waits until this process has the lease; gives the fencing token. */
   async acquire(signal: AbortSignal, onWaiting: () => void): Promise<number> {
+    await this.#presence?.begin(signal);
+    let [gone, since] = ['', 0];
     for (;;) {
       signal.throwIfAborted();
-      const [token, otherMs] = await this.#ask('take');
+      const isOver = gone !== '' && performance.now() - since >= GONE_MS;
+      const [token, otherMs, nowGone] = await this.#ask('take', isOver ? gone : '');
       if (token > 0) return (this.#token = token);
       onWaiting();
-      await sleep(Math.min(Math.max(otherMs, 20), MAX_WAIT_MS), undefined, { signal });
+      if (nowGone !== gone) [gone, since] = [nowGone, performance.now()];
+      const pauseMs = gone === '' ? MAX_WAIT_MS : GONE_PAUSE_MS;
+      await sleep(Math.min(Math.max(otherMs, SHORTEST_WAIT_MS), pauseMs), undefined, { signal });
     }
   }
 
@@ -59,11 +77,9 @@ export class Lease {
     await runScript(client, 'release', [keys.lease], [this.#process]);
   }
 
-  async #ask(what: 'take' | 'keep'): Promise<[token: number, otherMs: number]> {
+  async #ask(what: 'take' | 'keep', gone = ''): Promise<[token: number, otherMs: number, gone: string]> {
     const { client, keys, leaseMs } = this.#options;
-    return (await runScript(client, 'lease', [keys.lease, keys.fence], [this.#process, leaseMs, what])) as [
-      number,
-      number,
-    ];
+    const args = [this.#process, leaseMs, what, gone];
+    return (await runScript(client, 'lease', [keys.lease, keys.fence], args)) as [number, number, string];
   }
 }

@@ -1,7 +1,8 @@
 -- KEYS: lease   ARGV: process
 -- Gives the lease back at once, so that a process that waits need not wait for its end.
 -- Result: 1 if it was held, else 0.
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+local held = redis.call('GET', KEYS[1])
+if held == ARGV[1] or held == ARGV[1] .. '+' then
   return redis.call('DEL', KEYS[1])
 end
 return 0

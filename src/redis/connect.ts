@@ -60,6 +60,8 @@ export function openClient(options: ClientOptions): Redis {
     enableReadyCheck: false,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // A subscription that is refused would be an error that nobody catches.
+    autoResubscribe: false,
     // Only with 0 do commands without an answer fail at the disconnect; else they would hang for ever.
     maxRetriesPerRequest: 0,
     // `disconnect` sets a timer of this length that nothing clears when the socket is closed already.

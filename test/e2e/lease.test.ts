@@ -11,6 +11,8 @@ import { LONG_BACKLOG, QUICK, expectNothingWaits, ownKeys } from './observe.js';
 const LEASE_MS = 2000;
 const TAKE_OVER_MS = LEASE_MS + 1000;
 const ACTIVE = 'active: this process works for the site';
+/** Less than any lease here. */
+const REPLACED_MS = 10_000;
 const STANDBY = 'standby: another process works for this site, waiting for its lease';
 
 let pair: Pair;
@@ -60,6 +62,40 @@ test('when the active one is killed the other takes over within the lease and a 
   await until('more load', () => load.rounds > 500);
   await load.stop();
   await expectExact(load);
+});
+
+test('a process that is killed is replaced at once, however long its lease, by a new one or by the one that waits', async () => {
+  await second.close();
+  await pair.close();
+  await startBoth(30_000);
+  const load = new Load(pair);
+  load.start();
+  await until('some load', () => load.rounds > 50);
+  await pair.east.kill();
+  const killedAt = Date.now();
+  const line = await second.waitForLog(ACTIVE);
+  expect(timeOf(line) - killedAt).toBeLessThan(REPLACED_MS);
+  await second.kill();
+  pair.east.start();
+  await pair.east.waitForLog(ACTIVE, { from: pair.east.log.length });
+  await until('more load', () => load.rounds > 500);
+  await load.stop();
+  await expectExact(load);
+});
+
+test('an active process whose subscription alone is cut goes on, while another waits', async () => {
+  const { east } = pair;
+  const from = second.log.length;
+  const holder = await east.redis.get(ownKeys().lease);
+  expect(holder).toMatch(/\+$/);
+  await east.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  const channel = `${ownKeys().lease}:${holder!.slice(0, -1)}`;
+  await until('it to be back', async () => {
+    const [, subscribers] = (await east.redis.pubsub('NUMSUB', channel)) as [string, number];
+    return subscribers === 1;
+  });
+  expect(await east.redis.get(ownKeys().lease)).toBe(holder);
+  expect(second.log.slice(from)).toEqual([]);
 });
 
 test('an active process that was stopped past its lease does no harm when it wakes up, and then waits', async () => {

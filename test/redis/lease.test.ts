@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Lease } from '../../src/control/lease.js';
+import { openClient } from '../../src/redis/connect.js';
 import { type TestServer, startServer } from '../support/server.js';
+import { until } from '../support/wait.js';
 import { KEYS, SILENT } from './own-keys.js';
 
 const LEASE_MS = 300;
@@ -26,6 +28,20 @@ afterEach(() => stop.abort());
 
 function process(): Lease {
   return new Lease({ client, keys: KEYS, leaseMs: LEASE_MS, log: SILENT });
+}
+
+/** With a lease that outlasts any test. */
+function presentProcess(): { lease: Lease; presence: Redis } {
+  const presence = openClient({
+    url: server.url,
+    tls: { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true },
+    name: 'test:lease',
+    log: SILENT,
+    connectTimeoutMs: 1000,
+    commandTimeoutMs: 1000,
+  });
+  stop.signal.addEventListener('abort', () => presence.disconnect());
+  return { lease: new Lease({ client, keys: KEYS, leaseMs: 600_000, log: SILENT, presence }), presence };
 }
 
 const nobodyWaits = (): void => expect.fail('it had to wait');
@@ -70,4 +86,31 @@ test('taken again by its own holder, it has a higher token: a new beginning fenc
   const one = process();
   const token = await one.acquire(stop.signal, nobodyWaits);
   expect(await one.acquire(stop.signal, nobodyWaits)).toBeGreaterThan(token);
+});
+
+test('goes to the other at once when the connection of its holder is gone, and not while it only comes back', async () => {
+  const [one, two] = [presentProcess(), presentProcess()];
+  const token = await one.lease.acquire(stop.signal, nobodyWaits);
+  await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  let waits = 0;
+  const acquiring = two.lease.acquire(stop.signal, () => waits++);
+  await until('it to be looked at some times', () => waits >= 2);
+  expect(await client.get(KEYS.fence)).toBe(String(token));
+  one.presence.disconnect();
+  expect(await acquiring).toBeGreaterThan(token);
+});
+
+test('whose holder may not subscribe has to end by itself', async () => {
+  const { lease, presence } = presentProcess();
+  await client.call('ACL', 'SETUSER', 'default', '-subscribe');
+  await lease.acquire(stop.signal, nobodyWaits);
+  await client.call('ACL', 'SETUSER', 'default', '+subscribe');
+  presence.disconnect();
+  const other = presentProcess().lease;
+  let waits = 0;
+  const waiting = new AbortController();
+  const acquiring = other.acquire(waiting.signal, () => waits++).catch(() => 'stopped');
+  await until('it to be asked again', () => waits >= 2);
+  waiting.abort();
+  expect(await acquiring).toBe('stopped');
 });

@@ -1,0 +1,50 @@
+/**
+ * Tells those who wait for a process's lease that it is gone, at once, however it died: it is subscribed to a channel of its own, to
+ * which nobody publishes, and the server knows whether the connection stands. (`CLIENT LIST` would tell as much, but needs a right
+ * that an account should not have.)
+ */
+
+import type { Logger } from '../log.js';
+import { connectClient, refusalOf, whereOf, type Redis } from '../redis/connect.js';
+
+export class Presence {
+  readonly #client: Redis;
+  readonly #channel: string;
+  readonly #log: Logger;
+  #isBegun = false;
+
+  /** @param client for this alone: what is subscribed can do nothing else */
+  constructor(client: Redis, { channel, log }: { channel: string; log: Logger }) {
+    this.#client = client;
+    this.#channel = channel;
+    this.#log = log;
+  }
+
+  /** Connects and subscribes, from now on after each loss of the connection. Where that fails, the lease has to end by itself. */
+  async begin(signal: AbortSignal): Promise<void> {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    try {
+      await connectClient(this.#client, signal);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#client.on('ready', () => void this.#subscribe());
+    if (this.#client.status === 'ready') await this.#subscribe();
+  }
+
+  async #subscribe(): Promise<void> {
+    try {
+      await this.#client.subscribe(this.#channel);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#log.debug(
+      { err: refusalOf(error, whereOf(this.#client)) },
+      'nobody can tell at once when this process dies: no subscription',
+    );
+  }
+}
