@@ -250,7 +250,7 @@ export const SCHEMA: convict.Schema<Config> = {
     format: 'whole number',
     min: 500,
     max: 600_000,
-    doc: 'A second process for the site takes over this long after the first fell silent.',
+    doc: 'A second process for the site takes over this long after the first fell silent; at once if its connection is gone.',
   },
   verifyCron: {
     default: '',

@@ -114,3 +114,26 @@ test('whose holder may not subscribe has to end by itself', async () => {
   waiting.abort();
   expect(await acquiring).toBe('stopped');
 });
+
+test('can be taken, kept and given back while the memory of the server is full', async () => {
+  const one = process();
+  await client.config('SET', 'maxmemory', '1');
+  try {
+    await expect(client.set('any', 'x')).rejects.toThrow('OOM');
+    const token = await one.acquire(stop.signal, nobodyWaits);
+    const keeping = one.keep(stop.signal).catch((error: unknown) => error);
+    let last = Infinity;
+    await until('it to be renewed', async () => {
+      const before = last;
+      last = await client.pttl(KEYS.lease);
+      return last > before;
+    });
+    expect(await client.get(KEYS.fence)).toBe(String(token));
+    await one.release();
+    expect(await client.exists(KEYS.lease)).toBe(0);
+    stop.abort();
+    await keeping;
+  } finally {
+    await client.config('SET', 'maxmemory', '0');
+  }
+});
