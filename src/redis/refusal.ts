@@ -17,6 +17,8 @@ const REPLY_CODES: Record<string, ErrorCode> = {
   NOMASTERLINK: 'SERVER_BUSY',
   TRYAGAIN: 'SERVER_BUSY',
   CLUSTERDOWN: 'SERVER_BUSY',
+  // Clients send a script again that was flushed, once: somebody may flush them again in between.
+  NOSCRIPT: 'SERVER_BUSY',
   // Whatever of an application's may be of another type than expected is not asked for in a way that can be refused.
   WRONGTYPE: 'STATE_LOST',
   MOVED: 'UNSUPPORTED_MODE',

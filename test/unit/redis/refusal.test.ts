@@ -29,6 +29,7 @@ describe('what a server or a socket says', () => {
       reply("ERR ACL failure in script: User x has no permissions to run the 'rpush' command script: 0a1b"),
       'NO_PERMISSION',
     ],
+    [reply('NOSCRIPT No matching script. Please use EVAL.'), 'SERVER_BUSY'],
     [reply('LOADING Redis is loading the dataset in memory'), 'SERVER_BUSY'],
     [reply("OOM command not allowed when used memory > 'maxmemory'."), 'SERVER_BUSY'],
     [reply("READONLY You can't write against a read only replica."), 'SERVER_BUSY'],
