@@ -200,7 +200,7 @@ export class ActiveSite {
       this.#window.beginBehind(this.list.firstSequence - 1);
       const { local, keys, config, opened } = this.#options;
       const { pair, peer } = config;
-      const rewind = (): Promise<void> => this.inbox.rewind();
+      const rewind = (): Promise<void> => this.inbox.rewindAtStart();
       if (opened.isSuspect)
         await settleSuspect({ local, keys, pair, peer, ...opened, rejections: this.rejections, rewind });
       await this.inbox.begin();
@@ -270,6 +270,7 @@ export class ActiveSite {
       batch: (batch) => this.list.enqueue(batch),
       write: (low, high, sequence, effect) => this.#window.record(low, high, sequence, effectCode(effect)),
       delivered: (bytes) => this.inbox.delivered(bytes),
+      rewound: (id) => this.inbox.rewound(id),
       acknowledged: (fields) => {
         this.#claims.observe(Number(fields.get('beatClock')));
         const [sequence, seen] = [Number(fields.get('beat')), Number(fields.get('beatSeen'))];

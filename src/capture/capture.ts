@@ -289,6 +289,8 @@ export class Capture {
     } else if (key === keys.received && name === 'HSET') {
       const fields = fieldsOf(reader);
       if (fields.has('beat')) listener.acknowledged(fields);
+      const rewound = fields.get('rewound');
+      if (rewound !== undefined) listener.rewound(rewound);
     } else if (key === keys.barrier && name === 'SET') {
       listener.barrier(reader.argument(2).toString('latin1'));
     } else if (key === keys.out && name === 'SET') {

@@ -29,6 +29,8 @@ export interface CaptureListener {
   appliedEnd(sequence: number): Buffer | undefined;
   /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` */
   answering(args: readonly Buffer[]): Buffer;
+  /** The inbox was emptied, and the peer is to deliver again. */
+  rewound(id: string): void;
   /** The barrier with this text has come round. */
   barrier(text: string): void;
   /** Something that calls for attention beyond replication: own keys may be gone or elsewhere. */

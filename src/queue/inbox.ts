@@ -45,6 +45,9 @@ export class Inbox {
   /** Whether the list may hold what memory does not. */
   #behind = true;
   #fault: TandemError | undefined;
+  /** The rewinding that has not come round in the stream: what went by before it is in the list no more. */
+  #rewinding: string | undefined;
+  #rewindings = 0;
   #lookedAt = performance.now();
 
   constructor(options: InboxOptions) {
@@ -80,7 +83,7 @@ export class Inbox {
     const head = await answerOf(client, client.lindexBuffer(keys.inbox, 0));
     if (head === null) return;
     try {
-      if (lastSequence(decodeBatch(head)) <= applied.sequence) await this.rewind();
+      if (lastSequence(decodeBatch(head)) <= applied.sequence) await this.rewindAtStart();
     } catch (error) {
       // What cannot be read is met, and said, when its turn comes.
       if (!(error instanceof TandemError) || !error.code.startsWith('BATCH_')) throw error;
@@ -89,7 +92,7 @@ export class Inbox {
 
   /** A batch went by in the stream. */
   delivered(bytes: Buffer): void {
-    if (this.#behind || this.#fault) return;
+    if (this.#behind || this.#rewinding !== undefined || this.#fault) return;
     if (this.#bytes + bytes.length > MEMORY_BYTES && this.#queue.length > 0) {
       this.#behind = true;
       return;
@@ -100,8 +103,8 @@ export class Inbox {
 
   /** The next batch in order; nothing when none has come. Reads the list when memory has run out of what it holds. */
   async next(): Promise<DeliveredBatch | undefined> {
-    if (this.#queue.length === 0 && !this.#fault && (this.#behind || (await this.#hasMore())))
-      await this.#readList();
+    const isReadable = this.#queue.length === 0 && this.#rewinding === undefined && !this.#fault;
+    if (isReadable && (this.#behind || (await this.#hasMore()))) await this.#readList();
     const batch = this.#queue.shift();
     if (batch) {
       this.#bytes -= batch.length;
@@ -129,39 +132,59 @@ export class Inbox {
     this.#behind = false;
     // Not in one transaction: a server without memory refuses those, reads and all. In this order what is noted as received is in
     // the list that is read after it.
+    const [before, out] = [this.#queue.length, this.#out];
     const [received, elements] = await answerOf(
       client,
       Promise.all([
         client.hmget(keys.received, 'epoch', 'n', 'cut'),
-        client.lrangeBuffer(keys.inbox, this.#out, this.#out + READ_BATCHES - 1),
+        client.lrangeBuffer(keys.inbox, out, out + READ_BATCHES - 1),
       ]),
     );
-    const before = this.#queue.length;
     // Only without a batch on its way is the first element the oldest for sure: an answer to what takes one off may be due.
-    const isHead = this.#out === 0;
+    const isHead = out === 0;
     const cut = Number(received[2]);
     for (const bytes of elements) this.#take(bytes, { isHead, cut });
     if (elements.length === READ_BATCHES) this.#behind = true;
+    // The stream may have brought meanwhile what stands in the list.
     if (this.#queue.length > before || this.#fault) return;
     const isAhead = Number(received[0]) !== this.#tail.epoch || Number(received[1]) > this.#tail.sequence;
     // Each batch that is applied takes the head off the list: one that stands there and is not to be applied shifts all others.
     const isStale = isHead && elements.length > 0;
     if (!isAhead && !isStale) return;
     // With batches handed out it may be that the server has just taken some of them off, and the list was read too far along.
-    if (this.#out > 0) this.#behind = true;
-    else await this.rewind();
+    if (out > 0) this.#behind = true;
+    else await this.#rewind();
   }
 
-  /** The list does not hold what was noted as received (somebody deleted it): the peer, who still has it all, sends it again. */
-  async rewind(): Promise<void> {
+  /** Like any rewinding, before the stream is read: all that it brings before the first batch is asked for counts for nothing. */
+  async rewindAtStart(): Promise<void> {
+    await this.#rewind();
+    this.#rewinding = undefined;
+  }
+
+  /** A rewinding has come round in the stream. */
+  rewound(id: string): void {
+    if (id !== this.#rewinding) return;
+    this.#rewinding = undefined;
+    this.arrived.raise();
+  }
+
+  /**
+   * The list does not hold what was noted as received (somebody deleted it): the peer, who still has it all, sends it again. What the
+   * server has taken meanwhile goes, too. None of that may be applied for having gone by in the stream: the peer would be told, and
+   * let go of what it is asked for.
+   */
+  async #rewind(): Promise<void> {
     const { client, keys, token, log } = this.#options;
     const { epoch, sequence } = this.#tail;
     log.warn(
       { epoch, sequence },
       'the inbox does not hold what was delivered: the peer is asked to deliver it again',
     );
-    await runScript(client, 'rewind', [keys.received, keys.inbox, keys.fence], [token, epoch, sequence, 0]);
+    const id = (this.#rewinding = `${token}-${++this.#rewindings}`);
     this.#behind = true;
+    const args = [token, epoch, sequence, id];
+    await runScript(client, 'rewind', [keys.received, keys.inbox, keys.fence], args);
   }
 
   /** Takes a batch that follows on. Where the numbers make a jump only the list itself, read from its head, says what follows. */

@@ -96,6 +96,7 @@ function listener(batches: CapturedBatch[], events: string[]): CaptureListener {
     batch: (batch) => batches.push(batch),
     write: () => {},
     delivered: (bytes) => events.push(`delivered ${String(bytes)}`),
+    rewound: (id) => events.push(`rewound ${id}`),
     acknowledged: (fields) => events.push(`beat ${fields.get('beat')} ${fields.get('beatSeen')}`),
     applied: (sequence, decided) => events.push(`applied ${sequence} ${decided}`),
     echoed: () => {},

@@ -119,3 +119,44 @@ test('an inbox that begins with a batch applied already is delivered again', asy
   await delivered([1, 3]);
   expect(await firstOf(inbox)).toBe(3);
 });
+
+test('what goes by in the stream while the list is read is no reason to have it delivered again', async () => {
+  await delivered([1, 1]);
+  const inbox = inboxBehind(0);
+  const first = firstOf(inbox);
+  inbox.delivered(batch(1, 1));
+  expect(await first).toBe(1);
+  expect(await client.llen(KEYS.inbox)).toBe(1);
+  expect(await client.hget(KEYS.received, 'rewound')).toBeNull();
+});
+
+test('a batch that was taken off while the list is read does not make the list begin with a later one', async () => {
+  await delivered([1, 1]);
+  const inbox = inboxBehind(0);
+  expect(await firstOf(inbox)).toBe(1);
+  await delivered([2, 100], [2, 101]);
+  inbox.delivered(batch(2, 100));
+  await client.lpop(KEYS.inbox);
+  const second = firstOf(inbox);
+  // The answer comes before that of the list, which was read from the second place on.
+  inbox.settled();
+  expect([await second, await firstOf(inbox), await firstOf(inbox)]).toEqual([undefined, 100, 101]);
+});
+
+test('what went by before the peer is asked to deliver again is not taken, what is delivered after it is', async () => {
+  await delivered([1, 1], [1, 2]);
+  await client.del(KEYS.inbox);
+  const inbox = inboxBehind(0);
+  expect(await firstOf(inbox)).toBeUndefined();
+  const { n, rewound } = await client.hgetall(KEYS.received);
+  expect(n).toBe('0');
+  // The stream is a little late.
+  inbox.delivered(batch(1, 1));
+  expect(await firstOf(inbox)).toBeUndefined();
+  await delivered([1, 1]);
+  inbox.rewound('that of a process before');
+  expect(await firstOf(inbox)).toBeUndefined();
+  inbox.rewound(rewound!);
+  inbox.delivered(batch(1, 1));
+  expect([await firstOf(inbox), await firstOf(inbox)]).toEqual([1, undefined]);
+});

@@ -25,6 +25,8 @@ const REPAIR_DEADLINE = { deadlineMs: 180_000 };
 /** Volatile keys end at both sites in their own moment. */
 const EQUAL_DEADLINE = { deadlineMs: 15_000, maxPauseMs: 500 };
 const GAP = /must be compared/;
+/** What was delivered has gone: said only where somebody has taken it. */
+const MISSING = /the inbox does not hold what was delivered/;
 /** What a site may say at level error though nothing is wrong with Tandem. */
 const EXPECTED = [GAP, /rejected just before the process died: the whole batch is listed/];
 
@@ -164,9 +166,9 @@ export class Phase {
     );
     if (this.#hasLost && !harms.has('loss') && !areBothCut)
       throw new Error('a server has lost writes that it acknowledged');
-    const gap = this.#lines.find(({ msg }) => GAP.test(msg));
-    if (gap && !harms.has('gap') && !harms.has('loss'))
-      throw new Error(`a gap that nothing explains: ${JSON.stringify(gap)}`);
+    const harm = this.#lines.find(({ msg }) => GAP.test(msg) || MISSING.test(msg));
+    if (harm && !harms.has('gap') && !harms.has('loss'))
+      throw new Error(`a gap that nothing explains: ${JSON.stringify(harm)}`);
   }
 
   async #expectExact(): Promise<void> {

@@ -38,6 +38,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     batch: (batch) => batches.push(batch),
     write: (low, high, sequence, effect) => writes.push(`${low} ${high} ${sequence} ${effect}`),
     delivered: (bytes) => heard.push(`delivered ${bytes.toString()}`),
+    rewound: (id) => heard.push(`rewound ${id}`),
     acknowledged: (fields) => heard.push(`acknowledged ${fields.get('beat')} ${fields.get('beatSeen')}`),
     applied: (sequence, decided) => heard.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
