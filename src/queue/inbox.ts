@@ -132,7 +132,7 @@ export class Inbox {
     this.#behind = false;
     // Not in one transaction: a server without memory refuses those, reads and all. In this order what is noted as received is in
     // the list that is read after it.
-    const [before, out] = [this.#queue.length, this.#out];
+    const out = this.#out;
     const [received, elements] = await answerOf(
       client,
       Promise.all([
@@ -146,7 +146,7 @@ export class Inbox {
     for (const bytes of elements) this.#take(bytes, { isHead, cut });
     if (elements.length === READ_BATCHES) this.#behind = true;
     // The stream may have brought meanwhile what stands in the list.
-    if (this.#queue.length > before || this.#fault) return;
+    if (this.#queue.length > 0 || this.#fault) return;
     const isAhead = Number(received[0]) !== this.#tail.epoch || Number(received[1]) > this.#tail.sequence;
     // Each batch that is applied takes the head off the list: one that stands there and is not to be applied shifts all others.
     const isStale = isHead && elements.length > 0;
@@ -181,7 +181,7 @@ export class Inbox {
       { epoch, sequence },
       'the inbox does not hold what was delivered: the peer is asked to deliver it again',
     );
-    const id = (this.#rewinding = `${token}-${++this.#rewindings}`);
+    const id = (this.#rewinding = String(token + ++this.#rewindings));
     this.#behind = true;
     const args = [token, epoch, sequence, id];
     await runScript(client, 'rewind', [keys.received, keys.inbox, keys.fence], args);
