@@ -3,7 +3,7 @@ import type { Config } from '../config.js';
 import { Lease } from '../control/lease.js';
 import { TandemError } from '../errors.js';
 import { findOwnKeys, removeOwnKeys, type OwnKey } from '../redis/own-keys.js';
-import { whereOf } from '../redis/connect.js';
+import { connectClient, openClient, whereOf } from '../redis/connect.js';
 import { atOwnSite, type OwnSite } from './own-site.js';
 import { bytes, grouped, paint, shown } from './terminal.js';
 
@@ -48,26 +48,34 @@ export async function unpair(
 
 /** No process can begin to work meanwhile, and one that wakes up late can no longer write: the token has risen. */
 async function withLease(
-  { leaseMs, site }: Pick<Config, 'leaseMs' | 'site'>,
-  { redis, keys, log }: OwnSite,
+  { leaseMs, site, localUrl, tls, connectTimeoutMs, commandTimeoutMs }: Config,
+  { keys, log }: OwnSite,
   work: (signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
-  const lease = new Lease({ client: redis, keys, leaseMs, log });
+  // Of its own: the search goes through all databases, and the lease is in the first.
+  const name = `tandem:${site}:lease`;
+  const client = openClient({ url: localUrl, tls, log, name, connectTimeoutMs, commandTimeoutMs });
+  const lease = new Lease({ client, keys, leaseMs, log });
   const stop = new AbortController();
-  await lease.acquire(stop.signal, () => {
-    throw new TandemError('FENCED', `a process works for site ${site}`, {
-      hint: 'stop it first, and all others that were started for this site',
-    });
-  });
-  const keeping = lease.keep(stop.signal);
-  const lost = new AbortController();
-  keeping.catch((error: unknown) => lost.abort(error));
   try {
-    return await work(lost.signal);
+    await connectClient(client);
+    await lease.acquire(stop.signal, () => {
+      throw new TandemError('FENCED', `a process works for site ${site}`, {
+        hint: 'stop it first, and all others that were started for this site',
+      });
+    });
+    const keeping = lease.keep(stop.signal);
+    const lost = new AbortController();
+    keeping.catch((error: unknown) => lost.abort(error));
+    try {
+      return await work(lost.signal);
+    } finally {
+      stop.abort();
+      await keeping.catch(() => {});
+      await lease.release();
+    }
   } finally {
-    stop.abort();
-    await keeping.catch(() => {});
-    await lease.release();
+    client.disconnect();
   }
 }
 

@@ -164,3 +164,16 @@ function onTerminal(typed: string): Promise<{ code: number; output: string }> {
     });
   });
 }
+
+test('takes longer than its lease where there are many keys in another database', async () => {
+  const { east } = pair;
+  await east.redis.set('before', '1');
+  await quiet(pair);
+  await east.kill('SIGTERM');
+  const elsewhere = east.server.client({ db: 5 });
+  await elsewhere.call('DEBUG', 'POPULATE', 500_000);
+  const { code, stderr } = await runCli(['unpair', '--yes'], { ...settings(east), TANDEM_LEASE_MS: '500' });
+  expect([code, stderr]).not.toContain('FENCED');
+  expect(code).toBe(0);
+  for (const redis of [east.redis, elsewhere]) expect(await redis.keys('tandem:*')).toEqual([]);
+});
