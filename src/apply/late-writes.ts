@@ -172,7 +172,8 @@ export class LateWrites {
 
   /** Whether a key was written here by what a peer that has seen `seen` does not know, or may have been. */
   isUnseen({ database, key }: PlacedKey, seen: number): boolean {
-    if (this.#window.isBlindAbove(seen)) return true;
+    // The window lets go of what a later batch has made known before what an earlier one asked has come round.
+    if (this.#window.isBlindAbove(seen) || this.#window.droppedThrough > seen) return true;
     this.#hash.of(database, key, 0, key.length);
     const newest = this.#window.newest(this.#hash.low, this.#hash.high);
     return newest >= 0 && this.#window.sequenceOf(newest) > seen;

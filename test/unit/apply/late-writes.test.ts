@@ -35,8 +35,8 @@ interface Site {
   readonly seen: (sequence: number) => void;
 }
 
-function setup(maxEntries = 1000): Site {
-  const window = new Window({ recentMs: 1000, maxEntries, now: () => 1_000_000 });
+function setup(maxEntries = 1000, now = (): number => 1_000_000): Site {
+  const window = new Window({ recentMs: 1000, maxEntries, now });
   const late = new LateWrites(window, { ownPrefix: 'tandem:{test}:' });
   const hash = new KeyHash();
   return {
@@ -170,4 +170,17 @@ test('a write that is late on a key asked for in any case is told of, and not as
   write('a', 2);
   write('b', 3);
   expect([echo(6, 1, 'RPUSH a x', 'SET b 1'), told > 0]).toEqual([['0 b'], true]);
+});
+
+test('a key is unseen above what a question knew, also when a later batch knew more and the window has let go of it', () => {
+  let clock = 1_000_000;
+  const { late, write, seen } = setup(1000, () => clock);
+  const key = { database: 0, key: Buffer.from('a') };
+  write('a', 120);
+  expect([late.isUnseen(key, 100), late.isUnseen(key, 120)]).toEqual([true, false]);
+  seen(110);
+  clock += 10_000;
+  write('b', 150);
+  seen(140);
+  expect([late.isUnseen(key, 100), late.isUnseen(key, 140)]).toEqual([true, false]);
 });
