@@ -41,6 +41,8 @@ import {
 const RESTARTABLE = new Set(['STATE_LOST', 'STREAM_GAP', 'EPOCH']);
 /** How long a start waits for the check of both ends; then the check goes on beside it, and may still end it. */
 const CHECK_MS = 1000;
+/** It must be back before others take the process for gone. */
+const PRESENCE_BACKOFF_MS = 100;
 const NEVER = new Promise<never>(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 10_000;
@@ -76,7 +78,7 @@ export class Site {
     this.#config = config;
     this.#log = log;
     this.#keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
-    const client = (url: string, purpose: string): Redis =>
+    const client = (url: string, purpose: string, backoffMaxMs = config.backoffMaxMs): Redis =>
       openClient({
         url,
         tls: config.tls,
@@ -84,12 +86,12 @@ export class Site {
         log,
         connectTimeoutMs: config.connectTimeoutMs,
         commandTimeoutMs: config.commandTimeoutMs,
-        backoffMinMs: config.backoffMinMs,
-        backoffMaxMs: config.backoffMaxMs,
+        backoffMinMs: Math.min(config.backoffMinMs, backoffMaxMs),
+        backoffMaxMs,
       });
     this.#local = client(config.localUrl, 'local');
     this.#peer = client(config.peerUrl, 'courier');
-    this.#presence = client(config.localUrl, 'lease');
+    this.#presence = client(config.localUrl, 'lease', PRESENCE_BACKOFF_MS);
     const parts = { config, keys: this.#keys, log };
     this.#lease = new Lease({
       ...parts,

@@ -66,11 +66,11 @@ function failureError(
 
 /** Looks at both ends and at the pair. A refusal of a server is a finding; only a mistake of the program throws. */
 export async function inspect(options: InspectOptions): Promise<Finding[]> {
-  const { config, local, peer, log, signal } = options;
+  const { config, local, peer, signal } = options;
   const localEnd = await lookAt('local', local, () => localFindings(options), signal);
   const peerEnd = await lookAt('peer', peer, () => peerFindings(options), signal);
   const findings = [...localEnd.findings, ...peerEnd.findings];
-  if (config.streamUrl !== null) findings.push(...(await streamFindings(config, log, localEnd.facts)));
+  if (config.streamUrl !== null) findings.push(...(await streamFindings(options, localEnd.facts)));
   if (localEnd.facts !== null && peerEnd.facts !== null) {
     findings.push(pair.about('pair', pair.judgeServers(localEnd.facts, peerEnd.facts)));
     findings.push(
@@ -129,7 +129,10 @@ async function peerFindings({ config, peer, thorough }: InspectOptions): Promise
   return verdicts.map((verdict) => pair.about('peer', verdict));
 }
 
-async function streamFindings(config: Config, log: Logger, primary: ServerFacts | null): Promise<Finding[]> {
+async function streamFindings(
+  { config, log, signal }: InspectOptions,
+  primary: ServerFacts | null,
+): Promise<Finding[]> {
   const { streamUrl, tls, connectTimeoutMs, commandTimeoutMs } = config;
   const client = openClient({
     url: streamUrl ?? '',
@@ -139,9 +142,9 @@ async function streamFindings(config: Config, log: Logger, primary: ServerFacts 
     connectTimeoutMs,
     commandTimeoutMs,
   });
-  const { findings, facts } = await lookAt('stream', client, async () =>
-    (await judgeStreamRights(client)).map((verdict) => pair.about('stream', verdict)),
-  );
+  const judge = async (): Promise<Finding[]> =>
+    (await judgeStreamRights(client)).map((verdict) => pair.about('stream', verdict));
+  const { findings, facts } = await lookAt('stream', client, judge, signal);
   client.disconnect();
   if (facts !== null && primary !== null)
     findings.push(pair.about('stream', pair.judgeHistory(facts, primary)));
