@@ -224,7 +224,7 @@ export class LongWork {
       const prefer = whose === 'peer' ? config.peer : isCopied ? config.site : undefined;
       // Until the first copy is done nobody has said whose values stay.
       const leaves = prefer === undefined && config.prefer === null;
-      const data: ComparisonRequest = { repair: true, prefer, leaves };
+      const data: ComparisonRequest = { repair: true, prefer, leaves, insists: true };
       const result = await this.#compare({ ...context, checkpoint, save, data });
       if ((await this.#cut(client)).noted !== noted) continue;
       // What was made of keys that differed, by a COPY for one, while they did, differs as well.

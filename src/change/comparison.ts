@@ -26,9 +26,17 @@ const MAX_LISTED = 10_000;
 
 /**
  * What is found about a key, as the asking site sees it. `busy`: it was being written at the answering site; `equal`: so it was, and
- * it was equal all the same.
+ * it was equal all the same; `passing`: it is about to expire, or parts of it are.
  */
-export type Finding = 'missing-there' | 'missing-here' | 'type' | 'value' | 'expiry' | 'busy' | 'equal';
+export type Finding =
+  | 'missing-there'
+  | 'missing-here'
+  | 'type'
+  | 'value'
+  | 'expiry'
+  | 'busy'
+  | 'equal'
+  | 'passing';
 
 /** A key that differs, or cannot be told. */
 export interface Found extends PlacedKey {
@@ -58,17 +66,17 @@ const FINDINGS: Readonly<Record<string, Finding>> = {
   t: 'type',
   v: 'value',
   e: 'expiry',
-  b: 'busy',
+  b: 'passing',
+  w: 'busy',
   q: 'equal',
 };
 
-/** The finding of a key that is equal. */
-const EQUAL = 'q';
+const [EQUAL, PASSING, BUSY] = ['q', 'b', 'w'];
 
 const SESSION = /^[\da-z-]{1,40}$/;
 const NUMBER = /^\d{1,16}$/;
 const CURSOR = /^\d{1,20}$/;
-const FINDING = /^[motvebq]\d{0,16}n?$/;
+const FINDING = /^[motvebqw]\d{0,16}n?$/;
 const ENTRY = /^(?:-|[a-z][\da-f]{16}(?::\d{1,16}~?)?!?)$/;
 
 /** Whether a command is a question or an answer, well-formed or not. */
@@ -152,9 +160,9 @@ export function withMarks(
   const seen = Number(text(args[3]));
   const marked: (Buffer | string | number)[] = args.slice(0, 4);
   for (const { placed, third } of triples(args, 4)) {
-    const [wasBusy, isEqual] = [isBusy(placed, seen), third.startsWith(EQUAL)];
+    const [wasBusy, isEqual] = [isBusy(placed, seen), third === EQUAL];
     if (isEqual && !wasBusy) continue;
-    const finding = wasBusy && !isEqual ? 'b' : third;
+    const finding = wasBusy && !isEqual && third !== PASSING ? BUSY : third;
     marked.push(placed.database, placed.key, finding + (isNew(placed) ? 'n' : ''));
   }
   return encodeCommand(marked);

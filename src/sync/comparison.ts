@@ -4,7 +4,6 @@
  * before the next one begins, so that an attempt that ends anywhere is followed by one that goes on there.
  */
 
-import type { Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
 import { TandemError } from '../errors.js';
 import { absentAmong, Chosen, databaseSizes, runIdOf, type Choice } from './keys.js';
@@ -22,6 +21,8 @@ export interface ComparisonRequest extends Choice {
   /** With `repair`, and without a preference: keys that both sites have stay as they are. */
   readonly leaves?: boolean;
   readonly removes?: boolean;
+  /** To be tried again until no key is undecided. */
+  readonly insists?: boolean;
 }
 
 /** How many keys were found to be what. */
@@ -45,6 +46,8 @@ interface Checkpoint {
   readonly database: number;
   readonly cursor: string;
   readonly counts: Counts;
+  /** Keys that were being written when their turn came: database, key in base64. */
+  readonly open?: readonly (readonly [database: number, key: string])[];
 }
 
 interface Counts {
@@ -61,6 +64,11 @@ const STEPS = 64;
 const PEER_STEPS = 16;
 /** A stretch may find so many suspects; the rest of it is left for later. They are in memory. */
 const MAX_SUSPECTS = 50_000;
+/** How often a key that is being written is looked at in its turn. If that is not enough, it is left for the end. */
+const FEW_LOOKS = 6;
+/** Keys left for the end, and bytes of a name of such a key: they are saved with each checkpoint. */
+const MAX_OPEN = 1000;
+const MAX_OPEN_NAME = 1024;
 
 /** @throws TandemError TIMEOUT when the peer does not answer; what the local server refused */
 export async function compareSites(
@@ -79,6 +87,8 @@ class Comparison {
   readonly #chosen: Chosen;
   readonly #survey: Survey;
   #counts: Counts = { compared: 0, differing: 0, unrepaired: 0, undecided: 0, byKind: {} };
+  /** Keys left for the end. */
+  #open: PlacedKey[] = [];
   /** An attempt before this one has gone through a part of this site's keys: which ones is not known. */
   #isResumed = false;
   #total = 0;
@@ -116,6 +126,7 @@ class Comparison {
     const all = [...Array(databases).keys()];
     const beginning = { database: 0, cursor: '0' };
     await this.#phase('peer', { from: from.phase === 'peer' ? from : beginning, runId, among: all });
+    await this.#settleOpen();
     return this.#result();
   }
 
@@ -129,7 +140,8 @@ class Comparison {
       do {
         cursor = await this.#stretch(phase, database, cursor);
         const next = cursor === '0' ? { database: database + 1, cursor } : { database, cursor };
-        await this.#attempt.save({ runId, phase, ...next, counts: this.#counts } satisfies Checkpoint);
+        const open = this.#open.map(({ database: db, key }) => [db, key.toString('base64')] as const);
+        await this.#attempt.save({ runId, phase, ...next, counts: this.#counts, open } satisfies Checkpoint);
       } while (cursor !== '0');
     }
   }
@@ -160,9 +172,37 @@ class Comparison {
 
   async #settle(suspects: readonly PlacedKey[]): Promise<void> {
     if (suspects.length === 0) return;
+    const { different, open } = await this.#survey.settle(suspects, FEW_LOOKS);
+    await this.#differ(different);
+    const isLeft = ({ key }: PlacedKey, at: number): boolean =>
+      this.#open.length + at < MAX_OPEN && key.length <= MAX_OPEN_NAME;
+    const now = open.filter((one, at) => !isLeft(one, at));
+    this.#open.push(...open.filter((one, at) => isLeft(one, at)));
+    if (now.length > 0) await this.#settleLong(now);
+  }
+
+  /** Makes sure of the keys that were left for the end. */
+  async #settleOpen(): Promise<void> {
+    await this.#settleLong(this.#open);
+    await this.#tell(true);
+  }
+
+  /** @throws TandemError SERVER_BUSY when some cannot be told, and must be */
+  async #settleLong(keys: readonly PlacedKey[]): Promise<void> {
+    const { different, undecided } = await this.#survey.settle(keys);
+    await this.#differ(different);
+    // What is about to expire ends at both sites.
+    const busy = undecided.filter(({ finding }) => finding !== 'passing').length;
+    if (busy > 0 && this.#request.insists === true)
+      throw new TandemError(
+        'SERVER_BUSY',
+        `${busy} keys are written at both sites all the time, so that nobody can tell whether they differ`,
+      );
+    this.#counts.undecided += undecided.length;
+  }
+
+  async #differ(different: readonly Difference[]): Promise<void> {
     const counts = this.#counts;
-    const { different, undecided } = await this.#survey.settle(suspects);
-    counts.undecided += undecided.length;
     const entries = different.map((one) => ({
       database: one.database,
       key: one.key,
@@ -173,27 +213,24 @@ class Comparison {
     counts.differing += fresh.length;
     // Before they are mended: an attempt that ends in between is followed by one that finds them equal.
     await this.#ledger.note(fresh);
-    counts.unrepaired += await this.#mend(different, undecided);
+    counts.unrepaired += await this.#mend(different);
   }
 
-  /** Gives how many still differ. What could not be told is mended with the rest: it may differ. */
-  async #mend(different: readonly Difference[], undecided: readonly Found[]): Promise<number> {
+  /** Gives how many still differ for certain. */
+  async #mend(different: readonly Difference[]): Promise<number> {
     const { repair = false, dryRun = false, prefer, leaves = false, removes = false } = this.#request;
-    const mended = [...different, ...undecided];
-    if (!repair || dryRun || mended.length === 0) return 0;
+    if (!repair || dryRun || different.length === 0) return 0;
     const { signal } = this.#attempt;
     const preference: Preference = { prefer: prefer ?? (leaves ? undefined : this.#site.site), removes };
-    const remedy = (one: Found): string => remedyOf(one, preference, this.#site);
-    const sent = mended.filter((one) => remedy(one) === 'send');
+    const remedy = (one: Difference): string => remedyOf(one, preference, this.#site);
+    const sent = different.filter((one) => remedy(one) === 'send');
     await sendStates(this.#site, sent, { absent: removes, signal });
     await askStates(
       this.#site,
-      mended.filter((one) => remedy(one) === 'ask'),
+      different.filter((one) => remedy(one) === 'ask'),
       signal,
     );
-    const { different: still, undecided: untold } = await this.#survey.settle(different);
-    this.#counts.undecided += untold.length;
-    return still.length;
+    return (await this.#survey.settle(different)).different.length;
   }
 
   #kindOf({ finding }: Difference): string {
@@ -210,6 +247,7 @@ class Comparison {
     }
     this.#isResumed = true;
     this.#counts = saved.counts;
+    this.#open = (saved.open ?? []).map(([database, key]) => ({ database, key: Buffer.from(key, 'base64') }));
     // What was noted behind the checkpoint is not counted again when it is met again.
     const noted = await this.#ledger.counts();
     if (noted) {

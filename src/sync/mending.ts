@@ -1,8 +1,8 @@
 /** Makes keys equal that differ, by the state of one of the sites. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Found } from '../change/comparison.js';
 import type { PlacedKey } from '../change/special.js';
+import type { Difference } from './survey.js';
 import type { SyncSite } from './work.js';
 
 /** Which site's value stays. */
@@ -21,7 +21,7 @@ const ROOM_MS = 5;
 
 /** What is done about a difference. */
 export function remedyOf(
-  { finding }: Pick<Found, 'finding'>,
+  { finding }: Pick<Difference, 'finding'>,
   { prefer, removes }: Preference,
   { site, peer }: { site: string; peer: string },
 ): 'send' | 'ask' | 'leave' {
@@ -53,10 +53,10 @@ export async function sendStates(
 /** Asks for the peer's state of keys. It is here some time later. */
 export async function askStates(
   { exchange, pace }: SyncSite,
-  differences: readonly Found[],
+  differences: readonly Difference[],
   signal: AbortSignal,
 ): Promise<void> {
-  let [part, bytes]: [Found[], number] = [[], 0];
+  let [part, bytes]: [Difference[], number] = [[], 0];
   const ask = async (): Promise<void> => {
     if (part.length === 0) return;
     await exchange.ask(part);

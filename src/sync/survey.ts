@@ -12,9 +12,12 @@ import { absentAmong, scan, type Chosen } from './keys.js';
 import { Pool } from './pool.js';
 import type { SyncSite } from './work.js';
 
+/** What is found of a key whose sites cannot be told apart at that moment. */
+const UNTOLD = ['busy', 'equal', 'passing'] as const;
+
 /** A key that differs for certain. */
 export interface Difference extends PlacedKey {
-  readonly finding: Exclude<Finding, 'busy' | 'equal'>;
+  readonly finding: Exclude<Finding, (typeof UNTOLD)[number]>;
   /** Roughly the bytes of the value at the peer. */
   readonly bytes: number;
   /** Whether the peer had no such key when the sites first met. */
@@ -23,8 +26,10 @@ export interface Difference extends PlacedKey {
 
 export interface Settled {
   readonly different: readonly Difference[];
-  /** Keys that were written all the time. */
+  /** Keys that were written all the time, and were not always equal. */
   readonly undecided: readonly Found[];
+  /** Those, and keys that were written all the time and always equal. */
+  readonly open: readonly Found[];
 }
 
 /** Keys looked at in one step of the server, which is held up by it for about a millisecond. */
@@ -132,33 +137,34 @@ export class Survey {
   /**
    * Looks at keys until it is certain of each whether it differs. A key that is written all the time and is equal each time it is
    * looked at is equal: its writes change nothing, as those of a beacon do.
+   * @param looks how often at the most
    */
-  async settle(suspected: readonly PlacedKey[]): Promise<Settled> {
+  async settle(suspected: readonly PlacedKey[], looks = LOOKS): Promise<Settled> {
     const different: Difference[] = [];
     const times = new Map<string, number>();
     const unequal = new Set<string>();
-    let open: readonly PlacedKey[] = suspected;
-    let undecided: readonly Found[] = [];
-    for (let look = 0; look < LOOKS && open.length > 0; look++) {
+    let asked = suspected;
+    let open: readonly Found[] = [];
+    for (let look = 0; look < looks && asked.length > 0; look++) {
       await sleep(Math.min(FIRST_PAUSE_MS * 2 ** look, LONGEST_PAUSE_MS), undefined, {
         signal: this.#signal,
       });
-      const found = await this.#compareAside(open);
-      open = undecided = found.filter((one) => {
+      const found = await this.#compareAside(asked);
+      asked = open = found.filter((one) => {
         const name = nameOf(one);
         if (one.finding !== 'equal') unequal.add(name);
-        if (one.finding === 'busy' || one.finding === 'equal') {
+        if (!isTold(one)) {
           times.delete(name);
           return true;
         }
         const count = (times.get(name) ?? 0) + 1;
         times.set(name, count);
         if (count < FINDINGS) return true;
-        different.push({ ...one, finding: one.finding });
+        different.push(one);
         return false;
       });
     }
-    return { different, undecided: undecided.filter((one) => unequal.has(nameOf(one))) };
+    return { different, undecided: open.filter((one) => unequal.has(nameOf(one))), open };
   }
 
   async #compareAside(keys: readonly PlacedKey[]): Promise<Found[]> {
@@ -175,6 +181,10 @@ export class Survey {
   #placed(database: number, keys: readonly Buffer[]): PlacedKey[] {
     return keys.filter((key) => this.#chosen.key(database, key)).map((key) => ({ database, key }));
   }
+}
+
+function isTold(one: Found): one is Difference {
+  return !(UNTOLD as readonly Finding[]).includes(one.finding);
 }
 
 function nameOf({ database, key }: PlacedKey): string {

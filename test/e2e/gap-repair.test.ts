@@ -164,3 +164,33 @@ for (const [what, isEmpty] of [
       expect(await site.redis.get('first:7')).toBe('a7');
       expect(await peer.redis.dbsize()).toBeGreaterThan(KEYS);
     });
+
+test(
+  'a gap stays open as long as a key cannot be told, because it is written all the time',
+  LONG,
+  async () => {
+    const all = await begin({ server: { config: { 'repl-backlog-size': '16kb' } } });
+    const { east, west } = all;
+    await west.redis.set('busy', 10);
+    await quiet(all.running);
+    await east.kill();
+    const from = [east.log.length, west.log.length] as const;
+    await east.redis.incrby('busy', 1000);
+    await writeMixed(east.redis, { prefix: 'missed', count: KEYS });
+    const ended = new AbortController();
+    const writing = (async () => {
+      while (!ended.signal.aborted) await west.redis.incr('busy');
+    })();
+    east.start();
+    await east.waitForLog(
+      ({ msg, err }) =>
+        msg === 'a job has failed and is tried again' && JSON.stringify(err).includes('all the time'),
+      { from: from[0], deadlineMs: 45_000 },
+    );
+    expect(await gapOf(east)).toBe(true);
+    ended.abort();
+    await writing;
+    await expectMended(all, from);
+    expect(Number(await west.redis.get('busy'))).toBeGreaterThan(1000);
+  },
+);
