@@ -71,8 +71,12 @@ export const NO_MEMORY: Memory = {
   clock: 0,
 };
 
-/** Sequences per second of the clock: no site makes more changes than that. */
-const SEQUENCES_PER_SECOND = 2 ** 20;
+/**
+ * Epochs that may begin in a second of the clock, and sequences that each has at least: a process needs longer than that to start,
+ * and no site makes more changes.
+ */
+const EPOCHS_PER_SECOND = 16;
+const SEQUENCES_PER_EPOCH = 2 ** 16;
 
 /**
  * The epoch and the first sequence of a history that begins now. No sequence is used twice: it lies beyond all that can have been
@@ -82,9 +86,9 @@ export function newHistory(
   { epoch, next }: { epoch: number; next: number },
   nowMs = Date.now(),
 ): { epoch: number; next: number } {
-  const seconds = Math.floor(nowMs / 1000);
-  const begun = Math.max(epoch + 1, seconds, Math.ceil(next / SEQUENCES_PER_SECOND) + 1);
-  return { epoch: begun, next: begun * SEQUENCES_PER_SECOND };
+  const now = Math.floor((nowMs / 1000) * EPOCHS_PER_SECOND);
+  const begun = Math.max(epoch + 1, now, Math.ceil(next / SEQUENCES_PER_EPOCH) + 1);
+  return { epoch: begun, next: begun * SEQUENCES_PER_EPOCH };
 }
 
 /** Databases assumed when the server does not tell: Redis' default. */

@@ -30,3 +30,11 @@ test('a clock that was put back makes no sequence twice as long as the state is 
   expect(second.epoch).toBeGreaterThan(first.epoch);
   expect(second.next).toBeGreaterThan(first.next + 5_000_000);
 });
+
+test('a site that begins, loses its state and begins again within a second uses no sequence twice', () => {
+  const nothing = { epoch: 0, next: 1 };
+  const first = newHistory(nothing, NOW);
+  const second = newHistory(nothing, NOW + 200);
+  expect(second.epoch).toBeGreaterThan(first.epoch);
+  expect(second.next).toBeGreaterThan(first.next + 100_000);
+});
