@@ -32,6 +32,7 @@ export class Cuts {
   #isNoted = false;
   /** Whether the first copy was done, as far as is known: the local server may forget it. */
   #isCopied = false;
+  #isDueAgain = false;
   /** Of the work that goes on now, or did last. */
   #signal: AbortSignal | undefined;
 
@@ -48,8 +49,10 @@ export class Cuts {
     this.#open = undefined;
   }
 
+  /** The first copy is done. A repair that ended before it left alone what differs, since nobody had said whose values stay. */
   copied(): void {
     this.#isCopied = true;
+    this.#isDueAgain = this.#open !== undefined;
   }
 
   /** Begins what is due when a site goes to work, the first copy and the repair of a cut, and sees to it until the signal aborts. Never rejects. */
@@ -80,7 +83,10 @@ export class Cuts {
     const { local, keys } = this.#options;
     const cut = await answerOf(local, local.hget(keys.state, 'repair'));
     if (!this.#isCopied) await this.#add('first-copy', true);
-    if (cut === null && this.#open !== undefined && !this.#isNoted) await this.#repair(this.#open);
+    if (this.#isDueAgain && this.#open !== undefined) {
+      await this.#repair(this.#open);
+      this.#isDueAgain = false;
+    } else if (cut === null && this.#open !== undefined && !this.#isNoted) await this.#repair(this.#open);
     else if (typeof cut === 'string') await this.#add('repair', true);
   }
 

@@ -226,10 +226,11 @@ export class LongWork {
       const leaves = prefer === undefined && config.prefer === null;
       const data: ComparisonRequest = { repair: true, prefer, leaves, insists: true };
       const result = await this.#compare({ ...context, checkpoint, save, data });
-      if ((await this.#cut(client)).noted !== noted) continue;
+      const isRepaired = result.repaired === result.differing;
+      const after = await this.#cut(client);
+      if (after.noted !== noted || (leaves && !isRepaired && after.isCopied)) continue;
       // What was made of keys that differed, by a COPY for one, while they did, differs as well.
       if (result.differing > 0 && !leaves && round++ < ROUNDS) continue;
-      const isRepaired = result.repaired === result.differing;
       await answerOf(client, client.hdel(keys.state, 'repair'));
       if (isRepaired) onRepaired();
       return result;
