@@ -42,7 +42,7 @@ const RESTARTABLE = new Set(['STATE_LOST', 'STREAM_GAP', 'EPOCH']);
 /** How long a start waits for the check of both ends; then the check goes on beside it, and may still end it. */
 const CHECK_MS = 1000;
 /** It must be back before others take the process for gone. */
-const PRESENCE_BACKOFF_MS = 100;
+const PRESENCE_BACKOFF_MS = 250;
 const NEVER = new Promise<never>(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 10_000;
