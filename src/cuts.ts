@@ -32,6 +32,7 @@ export class Cuts {
   #isNoted = false;
   /** Whether the first copy was done, as far as is known: the local server may forget it. */
   #isCopied = false;
+  /** Whether the repair is to be begun once more, because the first copy was not done when it began. */
   #isDueAgain = false;
   /** Of the work that goes on now, or did last. */
   #signal: AbortSignal | undefined;
@@ -47,6 +48,7 @@ export class Cuts {
 
   repaired(): void {
     this.#open = undefined;
+    this.#isDueAgain = false;
   }
 
   /** The first copy is done. A repair that ended before it left alone what differs, since nobody had said whose values stay. */

@@ -216,7 +216,7 @@ class Comparison {
     counts.unrepaired += await this.#mend(different);
   }
 
-  /** Gives how many still differ for certain. */
+  /** Gives how many still differ. */
   async #mend(different: readonly Difference[]): Promise<number> {
     const { repair = false, dryRun = false, prefer, leaves = false, removes = false } = this.#request;
     if (!repair || dryRun || different.length === 0) return 0;
@@ -230,7 +230,9 @@ class Comparison {
       different.filter((one) => remedy(one) === 'ask'),
       signal,
     );
-    return (await this.#survey.settle(different)).different.length;
+    const { different: still, undecided } = await this.#survey.settle(different);
+    this.#counts.undecided += undecided.length;
+    return still.length;
   }
 
   #kindOf({ finding }: Difference): string {

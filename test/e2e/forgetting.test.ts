@@ -3,7 +3,9 @@ import { expectEqual } from '../support/equal.js';
 import { type Pair, type PairOptions, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
+import { settingsOf } from './long-jobs.js';
 import { QUICK, expectNothingWaits, ownKeys, statusOf } from './observe.js';
+import { runCli } from './run-cli.js';
 
 /** Nothing is saved but at a SAVE, so a kill takes the server back to it. */
 const FORGETFUL: PairOptions = {
@@ -150,6 +152,25 @@ test('an inbox deleted while its site was down is delivered again, without a fur
   await west.redis.del(ownKeys().inbox, ownKeys().lease);
   west.start();
   await until('them to cross', async () => (await west.redis.exists(...keys)) === keys.length);
+});
+
+test('an inbox deleted at work, when it holds more than is kept in memory, is delivered again, without a gap', async () => {
+  const { running, east, west } = await linked(FORGETFUL);
+  await quiet(running);
+  expect((await runCli(['pause', 'inbound'], settingsOf(running, west))).code).toBe(0);
+  await until('west to apply nothing', async () => (await statusOf(west)).inbound.state === 'paused');
+  const keys = await write(east, 'large', 240, 64 * 1024);
+  await until('all to be delivered', async () => {
+    const { outbound, capture } = await statusOf(east);
+    return outbound.deliveredSequence === capture.nextSequence - 1;
+  });
+  await west.redis.del(ownKeys().inbox);
+  expect((await runCli(['resume', 'inbound'], settingsOf(running, west))).code).toBe(0);
+  await west.waitForLog(/the inbox does not hold what was delivered/);
+  await quiet(running);
+  expect(await west.redis.exists(...keys)).toBe(keys.length);
+  await expectNothingWaits(running);
+  for (const site of [east, west]) expect((await statusOf(site)).gap).toBe(false);
 });
 
 test('a delete crosses and is acknowledged although the memory of its site is full', async () => {

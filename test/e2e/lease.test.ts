@@ -44,6 +44,17 @@ async function startBoth(leaseMs: number): Promise<void> {
   await second.waitForLog(STANDBY);
 }
 
+/** Both anew, with another lease, under load. */
+async function loadWith(leaseMs: number): Promise<Load> {
+  await second.close();
+  await pair.close();
+  await startBoth(leaseMs);
+  const load = new Load(pair);
+  load.start();
+  await until('some load', () => load.rounds > 50);
+  return load;
+}
+
 test('of two processes for a site one works, and the other says that it waits', async () => {
   expect(second.log.map(({ msg }) => msg)).not.toContain(ACTIVE);
   await pair.east.redis.set('key', 'x');
@@ -65,12 +76,7 @@ test('when the active one is killed the other takes over within the lease and a 
 });
 
 test('a process that is killed is replaced at once, however long its lease, by a new one or by the one that waits', async () => {
-  await second.close();
-  await pair.close();
-  await startBoth(30_000);
-  const load = new Load(pair);
-  load.start();
-  await until('some load', () => load.rounds > 50);
+  const load = await loadWith(30_000);
   await pair.east.kill();
   const killedAt = Date.now();
   const line = await second.waitForLog(ACTIVE);
@@ -122,12 +128,7 @@ test('an active process that was stopped past its lease does no harm when it wak
 });
 
 test('SIGTERM ends a process with 0 within 5 s, gives its lease back, and nothing is lost', async () => {
-  await second.close();
-  await pair.close();
-  await startBoth(30_000);
-  const load = new Load(pair);
-  load.start();
-  await until('some load', () => load.rounds > 50);
+  const load = await loadWith(30_000);
   const askedAt = Date.now();
   expect(await pair.east.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   const line = await second.waitForLog(ACTIVE);

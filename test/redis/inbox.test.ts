@@ -74,6 +74,17 @@ async function firstOf(inbox: Inbox): Promise<number | undefined> {
   return (await inbox.next())?.first;
 }
 
+/** Its first batch has been taken off the list, and nobody has heard of that: read from the second place, the list begins with the third. */
+async function inboxWithOneOut(): Promise<Inbox> {
+  await delivered([1, 1]);
+  const inbox = inboxBehind(0);
+  expect(await firstOf(inbox)).toBe(1);
+  await delivered([2, 100], [2, 101]);
+  inbox.delivered(batch(2, 100));
+  await client.lpop(KEYS.inbox);
+  return inbox;
+}
+
 test('a new epoch that goes by in the stream does not overtake what waits in the list', async () => {
   await delivered([1, 1], [1, 2], [2, 100]);
   const inbox = inboxBehind(0);
@@ -89,13 +100,7 @@ test('a new epoch that goes by in the stream does not overtake what waits in the
 });
 
 test('a new epoch is taken only when nothing that was handed out can still be in the list', async () => {
-  await delivered([1, 1]);
-  const inbox = inboxBehind(0);
-  expect(await firstOf(inbox)).toBe(1);
-  await delivered([2, 100], [2, 101]);
-  inbox.delivered(batch(2, 100));
-  // The first batch has been taken off, but its answer is not in yet: what is read from the second place is the third batch.
-  await client.lpop(KEYS.inbox);
+  const inbox = await inboxWithOneOut();
   expect(await firstOf(inbox)).toBeUndefined();
   inbox.settled();
   expect([await firstOf(inbox), await firstOf(inbox)]).toEqual([100, 101]);
@@ -145,12 +150,7 @@ test('nor is what goes by while it is looked whether the list is empty', async (
 });
 
 test('a batch that was taken off while the list is read does not make the list begin with a later one', async () => {
-  await delivered([1, 1]);
-  const inbox = inboxBehind(0);
-  expect(await firstOf(inbox)).toBe(1);
-  await delivered([2, 100], [2, 101]);
-  inbox.delivered(batch(2, 100));
-  await client.lpop(KEYS.inbox);
+  const inbox = await inboxWithOneOut();
   const second = firstOf(inbox);
   // The answer comes before that of the list, which was read from the second place on.
   inbox.settled();
