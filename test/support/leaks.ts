@@ -1,3 +1,5 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { afterAll, expect } from 'vitest';
 
 /**
@@ -16,12 +18,18 @@ const WATCHED = [
 const CLOSING_DEADLINE_MS = 2_000;
 const PAUSE_MS = 20;
 
+/** What a socket was made for is asked when it is too late to find out. */
+const openSockets = new Map<Socket, string>();
+for (const channel of ['net.client.socket', 'net.server.socket'])
+  subscribe(channel, (message) => track((message as { socket: Socket }).socket));
+
 const baseline = activeResources();
 
 afterAll(async () => {
   const end = Date.now() + CLOSING_DEADLINE_MS;
   while (leftBehind().length > 0 && Date.now() < end) await unreferencedPause();
-  expect(leftBehind(), 'resources that this test file left open').toEqual([]);
+  const left = leftBehind();
+  expect(left, `resources that this test file left open; its sockets:\n${describeSockets()}`).toEqual([]);
 });
 
 function leftBehind(): string[] {
@@ -29,6 +37,22 @@ function leftBehind(): string[] {
   return WATCHED.filter((type) => (now.get(type) ?? 0) > (baseline.get(type) ?? 0)).map(
     (type) => `${(now.get(type) ?? 0) - (baseline.get(type) ?? 0)} × ${type}`,
   );
+}
+
+function track(socket: Socket): void {
+  const [, ...frames] = new Error().stack?.split('\n') ?? [];
+  const from = frames.filter((frame) => !/\(node:|leaks\.ts/.test(frame));
+  openSockets.set(socket, from.join('\n'));
+  socket.once('close', () => openSockets.delete(socket));
+}
+
+function describeSockets(): string {
+  return [...openSockets]
+    .map(([{ localPort, remotePort, readyState, destroyed, writableLength }, from]) => {
+      const state = destroyed ? 'destroyed' : readyState;
+      return `${localPort} to ${remotePort}, ${state}, ${writableLength} bytes to be written, made\n${from}`;
+    })
+    .join('\n');
 }
 
 function activeResources(): Map<string, number> {
