@@ -40,6 +40,13 @@ const HOT: readonly Hot[] = [
       expect(await redis.get('counter')).toBe(String(total(east, (i) => 1 + (i % 3)) - west)),
   },
   {
+    name: 'a value',
+    key: 'value',
+    write: (pipeline, site, i) => pipeline.set('value', `${site.name} ${i}`),
+    expectAt: async ({ redis }, { east = 0, west = 0 }) =>
+      expect([`east ${east - 1}`, `west ${west - 1}`]).toContain(await redis.get('value')),
+  },
+  {
     name: 'a counter in a hash',
     key: 'hash of counters',
     write: (pipeline, site, i) => pipeline.hincrby('hash of counters', 'sum', site.name === 'east' ? i : 1),

@@ -1,7 +1,8 @@
 /**
  * Random histories on real servers: many keys at a time, each with a history of its own, 2 to 40 writes on either side. Both
  * processes stand still now and then, so that writes meet unseen, and some are killed while they catch up. At the end both sites
- * must be equal. `TANDEM_TEST_SEED` and `TANDEM_TEST_HISTORIES` choose; a failure prints the seed.
+ * must be equal. `TANDEM_TEST_SEED` and `TANDEM_TEST_HISTORIES` choose, and `TANDEM_TEST_MIXES` (names
+ * with commas between them); a failure prints the seed.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -20,7 +21,7 @@ const HISTORIES = Number(process.env['TANDEM_TEST_HISTORIES'] ?? 300);
 const PER_ROUND = 600;
 const ROUNDS = Math.ceil(HISTORIES / PER_ROUND);
 const DEADLINE = { deadlineMs: 180_000 };
-const NAMES = Object.keys(MIXES);
+const NAMES = process.env['TANDEM_TEST_MIXES']?.split(',') ?? Object.keys(MIXES);
 /** How often, in a phase, a process is killed, and how long it may have worked since it was let go. */
 const KILL_CHANCE = Number(process.env['TANDEM_TEST_KILL_CHANCE'] ?? 0.15);
 const MAX_LIFE_MS = 60;

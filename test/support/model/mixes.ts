@@ -56,6 +56,7 @@ export const MIXES: Readonly<Record<string, Mix>> = {
   sums: { commands: ['incr'], keys: ONE, promise: 'sum' },
   counters: { commands: ['setNumber', 'incr', 'incr', 'del'], keys: ONE },
   strings: { commands: STRINGS, keys: ONE },
+  values: { commands: ['set', 'set', 'set', 'setUntil', 'incr'], keys: ONE },
   'strings with expiry': {
     commands: ['set', 'setNumber', 'setUntil', 'setKeep', 'incr', 'append', 'del', 'expire', 'persist'],
     keys: ONE,
