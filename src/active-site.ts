@@ -337,6 +337,7 @@ export class ActiveSite {
       appendedThrough: () => this.list.appendedThrough,
       appended: (sequence, signal) => this.list.waitFor(sequence, signal),
       fetch: (sequence) => this.list.fetch(sequence),
+      timestampOf: (sequence) => this.list.timestampOf(sequence),
       rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
       onDecided: (batch, how) => this.late.decided(batch, how),
       onConflict,

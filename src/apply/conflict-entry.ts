@@ -20,7 +20,7 @@ export function conflictEntry(
     'theirTime',
     wallMs(theirTimestamp),
   ];
-  if (own) fields.push('ownTime', wallMs(ownTimestamp));
+  if (ownTimestamp > 0) fields.push('ownTime', wallMs(ownTimestamp));
   if (valueBytes > 0) fields.push('theirs', shown(theirs, valueBytes));
   if (own && valueBytes > 0) fields.push('own', shown(own, valueBytes));
   return encodeCommand(['XADD', key, 'MAXLEN', '~', cap, '*', ...fields]);

@@ -11,6 +11,7 @@ import { encodeNeed, LACK, type Lack, type PlacedKey } from '../change/special.j
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedError } from '../redis/reply-reader.js';
+import { Allowance } from './allowance.js';
 import { conflictEntry } from './conflict-entry.js';
 import { HotKeys } from './hot-keys.js';
 import { ListMemory } from './list-memory.js';
@@ -18,7 +19,8 @@ import { OwnChanges } from './own-changes.js';
 import type { Inspection, Inspector } from './inspector.js';
 import { Looks, NOTHING_TO_LOOK_AT, type Look, type Looked, type LookUp } from './looks.js';
 import { OwnCells } from './own-cells.js';
-import { NOTHING_ON_KEY, OwnOnKey, type OwnOn, type Range } from './own-on-key.js';
+import { NOTHING_ON_KEY, OwnOnKey, touches, type OwnOn, type Range } from './own-on-key.js';
+import { OwnSets, type OwnSet } from './own-sets.js';
 import {
   forEachKey,
   keysOf,
@@ -81,6 +83,8 @@ export interface DeciderOptions {
   readonly appended: (sequence: number, signal: AbortSignal) => Promise<void>;
   /** The batch of the change list that holds a change. */
   readonly fetch: (sequence: number) => Promise<Buffer | undefined>;
+  /** When a change in the change list was made. */
+  readonly timestampOf: (sequence: number) => number | undefined;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
   /** What runs here for a question of a comparison; nothing for an answer, which is taken note of. */
@@ -104,6 +108,9 @@ export interface HowDecided {
   readonly awaited: ReadonlyMap<string, () => void>;
 }
 
+/** Own `SET`s that are looked up in a second although their time would do: for the list of conflicts, and to be sure of the key. */
+const LOOK_UPS_PER_SECOND = 500;
+
 /** Batches whose refused commands are remembered: more than are ever on the way at a time. */
 const MAX_LEFT_OUT = 64;
 
@@ -122,6 +129,9 @@ export class Decider {
   readonly #unseen: Unseen;
   readonly #looks: Looks;
   readonly #hotKeys = new HotKeys();
+  readonly #ownSets: OwnSets;
+  readonly #changes: OwnChanges;
+  readonly #lookUps = new Allowance(LOOK_UPS_PER_SECOND);
   readonly #own: OwnOnKey;
   readonly #ownCells: OwnCells;
   readonly #memory: ListMemory;
@@ -131,12 +141,19 @@ export class Decider {
   constructor(options: DeciderOptions) {
     this.#options = options;
     this.#names = new CommandNames(options.extraCommands);
-    const { site, window, fetch, extraCommands } = options;
+    const { site, window, fetch, extraCommands, timestampOf } = options;
     this.#unseen = new Unseen(window);
-    this.#looks = new Looks({ ...options, unseen: this.#unseen, hotKeys: this.#hotKeys });
-    const changes = new OwnChanges(fetch, extraCommands);
-    this.#own = new OwnOnKey({ site, window, changes });
-    this.#ownCells = new OwnCells(window, changes);
+    this.#ownSets = new OwnSets({ unseen: this.#unseen, timestampOf });
+    this.#looks = new Looks({
+      ...options,
+      names: this.#names,
+      unseen: this.#unseen,
+      hotKeys: this.#hotKeys,
+      ownSets: this.#ownSets,
+    });
+    this.#changes = new OwnChanges(fetch, extraCommands);
+    this.#own = new OwnOnKey({ site, window, changes: this.#changes });
+    this.#ownCells = new OwnCells(window, this.#changes);
     this.#memory = new ListMemory(options.appliedAtStart);
   }
 
@@ -148,6 +165,7 @@ export class Decider {
   async decide(batch: DeliveredBatch, signal: AbortSignal, look?: Look): Promise<Decision | undefined> {
     const { window, capturedThrough, appendedThrough, appended, onDecided, inspector } = this.#options;
     const inspection = inspector.inspect(batch);
+    this.#ownSets.begin(batch, capturedThrough());
     const leftOut = this.#leftOutOf(batch, inspection);
     const isBlind = window.isBlindAbove(batch.seen);
     const unseen = isBlind ? 0 : this.#newestUnseen(batch, capturedThrough());
@@ -229,6 +247,9 @@ export class Decider {
     const { site, keys, translate, compare, extraCommands } = this.#options;
     const range = { seen: batch.seen, decided };
     const commuting = new Map<string, boolean>();
+    const ownSets = new Map<string, OwnSet | undefined>();
+    const isLookedAt = (key: PlacedKey): boolean => held.has(nameOf(key)) || hot.has(nameOf(key));
+    if (isBlind) this.#ownSets.builtOnAll(decided);
     const resolver = new Resolver(batch, {
       site,
       // A batch may write one key hundreds of times, and as many own changes may stand against it: they are looked up once.
@@ -240,15 +261,39 @@ export class Decider {
       },
       applied: keys.applied,
       out: keys.out,
-      translate,
+      translate: (command) => {
+        const whole = translate(command);
+        if (whole) {
+          this.#ownSets.builtOnAll(decided);
+          ownSets.clear();
+        }
+        return whole;
+      },
       compare,
       extraCommands,
       memory: this.#memory,
       heldAt: (key) => held.get(nameOf(key)),
       isHot: (key) => hot.has(nameOf(key)),
       lackOf: (key) => this.#hotKeys.lackOf(nameOf(key)),
-      isUntouched: (key) => !isBlind && !held.has(nameOf(key)) && this.#unseen.newestOn(key, range) === 0,
-      ownOn: (key) => this.#ownOn(key, { range, isBlind, lookUp: hot.get(nameOf(key)) ?? 'all' }),
+      isUntouched: (key) => !isBlind && !isLookedAt(key) && this.#unseen.newestOn(key, range) === 0,
+      names: this.#names,
+      isMet: (hash) => isBlind || this.#unseen.newestAt(hash, range) !== 0,
+      ownSetOn: (key) => {
+        const name = nameOf(key);
+        if (!ownSets.has(name))
+          ownSets.set(name, isBlind || isLookedAt(key) ? undefined : this.#ownSets.find(key, range));
+        return ownSets.get(name);
+      },
+      commandsOf: async (key, { sequence }) => {
+        if (!this.#lookUps.take()) return undefined;
+        const commands = await this.#changes.commandsOf(sequence);
+        return commands.filter((command) => touches(command, key));
+      },
+      ownOn: async (key) => {
+        const own = await this.#ownOn(key, { range, isBlind, lookUp: hot.get(nameOf(key)) ?? 'all' });
+        if (own.isTouched) this.#ownSets.builtOn(key, range);
+        return own;
+      },
     });
     return resolver.resolve(leftOut);
   }
@@ -297,7 +342,7 @@ export class Decider {
     ];
     return {
       payload,
-      commands: payload.length,
+      commands: origins.length,
       origins,
       gathered,
       epilogue,

@@ -1,11 +1,14 @@
 /** Looks at the keys on which a decision will rest: nothing of that may change before it is carried out. */
 
 import type { DeliveredBatch } from '../change/batch.js';
-import { effectOf, type Effect } from '../change/commands.js';
+import { effectOf, recordedEffect, type Effect } from '../change/commands.js';
+import type { CommandNames } from '../change/command-names.js';
+import type { KeyHash } from '../change/key-hash.js';
 import { NEED, parseNeed, STATE, type PlacedKey } from '../change/special.js';
 import type { HotKeys } from './hot-keys.js';
 import type { Range } from './own-on-key.js';
-import { keysOf, nameOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
+import type { OwnSets } from './own-sets.js';
+import { isSet, keysOf, nameOf, PayloadScan, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { Held } from './rules/occasion.js';
 import type { Unseen } from './unseen.js';
 
@@ -36,7 +39,9 @@ export const NOTHING_TO_LOOK_AT: Looked = { held: new Map(), hot: new Map() };
 export interface LooksOptions {
   readonly unseen: Unseen;
   readonly hotKeys: HotKeys;
+  readonly ownSets: OwnSets;
   readonly extraCommands: ExtraCommands;
+  readonly names: CommandNames;
   readonly translate: (command: PayloadCommand) => Buffer | undefined;
   readonly capturedThrough: () => number;
   readonly appendedThrough: () => number;
@@ -110,19 +115,25 @@ export class Looks {
 
   /** The keys of a batch on which a decision rests on own writes, or whose state is asked for, by database and name. */
   #restingKeys(batch: DeliveredBatch, range: Range): Map<string, Resting> {
-    const { extraCommands: extra, translate, unseen, hotKeys } = this.#options;
+    const { extraCommands: extra, names, translate, unseen, hotKeys } = this.#options;
     const resting = new Map<string, Resting>();
     // A batch may write one key hundreds of times, and as many own writes may stand against it.
     const known = new Map<string, boolean>();
-    for (const command of payloadCommands(batch.payload, { extra })) {
+    const scan = new PayloadScan(batch.payload, { names, extra });
+    const isMet = (hash: KeyHash): boolean => unseen.newestAt(hash, range) !== 0;
+    while (scan.next()) {
+      if (scan.isPlain(isMet)) continue;
+      const { command } = scan;
       const { name, spec, args } = command;
       if (name === 'SELECT' || translate(command)) continue;
       const isState = name === NEED || name === STATE;
-      const effect = spec?.singleKey === true ? effectOf(spec, args) : undefined;
+      const effect = spec?.singleKey === true ? recordedEffect(spec, args) : undefined;
       for (const key of keysOf(command, 'all')) {
         const keyName = nameOf(key);
-        const kind = `${effect} ${keyName}`;
-        const rests = name === NEED || (known.get(kind) ?? this.#rests(key, effect, range));
+        const kind = `${name} ${effect} ${keyName}`;
+        const rests =
+          name === NEED ||
+          (known.get(kind) ?? (this.#rests(key, effect, range) && !this.#isRanked(command, key, range)));
         known.set(kind, rests);
         if (!rests) continue;
         const found = resting.get(keyName) ?? {
@@ -136,6 +147,12 @@ export class Looks {
       }
     }
     return resting;
+  }
+
+  /** What comes of a `SET` that meets one of this site's does not change with what is written meanwhile. */
+  #isRanked(command: PayloadCommand, key: PlacedKey, range: Range): boolean {
+    const { ownSets, hotKeys } = this.#options;
+    return isSet(command) && !hotKeys.has(nameOf(key)) && ownSets.find(key, range) !== undefined;
   }
 
   #rests(key: PlacedKey, effect: Effect | undefined, range: Range): boolean {

@@ -56,9 +56,9 @@ interface Kept extends Range {
 }
 
 /** What replaces all that was there. (A removal does, too, but of a list it must be known what it took.) */
-const REPLACING = effectCode('set');
+export const REPLACING = effectCode('set');
 /** What is to be known even from before that: states, requests, and what was done to lists. */
-const LASTING: ReadonlySet<number> = new Set(
+export const LASTING: ReadonlySet<number> = new Set(
   (['state', 'need', 'push', 'pop', 'list-edit'] as const).map((effect) => effectCode(effect)),
 );
 

@@ -87,6 +87,57 @@ export function currentCommand(
   };
 }
 
+/**
+ * Goes through a payload and takes apart only the commands that are asked for: where two sites write much at the same time, most
+ * commands of a batch still meet nothing.
+ */
+export class PayloadScan {
+  /** Place of the current command among the payload's. */
+  index = -1;
+  readonly #reader = new CommandReader();
+  readonly #hash = new KeyHash();
+  readonly #names: CommandNames;
+  readonly #extra: ExtraCommands | undefined;
+  #database = 0;
+
+  /** @param names those of the same rows as `extra` */
+  constructor(payload: Buffer, { names, extra }: { names: CommandNames; extra?: ExtraCommands | undefined }) {
+    this.#names = names;
+    this.#extra = extra;
+    this.#reader.push(payload);
+  }
+
+  /** Moves to the next command; false behind the last one. */
+  next(): boolean {
+    if (!this.#reader.next()) return false;
+    this.index++;
+    if (isSelect(this.#reader)) this.#database = Number(this.#reader.argument(1).toString('latin1'));
+    return true;
+  }
+
+  /** Whether the current command only writes one key, without any option, and that key is not `met`. */
+  isPlain(met: (hash: KeyHash) => boolean): boolean {
+    const { buffer, argc } = this.#reader;
+    if (argc < 2) return false;
+    const { plainUpTo } = this.#names.find(
+      buffer,
+      this.#reader.argumentStart(0),
+      this.#reader.argumentEnd(0),
+    );
+    if (argc > plainUpTo) return false;
+    this.#hash.of(this.#database, buffer, this.#reader.argumentStart(1), this.#reader.argumentEnd(1));
+    return !met(this.#hash);
+  }
+
+  get command(): PayloadCommand {
+    return { ...currentCommand(this.#reader, this.#database, this.#extra), index: this.index };
+  }
+
+  get bytes(): Buffer {
+    return this.#reader.buffer.subarray(this.#reader.start, this.#reader.end);
+  }
+}
+
 /** Calls `each` with the hash of every key of a batch. */
 export function forEachKey({
   batch,
@@ -123,6 +174,11 @@ export function recordedEffectOf({ name, spec, args }: PayloadCommand): Recorded
   if (name === NEED) return 'need';
   if (name === STATE) return 'state';
   return spec === undefined ? 'unknown' : recordedEffect(spec, args);
+}
+
+/** Whether a command puts a string in place of all that may be at a key. */
+export function isSet({ name, spec, args }: PayloadCommand): boolean {
+  return name === 'SET' && spec !== undefined && recordedEffect(spec, args) === 'set';
 }
 
 /** Every key a command writes, and reads if asked for, with its database. */

@@ -6,6 +6,8 @@
 import type { DeliveredBatch } from '../change/batch.js';
 import { effectOf, type Effect } from '../change/commands.js';
 import { encodeCommand, type Argument } from '../change/encode-command.js';
+import type { CommandNames } from '../change/command-names.js';
+import type { KeyHash } from '../change/key-hash.js';
 import { isComparison } from '../change/comparison.js';
 import { NEED, type Lack, parseNeed, parseState, STATE, type PlacedKey } from '../change/special.js';
 import { scriptSource } from '../lua/scripts.js';
@@ -14,11 +16,13 @@ import { KeyRun } from './key-run.js';
 import { withExpiryApart } from './late-expiry.js';
 import { ListInserts } from './list-inserts.js';
 import type { ListMemory } from './list-memory.js';
+import type { OwnCommand } from './own-changes.js';
 import type { OwnOn } from './own-on-key.js';
+import type { OwnSet } from './own-sets.js';
 import { isRemoval } from './late-writes.js';
-import { keysOf, nameOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
+import { isSet, keysOf, nameOf, PayloadScan, type ExtraCommands, type PayloadCommand } from './payload.js';
 import type { Conflict, Rejected, Resolved } from './resolved.js';
-import type { Outcome, Piece } from './rules/meeting.js';
+import { isAbove, type Outcome, type Piece } from './rules/meeting.js';
 import { splice } from './rules/lists.js';
 import { UNKNOWN, type Held, type Insert } from './rules/occasion.js';
 import { piecesOf } from './rules/pieces.js';
@@ -32,6 +36,10 @@ export interface ResolverOptions {
   readonly out: string;
   /** What was written on a key here that the sender of the batch had not seen. */
   readonly ownOn: (key: PlacedKey) => Promise<OwnOn>;
+  /** The own `SET` that is all a `SET` meets on a key; undefined where more is to be known. */
+  readonly ownSetOn: (key: PlacedKey) => OwnSet | undefined;
+  /** The commands of an own change on a key; undefined when too many are asked for. */
+  readonly commandsOf: (key: PlacedKey, own: OwnSet) => Promise<readonly OwnCommand[] | undefined>;
   /** What stands at a key when the batch begins to be applied; undefined when nobody looked. */
   readonly heldAt: (key: PlacedKey) => Held | undefined;
   /** Whether nothing was written on a key here that the sender had not seen, and nobody looked at it. */
@@ -41,6 +49,9 @@ export interface ResolverOptions {
   readonly lackOf: (key: PlacedKey) => Lack;
   readonly memory: ListMemory;
   readonly extraCommands?: ExtraCommands | undefined;
+  readonly names: CommandNames;
+  /** Whether the key with this hash was written here by what the sender of the batch had not seen, as far as is known. */
+  readonly isMet: (hash: KeyHash) => boolean;
   /** Whether all own changes of a key, which the sender had not seen, come out the same before or after one with this effect. */
   readonly commutes: (key: PlacedKey, effect: Effect) => boolean;
   /** What runs here in place of a command on whole databases; nothing for any other command. */
@@ -73,6 +84,8 @@ export class Resolver {
   readonly #removed = new Set<string>();
   readonly #runs = new Map<string, KeyRun>();
   readonly #noted = new Set<KeyRun>();
+  /** Keys of which a meeting of two `SET`s is to be listed: one of each, or a key that is set all the time fills the list. */
+  readonly #listed = new Set<string>();
   readonly #settled: string[] = [];
   readonly #dropped = new Set<number>();
   readonly #now = Date.now();
@@ -84,9 +97,16 @@ export class Resolver {
 
   /** @param leftOut places of commands that the server does not take, with the reason */
   async resolve(leftOut: ReadonlyMap<number, string>): Promise<Resolved> {
-    const extra = this.#options.extraCommands;
+    const { extraCommands: extra, names, isMet } = this.#options;
     const rejected: Rejected[] = [];
-    for (const command of payloadCommands(this.#batch.payload, { extra })) {
+    const scan = new PayloadScan(this.#batch.payload, { names, extra });
+    while (scan.next()) {
+      // What a command on several keys has come to is told by the key.
+      if (this.#runs.size === 0 && leftOut.size === 0 && scan.isPlain(isMet)) {
+        this.#push(scan.index, scan.bytes);
+        continue;
+      }
+      const { command } = scan;
       const error = leftOut.get(command.index);
       if (error === undefined) await this.#command(command);
       else if (command.name !== 'SELECT') rejected.push({ command, error });
@@ -171,9 +191,40 @@ export class Resolver {
 
   async #onOneKey(command: PayloadCommand): Promise<void> {
     const [key] = keysOf(command, 'all');
-    const run = key && (await this.#runOn(key));
+    const isFirst = key !== undefined && !this.#runs.has(nameOf(key));
+    const own = isFirst && isSet(command) && this.#options.ownSetOn(key);
+    if (own) {
+      await this.#meetSet(command, key, own);
+      return;
+    }
+    const isPlain = key === undefined || (isFirst && this.#options.isUntouched(key));
+    const run = isPlain ? undefined : await this.#runOn(key);
     if (!run || run.isPlain) this.#send(command, command.bytes);
     else this.#meet(command, run);
+  }
+
+  /** Two that replace all that is there. Where the own one stays, it stands there. */
+  async #meetSet(command: PayloadCommand, key: PlacedKey, own: OwnSet): Promise<void> {
+    const { origin, timestamp } = this.#batch;
+    const { site, commandsOf } = this.#options;
+    const isListed = !this.#listed.has(nameOf(key));
+    const commands = isListed ? await commandsOf(key, own) : undefined;
+    // Another key may have the same hash.
+    const isMet = commands?.length !== 0;
+    const isMine = isMet && isAbove({ timestamp: own.timestamp, site }, { timestamp, site: origin });
+    if (!isMine) this.#send(command, command.bytes);
+    if (!isMet) return;
+    this.#conflicts.push({
+      ...key,
+      command: command.name,
+      outcome: isMine ? 'own-stays' : 'theirs-stays',
+      theirs: command.args,
+      theirTimestamp: timestamp,
+      own: commands?.at(-1)?.args,
+      ownTimestamp: own.timestamp,
+      isListed,
+    });
+    this.#listed.add(nameOf(key));
   }
 
   /** `DEL a b`, `MSET …`: what concerns each key is resolved by itself. */
@@ -270,19 +321,20 @@ export class Resolver {
 
   #send(command: PayloadCommand, bytes: Buffer): void {
     this.#flushInserts();
-    if (bytes === command.bytes && command.name === 'SET') this.#value(command, command.args);
-    else this.#push(command, bytes);
+    const mayExpire = bytes === command.bytes && command.name === 'SET' && command.args.length > 3;
+    if (mayExpire) this.#value(command, command.args);
+    else this.#push(command.index, bytes);
   }
 
   /** A `SET`, as it came or as the rules have it. */
   #value(command: PayloadCommand, args: readonly Argument[]): void {
     this.#flushInserts();
-    for (const one of withExpiryApart(args, this.#now)) this.#push(command, encodeCommand(one));
+    for (const one of withExpiryApart(args, this.#now)) this.#push(command.index, encodeCommand(one));
   }
 
-  #push(command: PayloadCommand, bytes: Buffer): void {
+  #push(index: number, bytes: Buffer): void {
     this.#payload.push(bytes);
-    this.#origins.push(command.index);
+    this.#origins.push(index);
   }
 
   /** Runs commands that need not fit what is there: their errors are no failed change. */

@@ -4,7 +4,7 @@ import type { Effect } from '../change/commands.js';
 import { commutingWith, effectCode } from '../change/effect-code.js';
 import { KeyHash } from '../change/key-hash.js';
 import type { PlacedKey } from '../change/special.js';
-import type { Range } from './own-on-key.js';
+import { LASTING, REPLACING, type Range } from './own-on-key.js';
 import type { Window } from './window.js';
 
 const REQUEST = effectCode('need');
@@ -28,6 +28,21 @@ export class Unseen {
     while (entry >= 0 && this.#window.sequenceOf(entry) > decided) entry = this.#window.older(entry);
     const sequence = entry < 0 ? 0 : this.#window.sequenceOf(entry);
     return sequence > seen ? sequence : 0;
+  }
+
+  /**
+   * The newest own sequence on a key in a range if it put a value in place of all that was there, and nothing before it counts any
+   * more: no list, no state, no request. 0 otherwise.
+   */
+  soleSetOn(key: PlacedKey, range: Range): number {
+    const newest = this.newestOn(key, range);
+    let isNewest = true;
+    const counts = (effect: number): boolean => {
+      const isSet = isNewest ? effect === REPLACING : !LASTING.has(effect);
+      isNewest = false;
+      return !isSet;
+    };
+    return newest === 0 || this.#has(key, range, counts) ? 0 : newest;
   }
 
   /** How many own writes on a key stand in a range. */

@@ -143,6 +143,12 @@ export class ChangeList {
     return asAppended(entry, await answerOf(client, client.lindexBuffer(keys.changes, place)));
   }
 
+  /** When a change in the list was made; undefined when it is there no more. */
+  timestampOf(sequence: number): number | undefined {
+    const entry = this.#index.at(this.#index.find(sequence));
+    return entry && entry.first <= sequence ? entry.timestamp : undefined;
+  }
+
   /** Whether there is a batch that ends at or after `sequence`. */
   reaches(sequence: number): boolean {
     return (this.#index.newest?.last ?? -1) >= sequence;

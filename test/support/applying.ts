@@ -99,6 +99,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
     appendedThrough: () => 0,
     appended: () => Promise.resolve(),
     fetch: () => Promise.resolve(undefined),
+    timestampOf: () => undefined,
     translate: (command) => translateWhole(command, allKeys(KEYS), DATABASES),
     compare: () => undefined,
     inspector: new Inspector({ server: commands, databases: DATABASES, ownPrefix: KEYS.prefix }),

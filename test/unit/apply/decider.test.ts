@@ -28,6 +28,7 @@ function decider(options: Partial<DeciderOptions> = {}): Decider {
     appendedThrough: () => 7,
     appended: () => Promise.resolve(),
     fetch: () => Promise.resolve(undefined),
+    timestampOf: () => undefined,
     translate: () => undefined,
     compare: () => undefined,
     inspector: new Inspector({ server: NO_COMMANDS, databases: 16, ownPrefix: KEYS.prefix }),
