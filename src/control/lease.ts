@@ -11,6 +11,7 @@ import { TandemError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { runScript } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
+import { Signal } from '../service/signal.js';
 import { Presence } from './presence.js';
 
 export interface LeaseOptions {
@@ -38,12 +39,16 @@ export class Lease {
   readonly #options: LeaseOptions;
   readonly #process = randomUUID();
   readonly #presence: Presence | undefined;
+  /** What is subscribed after a renewal has said that nothing is would be known at the next one only. */
+  readonly #renewal = new Signal();
   #token = 0;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
     const { presence, keys, log } = options;
-    this.#presence = presence && new Presence(presence, { channel: `${keys.lease}:${this.#process}`, log });
+    const channel = `${keys.lease}:${this.#process}`;
+    this.#presence =
+      presence && new Presence(presence, { channel, log, onSubscribed: () => this.#renewal.raise() });
   }
 
   /** Waits until this process has the lease; gives the fencing token. */
@@ -65,7 +70,7 @@ export class Lease {
   /** Keeps the lease until the signal aborts. @throws TandemError FENCED when another process has taken it */
   async keep(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await sleep(this.#options.leaseMs / RENEWALS, undefined, { signal });
+      await this.#renewal.wait(signal, this.#options.leaseMs / RENEWALS);
       const [token] = await this.#ask('keep');
       if (token !== this.#token) throw new TandemError('FENCED', 'another process has taken over this site');
     }

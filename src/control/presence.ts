@@ -11,13 +11,18 @@ export class Presence {
   readonly #client: Redis;
   readonly #channel: string;
   readonly #log: Logger;
+  readonly #onSubscribed: () => void;
   #isBegun = false;
 
   /** @param client for this alone: what is subscribed can do nothing else */
-  constructor(client: Redis, { channel, log }: { channel: string; log: Logger }) {
+  constructor(
+    client: Redis,
+    { channel, log, onSubscribed }: { channel: string; log: Logger; onSubscribed: () => void },
+  ) {
     this.#client = client;
     this.#channel = channel;
     this.#log = log;
+    this.#onSubscribed = onSubscribed;
   }
 
   /** Connects and subscribes, from now on after each loss of the connection. Where that fails, the lease has to end by itself. */
@@ -36,6 +41,7 @@ export class Presence {
   async #subscribe(): Promise<void> {
     try {
       await this.#client.subscribe(this.#channel);
+      this.#onSubscribed();
     } catch (error) {
       this.#failed(error);
     }

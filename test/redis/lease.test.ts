@@ -100,6 +100,19 @@ test('goes to the other at once when the connection of its holder is gone, and n
   expect(await acquiring).toBeGreaterThan(token);
 });
 
+test('says at once that its holder is subscribed again, and not at the next renewal', async () => {
+  const { lease } = presentProcess();
+  await lease.acquire(stop.signal, nobodyWaits);
+  const keeping = lease.keep(stop.signal).catch(() => 'stopped');
+  const name = String(await client.get(KEYS.lease));
+  expect(name).toMatch(/\+$/);
+  await client.set(KEYS.lease, name.slice(0, -1), 'KEEPTTL');
+  await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await until('the mark of a subscription', async () => (await client.get(KEYS.lease)) === name);
+  stop.abort();
+  expect(await keeping).toBe('stopped');
+});
+
 test('whose holder may not subscribe has to end by itself', async () => {
   const { lease, presence } = presentProcess();
   await client.call('ACL', 'SETUSER', 'default', '-subscribe');
