@@ -277,7 +277,7 @@ export class ActiveSite {
         if (Number.isSafeInteger(sequence) && this.#claims.isCredible(seen))
           this.#acknowledgements.heartbeat({ sequence, seen });
       },
-      applied: (sequence, decided) => this.late.applied(sequence, decided),
+      applied: (sequence, decided, kept) => this.late.applied(sequence, decided, kept),
       echoed: (reader, database, name) => {
         if (this.late.isWatching || isRemoval(name))
           this.late.echoed(currentCommand(reader, database, this.#options.opened.commands.writes));

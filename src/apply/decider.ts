@@ -61,6 +61,8 @@ export interface Decision {
   readonly rejected: readonly Rejected[];
   /** Places of states among the batch's commands that are not applied now; nothing where all are. */
   readonly dropped?: ReadonlySet<number>;
+  /** Names the keys on which nothing is done because the value of this site stays, as a `TANDEM.NEED` would; empty for none. */
+  readonly kept?: Buffer | undefined;
   /** The last local sequence that was taken into account. */
   readonly decided: number;
 }
@@ -244,7 +246,7 @@ export class Decider {
   }
 
   #resolve(batch: DeliveredBatch, { leftOut, decided, isBlind, held, hot }: Terms): Promise<Resolved> {
-    const { site, keys, translate, compare, extraCommands } = this.#options;
+    const { site, keys, translate, compare, extraCommands, capturedThrough } = this.#options;
     const range = { seen: batch.seen, decided };
     const commuting = new Map<string, boolean>();
     const ownSets = new Map<string, OwnSet | undefined>();
@@ -264,7 +266,7 @@ export class Decider {
       translate: (command) => {
         const whole = translate(command);
         if (whole) {
-          this.#ownSets.builtOnAll(decided);
+          this.#ownSets.builtOnAll(capturedThrough());
           ownSets.clear();
         }
         return whole;
@@ -277,7 +279,8 @@ export class Decider {
       lackOf: (key) => this.#hotKeys.lackOf(nameOf(key)),
       isUntouched: (key) => !isBlind && !isLookedAt(key) && this.#unseen.newestOn(key, range) === 0,
       names: this.#names,
-      isMet: (hash) => isBlind || this.#unseen.newestAt(hash, range) !== 0,
+      // Of a key that is too hot to be watched it may be unknown that it was written.
+      isMet: (hash) => isBlind || hot.size > 0 || this.#unseen.newestAt(hash, range) !== 0,
       ownSetOn: (key) => {
         const name = nameOf(key);
         if (!ownSets.has(name))
@@ -311,7 +314,7 @@ export class Decider {
 
   #decision(batch: DeliveredBatch, resolved: Resolved, { decided, isBlind, held }: Terms): Decision {
     const { keys, onConflict, conflictsKept, conflictValueBytes, rejection } = this.#options;
-    const { payload, origins, gathered, conflicts, states, places, rejected, dropped } = resolved;
+    const { payload, origins, gathered, conflicts, states, places, rejected, dropped, kept } = resolved;
     for (const conflict of conflicts) onConflict(conflict);
     for (const [name, { lack }] of resolved.hot) this.#hotKeys.lacks(name, lack);
     const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
@@ -348,6 +351,7 @@ export class Decider {
       epilogue,
       rejected,
       dropped,
+      kept: kept.length === 0 ? undefined : encodeNeed({ timestamp: 0, lack: LACK.nothing, keys: kept }),
       decided,
       applied: () => {
         for (const name of held.keys()) this.#hotKeys.cooled(name);

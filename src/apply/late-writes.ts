@@ -26,6 +26,8 @@ import {
 import { isDerived } from './command-kinds.js';
 import type { Window } from './window.js';
 
+const SET = effectCode('set');
+
 /** Keys remembered as asked for. */
 const MAX_ASKED = 100_000;
 /** Bytes of decided batches that have not come round in the stream. */
@@ -95,8 +97,11 @@ export class LateWrites {
     this.#waitingBytes += batch.payload.length;
   }
 
-  /** The marker of a batch has come round. */
-  applied(sequence: number, decided: number): void {
+  /**
+   * The marker of a batch has come round.
+   * @param kept keys that a `SET` of the batch was for, had this site not a later value: nothing of the transaction is on them
+   */
+  applied(sequence: number, decided: number, kept: () => readonly PlacedKey[] = () => []): void {
     this.#decided = this.#forget(sequence);
     this.#removals = undefined;
     this.#expired.clear();
@@ -108,7 +113,8 @@ export class LateWrites {
       return;
     }
     this.#echo = { from, isBlind, found: new Map() };
-    if (batch && this.#touches(batch, from, isBlind))
+    if (!batch) for (const key of kept()) this.#keptHere(key);
+    else if (this.#touches(batch, from, isBlind))
       for (const command of payloadCommands(batch.payload, { extra: this.#extra })) this.command(command);
   }
 
@@ -136,9 +142,8 @@ export class LateWrites {
     const late = keysOf(command, 'all').filter((key) => {
       // A flush or a swap of the peer's moves Tandem's own keys out of the way and back: those are no data.
       if (key.key.toString('latin1').startsWith(this.#ownPrefix)) return false;
-      this.#hash.of(key.database, key.key, 0, key.key.length);
       // What is made of a key that is asked for is asked for, too.
-      return echo.isBlind || this.#isLate(echo.from, effect) || (derives && echo.found.has(nameOf(key)));
+      return this.#isLate(echo, key, effect) || (derives && echo.found.has(nameOf(key)));
     });
     if (late.length === 0) return;
     for (const key of derives ? keysOf(command, 'written') : late)
@@ -202,9 +207,18 @@ export class LateWrites {
     return touches;
   }
 
-  /** Whether the key whose hash was taken last was written from `from` on by something that does not commute with `effect`. */
-  #isLate(from: number, effect: number): boolean {
+  /** A process that is gone has left a `SET` of the peer's out for a value that may have been written over before. */
+  #keptHere(key: PlacedKey): void {
+    const echo = this.#echo!;
+    if (this.#isLate(echo, key, SET))
+      echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
+  }
+
+  /** Whether a key may have been written after the decision by something that does not commute with `effect`. */
+  #isLate({ from, isBlind }: Echo, { database, key }: PlacedKey, effect: number): boolean {
+    if (isBlind) return true;
     const together = commutingWith(effect);
+    this.#hash.of(database, key, 0, key.length);
     let entry = this.#window.newest(this.#hash.low, this.#hash.high);
     for (; entry >= from; entry = this.#window.older(entry)) {
       if (!together?.has(this.#window.effectOf(entry))) return true;

@@ -52,6 +52,8 @@ export interface Resolved {
   readonly dropped: ReadonlySet<number>;
   /** What became of the places of lists; undefined: nothing is to be remembered. */
   readonly places: ReadonlyMap<string, KnownPlaces | undefined>;
+  /** Keys on which a `SET` of this site's stays, so that nothing of the transaction touches them. */
+  readonly kept: readonly PlacedKey[];
   /** Commands left out. */
   readonly rejected: readonly Rejected[];
 }

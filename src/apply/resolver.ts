@@ -88,6 +88,7 @@ export class Resolver {
   readonly #listed = new Set<string>();
   readonly #settled: string[] = [];
   readonly #dropped = new Set<number>();
+  readonly #kept: PlacedKey[] = [];
   readonly #now = Date.now();
 
   constructor(batch: DeliveredBatch, options: ResolverOptions) {
@@ -130,6 +131,7 @@ export class Resolver {
       ),
       settled: this.#settled,
       dropped: this.#dropped,
+      kept: this.#kept,
       places: new Map(runs.flatMap(([name, run]) => (run.hasPlaces ? [[name, run.places] as const] : []))),
       rejected,
     };
@@ -213,6 +215,7 @@ export class Resolver {
     const isMet = commands?.length !== 0;
     const isMine = isMet && isAbove({ timestamp: own.timestamp, site }, { timestamp, site: origin });
     if (!isMine) this.#send(command, command.bytes);
+    else if (isListed) this.#kept.push(key);
     if (!isMet) return;
     this.#conflicts.push({
       ...key,

@@ -93,7 +93,8 @@ export function sendRun(
   // The promises are awaited together later; until then a lost connection must not count as unhandled.
   for (const promise of [run.watched, run.guard, run.queued, run.exec]) promise.catch(() => {});
   const guarded = [keys.fence, keys.applied, keys.guard];
-  const position = ['epoch', batch.epoch, 'n', last, 'decided', decision.decided, 'clock', clock];
+  const { decided, kept = '' } = decision;
+  const position = ['epoch', batch.epoch, 'n', last, 'decided', decided, 'clock', clock, 'kept', kept];
   const settled = [keys.applied, keys.received, keys.inbox];
   connection.write([
     encodeCommand(['WATCH', ...guarded]),

@@ -22,11 +22,11 @@ import type { Filter } from '../change/filter.js';
 import { KeyHash } from '../change/key-hash.js';
 import type { Position } from '../change/position.js';
 import { ANSWER } from '../change/comparison.js';
-import { NEED, specialKeys } from '../change/special.js';
+import { NEED, specialKeys, type PlacedKey } from '../change/special.js';
 import type { KeyNames } from '../redis/keys.js';
 import { BatchBuilder } from './batch-builder.js';
 import type { CaptureListener } from './listener.js';
-import { fieldsOf, readSpecial } from './own-commands.js';
+import { fieldsOf, keysNamed, readSpecial } from './own-commands.js';
 import { Selection } from './selection.js';
 
 export interface CaptureOptions {
@@ -307,7 +307,8 @@ export class Capture {
     this.#seen = Number(fields.get('n'));
     this.#seenEpoch = Number(fields.get('epoch'));
     this.counts.echoes++;
-    this.#options.listener.applied(this.#seen, Number(fields.get('decided')));
+    const kept = (): PlacedKey[] => keysNamed(Buffer.from(fields.get('kept') ?? '', 'latin1'));
+    this.#options.listener.applied(this.#seen, Number(fields.get('decided')), kept);
     if (this.#group !== 'echo') this.#endEcho();
   }
 

@@ -1,4 +1,5 @@
 import type { CommandReader } from '../change/command-reader.js';
+import type { PlacedKey } from '../change/special.js';
 import type { RecordedEffect } from '../change/effect-code.js';
 import type { Position } from '../change/position.js';
 import type { SkipReason } from './selection.js';
@@ -21,8 +22,11 @@ export interface CaptureListener {
   delivered(batch: Buffer): void;
   /** The peer told, without a batch, how far it has applied local changes. */
   acknowledged(fields: ReadonlyMap<string, string>): void;
-  /** The peer's changes up to `sequence` have been applied, decided against the local writes up to `decided`. */
-  applied(sequence: number, decided: number): void;
+  /**
+   * The peer's changes up to `sequence` have been applied, decided against the local writes up to `decided`. `kept`: further keys
+   * they would have set, had this site not a later value.
+   */
+  applied(sequence: number, decided: number, kept: () => readonly PlacedKey[]): void;
   /** A command of the applied transaction. `name` in upper case. */
   echoed(reader: CommandReader, database: number, name: string): void;
   /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, as this sequence, or nothing. */

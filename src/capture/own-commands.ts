@@ -1,7 +1,7 @@
 /** Reads what Tandem's own commands say when they go by in the stream. */
 
 import { CommandReader } from '../change/command-reader.js';
-import { isSpecial } from '../change/special.js';
+import { isSpecial, specialKeys, type PlacedKey } from '../change/special.js';
 
 /** The arguments of the one special command in these bytes; nothing when they are anything else. */
 export function readSpecial(bytes: Buffer): Buffer[] | undefined {
@@ -14,6 +14,12 @@ export function readSpecial(bytes: Buffer): Buffer[] | undefined {
   }
   const args = reader.arguments();
   return isSpecial(args) ? args : undefined;
+}
+
+/** The keys that a request in these bytes names; none when they are anything else. */
+export function keysNamed(bytes: Buffer): PlacedKey[] {
+  const args = readSpecial(bytes);
+  return args === undefined ? [] : specialKeys(args[0]!.toString('latin1'), args);
 }
 
 /** The fields of an `HSET key field value …`. */

@@ -16,4 +16,5 @@ local function is_sound(key, texts, ...)
   return true
 end
 local STATE_TEXTS = { pair = true, site = true, replid = true, copied = true, ['repair'] = true }
+local APPLIED_TEXTS = { kept = true }
 local RECEIVED_TEXTS = { origin = true }

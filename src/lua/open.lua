@@ -33,7 +33,7 @@ if redis.call('HGET', KEYS[1], 'next') == false then
   end
 end
 local receives = is_sound(KEYS[2], RECEIVED_TEXTS, 'epoch', 'n', 'bytes')
-if not is_sound(KEYS[3], {}, 'epoch', 'n') then
+if not is_sound(KEYS[3], APPLIED_TEXTS, 'epoch', 'n') then
   local epoch, n = ARGV[10], ARGV[11]
   -- Who remembers nothing goes by what was received, less what still waits: what was applied must not be applied again.
   if n == '0' and receives then

@@ -31,7 +31,7 @@ if ARGV[1] == 'look' then
   local who = redis.call('HMGET', KEYS[5], 'pair', 'site')
   local are_sound = {
     [2] = is_sound(KEYS[2], STATE_TEXTS, 'epoch', 'next'),
-    [3] = is_sound(KEYS[3], {}, 'epoch', 'n'),
+    [3] = is_sound(KEYS[3], APPLIED_TEXTS, 'epoch', 'n'),
     [4] = is_sound(KEYS[4], RECEIVED_TEXTS, 'epoch', 'n', 'bytes', 'limit', 'origin'),
     [5] = who[1] == ARGV[3] and who[2] == ARGV[4],
   }

@@ -166,6 +166,31 @@ test.each(CASES.filter(({ crossing }) => crossing !== undefined))(
   },
 );
 
+test('a removal that slips in where the own value was to stay is settled, though the process that decided so dies', async () => {
+  const { east, west } = pair;
+  // Of what is older than the first batch of a process it is not known whether the value stands there.
+  await run(west.redis, ['SET', 'before', 1]);
+  await quiet(pair);
+  const applied = Number(await east.redis.hget(KEYS.applied, 'n'));
+  east.pause();
+  // It stands before the other in the stream, and is read, and so dated, behind it.
+  await run(east.redis, ['SET', 'k', 'own']);
+  await decidedAbout(east, async () => {
+    await run(west.redis, ['SET', 'k', 'theirs']);
+    await until('the change to be delivered', async () => (await east.redis.llen(KEYS.inbox)) > 0);
+    east.resume();
+  });
+  await run(east.redis, ['DEL', 'k']);
+  const letGo = proxies.east.cutAndHold();
+  await east.kill();
+  letGo();
+  const isApplied = async (): Promise<boolean> => Number(await east.redis.hget(KEYS.applied, 'n')) > applied;
+  await until('the transaction to be carried out', isApplied);
+  expect(await east.redis.exists('k')).toBe(0);
+  east.start();
+  await settled({ read: ['GET', 'k'], expected: 'theirs' });
+});
+
 interface Crossing {
   readonly name: string;
   readonly theirs: Words;

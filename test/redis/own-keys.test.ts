@@ -138,3 +138,18 @@ describe('own keys in another database', () => {
     expect(await client.exists(KEYS.state)).toBe(0);
   });
 });
+
+test('the own keys are sound with whatever names the keys whose own value stays, and with nothing else that is no number', async () => {
+  await client.hset(KEYS.state, { epoch: 1, next: 4 });
+  await client.hset(KEYS.applied, { epoch: 1, n: 3, decided: 2, clock: 9 });
+  await client.hset(KEYS.received, { epoch: 1, n: 3, bytes: 0, limit: 9, origin: ORIGIN });
+  await client.hset(KEYS.site, { pair: 'test', site: 'west' });
+  const keys = [KEYS.fence, KEYS.state, KEYS.applied, KEYS.received, KEYS.site];
+  const types = ['string', 'hash', 'hash', 'hash', 'hash'];
+  const look = (): Promise<unknown> =>
+    runScript(client, 'sound', keys, ['look', TOKEN, 'test', 'west', ...types]);
+  await client.hset(KEYS.applied, 'kept', Buffer.from([0, 13, 10, 255]));
+  expect(await look()).toEqual([[], []]);
+  await client.hset(KEYS.applied, 'other', 'text');
+  expect(await look()).toEqual([[KEYS.applied], []]);
+});

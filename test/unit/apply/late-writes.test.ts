@@ -71,6 +71,15 @@ describe('a local write is late', () => {
     expect(echo(6, 1, 'SET a 1')).toEqual(['0 a']);
   });
 
+  test('when the value of this site was to stay, and the process that decided so is gone', () => {
+    const { late, write } = setup();
+    write('a', 1);
+    write('a', 2, 'remove');
+    const kept = ['a', 'b'].map((key) => ({ database: 0, key: Buffer.from(key) }));
+    late.applied(6, 1, () => kept);
+    expect(late.end(REQUEST)).toEqual([kept[0]]);
+  });
+
   test('when the command it meets was left out: it stands in the batch still', () => {
     const { late, write, echo } = setup();
     late.decided(batchOf(5, 'SET a 1'));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Decider } from '../../../src/apply/decider.js';
+import { Decider, type Decision } from '../../../src/apply/decider.js';
 import { Inspector } from '../../../src/apply/inspector.js';
+import type { Look } from '../../../src/apply/looks.js';
 import { OwnSets } from '../../../src/apply/own-sets.js';
 import { payloadCommands } from '../../../src/apply/payload.js';
 import type { Conflict } from '../../../src/apply/resolved.js';
@@ -12,6 +13,8 @@ import { decodeBatch, encodeBatch, type DeliveredBatch } from '../../../src/chan
 import { effectCode, type RecordedEffect } from '../../../src/change/effect-code.js';
 import { encodeCommand } from '../../../src/change/encode-command.js';
 import { KeyHash } from '../../../src/change/key-hash.js';
+import { keysNamed } from '../../../src/capture/own-commands.js';
+import { encodeNeed, LACK } from '../../../src/change/special.js';
 import { scriptSource } from '../../../src/lua/scripts.js';
 import { Random } from '../../support/model/random.js';
 import { KEYS } from '../capture/stream-story.js';
@@ -38,6 +41,8 @@ interface Told {
 /** A site with strings for data: own writes and batches of the peer's go in, one by one. */
 class StringSite {
   readonly data = new Map<string, string>();
+  /** Keys that the last batch would have set, had this site not a later value. */
+  kept: string[] = [];
   readonly conflicts: Conflict[] = [];
   /** `SET`s that were ranked by the time of an own one. */
   ranked = 0;
@@ -89,14 +94,19 @@ class StringSite {
   }
 
   async apply(told: Told, ...lines: string[]): Promise<void> {
-    const decision = await this.#decider.decide(batchOf('west', told, ...lines), NEVER, {
-      at: (keys) => Promise.resolve(keys.map(({ key }) => (this.data.has(key.toString()) ? OTHER : NOTHING))),
-      tries: 0,
-    });
-    for (const { args } of payloadCommands(Buffer.concat(decision!.payload)))
+    const decision = await this.decide(told, lines);
+    for (const { args } of payloadCommands(Buffer.concat(decision.payload)))
       this.#run(args.map((word) => word.toString()));
-    decision!.applied?.();
+    decision.applied?.();
     this.#window.advance(told.seen);
+    this.kept = keysNamed(decision.kept ?? Buffer.alloc(0)).map(({ key }) => key.toString());
+  }
+
+  /** @param tries how often a look at keys was in vain */
+  async decide(told: Told, commands: readonly (string | Buffer)[], tries = 0): Promise<Decision> {
+    const at: Look['at'] = (keys) =>
+      Promise.resolve(keys.map(({ key }) => (this.data.has(key.toString()) ? OTHER : NOTHING)));
+    return (await this.#decider.decide(batchOf('west', told, ...commands), NEVER, { at, tries }))!;
   }
 
   #run([name, ...args]: readonly string[]): void {
@@ -138,10 +148,12 @@ class StringSite {
   }
 }
 
-function batchOf(origin: string, told: Told, ...lines: string[]): DeliveredBatch {
-  const payload = resp('SELECT 0', ...lines);
-  const counts = { changes: lines.length, commands: lines.length + 1, length: payload.length + 50 };
-  return { pair: 'p', origin, ...told, ...counts, seenEpoch: 1, special: 0, groups: [], payload };
+function batchOf(origin: string, told: Told, ...commands: (string | Buffer)[]): DeliveredBatch {
+  const bytes = commands.map((command) => (typeof command === 'string' ? resp(command) : command));
+  const payload = Buffer.concat([resp('SELECT 0'), ...bytes]);
+  const counts = { changes: bytes.length, commands: bytes.length + 1, length: payload.length + 50 };
+  const special = commands.filter((command) => typeof command !== 'string').length;
+  return { pair: 'p', origin, ...told, ...counts, seenEpoch: 1, special, groups: [], payload };
 }
 
 function shown({ command, outcome, key }: Conflict): string {
@@ -209,6 +221,39 @@ test('what has the hash of an own key but is another one meets nothing', async (
   await site.apply({ epoch: 1, first: 2, timestamp: 5, seen: 0 }, 'SET k2 theirs', 'SET k theirs');
   expect(Object.fromEntries(site.data)).toMatchObject({ k: 'own', k2: 'theirs' });
   expect([...listed(site)]).toEqual([['SET k own-stays', 'SET k own']]);
+});
+
+test('the keys whose own value stays are named: a process after this one must know of them', async () => {
+  const site = new StringSite(true);
+  await site.apply({ epoch: 1, first: 1, timestamp: 1, seen: 0 }, 'SET other 1');
+  for (const [key, time] of [
+    ['a', 9],
+    ['b', 9],
+    ['c', 3],
+  ] as const)
+    site.write(`SET ${key} own`, time);
+  const told = { epoch: 1, first: 2, timestamp: 5, seen: 0 };
+  await site.apply(told, 'SET a 1', 'SET b 1', 'SET c 1', 'SET a 2', 'SET d 1');
+  expect(site.kept).toEqual(['a', 'b']);
+  await site.apply({ ...told, first: 7, timestamp: 10 }, 'SET a 3');
+  expect(site.kept).toEqual([]);
+});
+
+test('of a key too hot to be watched it may be unknown that it was written: a SET of it is left out', async () => {
+  const site = new StringSite(true);
+  const need = encodeNeed({
+    timestamp: 3,
+    lack: LACK.nothing,
+    keys: [{ database: 0, key: Buffer.from('k') }],
+  });
+  site.write('SET k own', 2);
+  await site.decide({ epoch: 1, first: 1, timestamp: 3, seen: 0 }, ['INCRBY k 1'], 8);
+  const { payload } = await site.decide(
+    { epoch: 1, first: 2, timestamp: 4, seen: 1 },
+    ['SET k theirs', need],
+    1,
+  );
+  expect(Buffer.concat(payload).toString()).not.toContain('theirs');
 });
 
 describe('an own SET that alone meets one of the peer', () => {
