@@ -41,6 +41,8 @@ interface Told {
 /** A site with strings for data: own writes and batches of the peer's go in, one by one. */
 class StringSite {
   readonly data = new Map<string, string>();
+  /** The last own write in the change list; all of them by default. */
+  appended = Infinity;
   /** Keys that the last batch would have set, had this site not a later value. */
   kept: string[] = [];
   readonly conflicts: Conflict[] = [];
@@ -59,7 +61,7 @@ class StringSite {
       conflictsKept: 10,
       conflictValueBytes: 10,
       capturedThrough: () => this.#own.length,
-      appendedThrough: () => this.#own.length,
+      appendedThrough: () => Math.min(this.#own.length, this.appended),
       appended: () => Promise.resolve(),
       fetch: (sequence) => Promise.resolve(this.#own[sequence - 1]?.bytes),
       timestampOf: (sequence) => {
@@ -221,6 +223,17 @@ test('what has the hash of an own key but is another one meets nothing', async (
   await site.apply({ epoch: 1, first: 2, timestamp: 5, seen: 0 }, 'SET k2 theirs', 'SET k theirs');
   expect(Object.fromEntries(site.data)).toMatchObject({ k: 'own', k2: 'theirs' });
   expect([...listed(site)]).toEqual([['SET k own-stays', 'SET k own']]);
+});
+
+test('a flush of the peer takes an own SET with it that is captured and not in the change list yet', async () => {
+  const site = new StringSite(true);
+  await site.apply({ epoch: 1, first: 1, timestamp: 1, seen: 0 }, 'SET other 1');
+  site.appended = 0;
+  site.write('SET k own', 9);
+  await site.apply({ epoch: 1, first: 2, timestamp: 5, seen: 0 }, 'FLUSHALL');
+  site.appended = Infinity;
+  await site.apply({ epoch: 1, first: 3, timestamp: 6, seen: 0 }, 'SET k theirs');
+  expect(site.data.get('k')).toBe('own');
 });
 
 test('the keys whose own value stays are named: a process after this one must know of them', async () => {
