@@ -101,7 +101,7 @@ export class LateWrites {
    * The marker of a batch has come round.
    * @param kept keys that a `SET` of the batch was for, had this site not a later value: nothing of the transaction is on them
    */
-  applied(sequence: number, decided: number, kept: () => readonly PlacedKey[] = () => []): void {
+  applied(sequence: number, decided: number, kept: () => readonly PlacedKey[]): void {
     this.#decided = this.#forget(sequence);
     this.#removals = undefined;
     this.#expired.clear();

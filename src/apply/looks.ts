@@ -119,10 +119,10 @@ export class Looks {
     const resting = new Map<string, Resting>();
     // A batch may write one key hundreds of times, and as many own writes may stand against it.
     const known = new Map<string, boolean>();
-    const scan = new PayloadScan(batch.payload, { names, extra });
+    const scan = new PayloadScan(batch.payload, { extra });
     const isMet = (hash: KeyHash): boolean => unseen.newestAt(hash, range) !== 0;
     while (scan.next()) {
-      if (scan.isPlain(isMet)) continue;
+      if (scan.isPlain(names, isMet)) continue;
       const { command } = scan;
       const { name, spec, args } = command;
       if (name === 'SELECT' || translate(command)) continue;

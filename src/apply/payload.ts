@@ -33,18 +33,64 @@ export interface PayloadCommand {
 /** Rows for commands that only the server at hand knows, by upper-case name. */
 export type ExtraCommands = ReadonlyMap<string, CommandSpec>;
 
-/** Every command of a payload in order; `SELECT` is shown too. @param selected the database selected before it */
-export function* payloadCommands(
-  payload: Buffer,
-  { selected = 0, extra }: { selected?: number; extra?: ExtraCommands | undefined } = {},
-): Generator<PayloadCommand> {
-  const reader = new CommandReader();
-  reader.push(payload);
-  let database = selected;
-  for (let index = 0; reader.next(); index++) {
-    if (isSelect(reader)) database = Number(reader.argument(1).toString('latin1'));
-    yield { ...currentCommand(reader, database, extra), index };
+interface PayloadOptions {
+  readonly selected?: number;
+  readonly extra?: ExtraCommands | undefined;
+}
+
+/**
+ * Goes through a payload and takes apart only the commands that are asked for: where two sites write much at the same time, most
+ * commands of a batch still meet nothing.
+ */
+export class PayloadScan {
+  /** Place of the current command among the payload's. */
+  index = -1;
+  readonly #reader = new CommandReader();
+  readonly #hash = new KeyHash();
+  readonly #extra: ExtraCommands | undefined;
+  #database: number;
+
+  /** @param options `selected`: the database selected before the payload */
+  constructor(payload: Buffer, { selected = 0, extra }: PayloadOptions = {}) {
+    this.#database = selected;
+    this.#extra = extra;
+    this.#reader.push(payload);
   }
+
+  /** Moves to the next command, a `SELECT` as well; false behind the last one. */
+  next(): boolean {
+    if (!this.#reader.next()) return false;
+    this.index++;
+    if (isSelect(this.#reader)) this.#database = Number(this.#reader.argument(1).toString('latin1'));
+    return true;
+  }
+
+  /**
+   * Whether the current command only writes one key, without any option, and that key is not `met`.
+   * @param names those of the same rows as the scan's
+   */
+  isPlain(names: CommandNames, met: (hash: KeyHash) => boolean): boolean {
+    const { buffer, argc } = this.#reader;
+    if (argc < 2) return false;
+    const { plainUpTo } = names.find(buffer, this.#reader.argumentStart(0), this.#reader.argumentEnd(0));
+    if (argc > plainUpTo) return false;
+    this.#hash.of(this.#database, buffer, this.#reader.argumentStart(1), this.#reader.argumentEnd(1));
+    return !met(this.#hash);
+  }
+
+  get command(): PayloadCommand {
+    return { ...currentCommand(this.#reader, this.#database, this.#extra), index: this.index };
+  }
+
+  get bytes(): Buffer {
+    return this.#reader.buffer.subarray(this.#reader.start, this.#reader.end);
+  }
+}
+
+/** Every command of a payload in order; `SELECT` is shown too. */
+export function* payloadCommands(payload: Buffer, options?: PayloadOptions): Generator<PayloadCommand> {
+  const scan = new PayloadScan(payload, options);
+  while (scan.next()) yield scan.command;
 }
 
 /** Every command of a batch but `SELECT`, with the sequence of the change it belongs to. */
@@ -85,57 +131,6 @@ export function currentCommand(
     spec: commandSpec(spelt, subcommand) ?? extra?.get(spelt),
     bytes: reader.buffer.subarray(reader.start, reader.end),
   };
-}
-
-/**
- * Goes through a payload and takes apart only the commands that are asked for: where two sites write much at the same time, most
- * commands of a batch still meet nothing.
- */
-export class PayloadScan {
-  /** Place of the current command among the payload's. */
-  index = -1;
-  readonly #reader = new CommandReader();
-  readonly #hash = new KeyHash();
-  readonly #names: CommandNames;
-  readonly #extra: ExtraCommands | undefined;
-  #database = 0;
-
-  /** @param names those of the same rows as `extra` */
-  constructor(payload: Buffer, { names, extra }: { names: CommandNames; extra?: ExtraCommands | undefined }) {
-    this.#names = names;
-    this.#extra = extra;
-    this.#reader.push(payload);
-  }
-
-  /** Moves to the next command; false behind the last one. */
-  next(): boolean {
-    if (!this.#reader.next()) return false;
-    this.index++;
-    if (isSelect(this.#reader)) this.#database = Number(this.#reader.argument(1).toString('latin1'));
-    return true;
-  }
-
-  /** Whether the current command only writes one key, without any option, and that key is not `met`. */
-  isPlain(met: (hash: KeyHash) => boolean): boolean {
-    const { buffer, argc } = this.#reader;
-    if (argc < 2) return false;
-    const { plainUpTo } = this.#names.find(
-      buffer,
-      this.#reader.argumentStart(0),
-      this.#reader.argumentEnd(0),
-    );
-    if (argc > plainUpTo) return false;
-    this.#hash.of(this.#database, buffer, this.#reader.argumentStart(1), this.#reader.argumentEnd(1));
-    return !met(this.#hash);
-  }
-
-  get command(): PayloadCommand {
-    return { ...currentCommand(this.#reader, this.#database, this.#extra), index: this.index };
-  }
-
-  get bytes(): Buffer {
-    return this.#reader.buffer.subarray(this.#reader.start, this.#reader.end);
-  }
 }
 
 /** Calls `each` with the hash of every key of a batch. */

@@ -100,10 +100,10 @@ export class Resolver {
   async resolve(leftOut: ReadonlyMap<number, string>): Promise<Resolved> {
     const { extraCommands: extra, names, isMet } = this.#options;
     const rejected: Rejected[] = [];
-    const scan = new PayloadScan(this.#batch.payload, { names, extra });
+    const scan = new PayloadScan(this.#batch.payload, { extra });
     while (scan.next()) {
       // What a command on several keys has come to is told by the key.
-      if (this.#runs.size === 0 && leftOut.size === 0 && scan.isPlain(isMet)) {
+      if (this.#runs.size === 0 && leftOut.size === 0 && scan.isPlain(names, isMet)) {
         this.#push(scan.index, scan.bytes);
         continue;
       }

@@ -34,15 +34,18 @@ export class Unseen {
    * The newest own sequence on a key in a range if it put a value in place of all that was there, and nothing before it counts any
    * more: no list, no state, no request. 0 otherwise.
    */
-  soleSetOn(key: PlacedKey, range: Range): number {
-    const newest = this.newestOn(key, range);
-    let isNewest = true;
-    const counts = (effect: number): boolean => {
-      const isSet = isNewest ? effect === REPLACING : !LASTING.has(effect);
-      isNewest = false;
-      return !isSet;
-    };
-    return newest === 0 || this.#has(key, range, counts) ? 0 : newest;
+  soleSetOn(key: PlacedKey, { seen, decided }: Range): number {
+    const { low, high } = this.hashOf(key);
+    let newest = 0;
+    for (let entry = this.#window.newest(low, high); entry >= 0; entry = this.#window.older(entry)) {
+      const sequence = this.#window.sequenceOf(entry);
+      if (sequence <= seen) break;
+      if (sequence > decided) continue;
+      const effect = this.#window.effectOf(entry);
+      if (LASTING.has(effect) || (newest === 0 && effect !== REPLACING)) return 0;
+      newest ||= sequence;
+    }
+    return newest;
   }
 
   /** How many own writes on a key stand in a range. */

@@ -1,10 +1,11 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config.js';
 import { createLogger } from '../../src/log.js';
 import { Lease } from '../../src/control/lease.js';
 import { runScript } from '../../src/lua/scripts.js';
 import { keyNames } from '../../src/redis/keys.js';
-import { findOwnKeys } from '../../src/site-state.js';
+import { findOwnKeys, NO_MEMORY, openState } from '../../src/site-state.js';
 import { type TestServer, startServer } from '../support/server.js';
 
 const KEYS = keyNames({ prefix: 'tandem', pair: 'test' });
@@ -152,4 +153,20 @@ test('the own keys are sound with whatever names the keys whose own value stays,
   expect(await look()).toEqual([[], []]);
   await client.hset(KEYS.applied, 'other', 'text');
   expect(await look()).toEqual([[KEYS.applied], []]);
+});
+
+test('what was applied last is known at the next start, whatever names the keys whose own value stays', async () => {
+  const env = { TANDEM_PAIR: 'test', TANDEM_SITE: 'west', TANDEM_PEER: 'east' };
+  const urls = { TANDEM_LOCAL_URL: server.url, TANDEM_PEER_URL: 'redis://127.0.0.1:1' };
+  const config = loadConfig({ env: { ...env, ...urls } });
+  const open = (): ReturnType<typeof openState> =>
+    openState({ local: client, keys: KEYS, token: TOKEN, config, memory: NO_MEMORY });
+  await open();
+  const kept = Buffer.from([0, 13, 10, 255]);
+  await client.hset(KEYS.applied, { epoch: 3, n: 70, decided: 2, clock: 900, suspect: 70, kept });
+  expect(await open()).toMatchObject({
+    applied: { epoch: 3, sequence: 70 },
+    clock: 900,
+    isSuspect: true,
+  });
 });

@@ -47,7 +47,7 @@ function setup(maxEntries = 1000, now = (): number => 1_000_000): Site {
       window.record(hash.low, hash.high, sequence, effectCode(effect));
     },
     echo: (sequence, decided, ...lines) => {
-      late.applied(sequence, decided);
+      late.applied(sequence, decided, () => []);
       for (const command of payloadCommands(resp('SELECT 0', ...lines)))
         if (late.isWatching) late.echoed(command);
       return late.end(REQUEST).map(({ database, key }) => `${database} ${key.toString()}`);
@@ -152,7 +152,7 @@ test('nothing is watched while nothing was written since the decision', () => {
   const { late, write } = setup();
   write('a', 1);
   late.decided(batchOf(5, 'SET a 1'));
-  late.applied(5, 1);
+  late.applied(5, 1, () => []);
   expect(late.isWatching).toBe(false);
 });
 

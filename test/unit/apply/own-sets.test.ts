@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Decider, type Decision } from '../../../src/apply/decider.js';
 import { Inspector } from '../../../src/apply/inspector.js';
 import type { Look } from '../../../src/apply/looks.js';
@@ -234,6 +234,27 @@ test('a flush of the peer takes an own SET with it that is captured and not in t
   site.appended = Infinity;
   await site.apply({ epoch: 1, first: 3, timestamp: 6, seen: 0 }, 'SET k theirs');
   expect(site.data.get('k')).toBe('own');
+});
+
+test('each meeting is counted; the list has one of a key and batch, and 500 a second with the own command', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const site = new StringSite(true);
+    await site.apply({ epoch: 1, first: 1, timestamp: 1, seen: 0 }, 'SET other 1');
+    const keys = Array.from({ length: 510 }, (_, index) => `k${index}`);
+    for (const key of keys) site.write(`SET ${key} own`, 9);
+    const lines = [...keys, keys[0]!].map((key) => `SET ${key} theirs`);
+    const { epilogue } = await site.decide({ epoch: 1, first: 2, timestamp: 5, seen: 0 }, lines);
+    expect(site.conflicts).toHaveLength(511);
+    const entries = epilogue
+      .filter(({ purpose }) => purpose === 'conflict')
+      .map(({ bytes }) => String(bytes));
+    const naming = (field: string): number =>
+      entries.filter((entry) => entry.includes(`\r\n${field}\r\n`)).length;
+    expect([entries.length, naming('ownTime'), naming('own')]).toEqual([510, 510, 500]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('the keys whose own value stays are named: a process after this one must know of them', async () => {
