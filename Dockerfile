@@ -15,10 +15,11 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev && npm cache clean --force
 COPY --from=build /app/dist dist
+RUN ln -s /app/dist/cli.js /usr/local/bin/tandem
 USER node
 EXPOSE 8080
 # Alive is enough: a process that waits for its peer must not be restarted. Readiness is /readyz.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.TANDEM_HTTP_PORT + '/livez').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/cli.js"]
+ENTRYPOINT ["tandem"]
 CMD ["run"]

@@ -4,7 +4,37 @@ import { defineConfig } from 'vitest/config';
 const REDIS_WORKERS = 2;
 
 /** What is measured here would be another test's doing: they have the machine to themselves. */
-const ALONE = ['hot-keys', 'hot-mixes', 'jobs', 'memory', 'soak'].map((name) => `test/e2e/${name}.test.ts`);
+const ALONE = ['hot-keys', 'hot-mixes', 'jobs', 'memory', 'queue-soak', 'soak'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
+/** They need a container engine: `scripts/container-engine` says that there is one. */
+const CONTAINERS = {
+  test: {
+    name: 'containers',
+    include: ['test/containers/**/*.test.ts'],
+    setupFiles: ['test/support/leaks.ts'],
+    globalSetup: ['test/support/build.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    fileParallelism: false,
+    sequence: { groupOrder: 4 },
+  },
+};
+
+/** They need Chromium: `scripts/test --all` installs it. */
+const BROWSER = {
+  test: {
+    name: 'browser',
+    include: ['test/browser/**/*.test.ts'],
+    setupFiles: ['test/support/leaks.ts'],
+    globalSetup: ['test/support/build.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+    sequence: { groupOrder: 5 },
+  },
+};
 
 export default defineConfig({
   test: {
@@ -14,7 +44,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           setupFiles: ['test/support/leaks.ts'],
-          testTimeout: 10_000,
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -23,8 +53,8 @@ export default defineConfig({
           name: 'redis',
           include: ['test/redis/**/*.test.ts'],
           setupFiles: ['test/support/leaks.ts'],
-          testTimeout: 20_000,
-          hookTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           maxWorkers: REDIS_WORKERS,
           sequence: { groupOrder: 1 },
         },
@@ -36,8 +66,8 @@ export default defineConfig({
           exclude: ALONE,
           setupFiles: ['test/support/leaks.ts'],
           globalSetup: ['test/support/build.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           maxWorkers: REDIS_WORKERS,
           sequence: { groupOrder: 2 },
         },
@@ -48,12 +78,14 @@ export default defineConfig({
           include: ALONE,
           setupFiles: ['test/support/leaks.ts'],
           globalSetup: ['test/support/build.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
         },
       },
+      ...(process.env['TANDEM_TEST_CONTAINERS'] ? [CONTAINERS] : []),
+      ...(process.env['TANDEM_TEST_BROWSER'] ? [BROWSER] : []),
     ],
   },
 });

@@ -1,4 +1,4 @@
-// Compiles src to dist and copies the Lua scripts beside the code that loads them.
+// Compiles src to dist and copies the Lua scripts, and the files of the status page, beside the code that loads them.
 // dist is never emptied first: a process that runs from it meanwhile keeps finding its files.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
@@ -19,7 +19,8 @@ const tsc = spawnSync(
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
 const sources = readdirSync(src, { recursive: true }).map(String);
-for (const file of sources.filter((name) => name.endsWith('.lua'))) {
+const isCopied = (name) => name.endsWith('.lua') || /\/assets\/[^/]+\./.test(name);
+for (const file of sources.filter(isCopied)) {
   cpSync(join(src, file), join(dist, file));
 }
 removeStale();
@@ -30,7 +31,9 @@ if (existsSync(cli)) chmodSync(cli, 0o755);
 function removeStale() {
   const wanted = new Set(
     sources.flatMap((name) =>
-      name.endsWith('.ts') ? [name.replace(/\.ts$/, '.js'), name.replace(/\.ts$/, '.js.map')] : [name],
+      name.endsWith('.ts') && !isCopied(name)
+        ? [name.replace(/\.ts$/, '.js'), name.replace(/\.ts$/, '.js.map')]
+        : [name],
     ),
   );
   for (const name of readdirSync(dist, { recursive: true }).map(String)) {

@@ -1,7 +1,7 @@
 /**
  * Every code an error of Tandem can carry, with the exit code of a process that ends because of it, whether the
  * condition can pass without anybody's help (then the work is tried again with back-off), and what it means.
- * The README's table of exit codes is this table.
+ * The table of docs/reference/commands.md is this table.
  */
 export const ERROR_CODES = {
   CONFIG_INVALID: {
@@ -30,9 +30,14 @@ export const ERROR_CODES = {
   AUTH_FAILED: {
     exitCode: 4,
     passes: false,
-    meaning: 'A Redis refuses the user name or the password, or asks for one.',
+    meaning: 'A Redis refuses the user name or the password, asks for one, or has none where one is given.',
   },
-  NO_PERMISSION: { exitCode: 4, passes: false, meaning: 'The account lacks a right that Tandem needs.' },
+  NO_PERMISSION: {
+    exitCode: 4,
+    passes: false,
+    meaning:
+      'The account lacks a right that Tandem needs, or the server lets nobody in from here (protected mode).',
+  },
   TLS_FAILED: {
     exitCode: 4,
     passes: false,
@@ -52,7 +57,8 @@ export const ERROR_CODES = {
   UNSUPPORTED_MODE: {
     exitCode: 5,
     passes: false,
-    meaning: 'The server runs in a mode that Tandem does not replicate yet, such as cluster mode.',
+    meaning:
+      'The server runs in a mode that Tandem does not replicate yet, such as cluster mode, or lacks a command that Tandem needs.',
   },
 
   SAME_SITE: { exitCode: 6, passes: false, meaning: 'Both ends are one Redis, or carry one site name.' },
@@ -107,6 +113,7 @@ export const ERROR_CODES = {
     passes: true,
     meaning: "The other site's process has not registered at its Redis yet.",
   },
+  NOT_RUNNING: { exitCode: 8, passes: true, meaning: 'No process works for this site.' },
 
   INTERNAL: { exitCode: 1, passes: false, meaning: 'A mistake in Tandem itself.' },
 } as const satisfies Record<string, { exitCode: number; passes: boolean; meaning: string }>;
@@ -203,10 +210,13 @@ export function errorLine(error: unknown): string {
 
 /** Text without passwords in URLs, and without the arguments that Redis repeats when it does not know a command. */
 export function withoutSecrets(text: string): string {
-  return text
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']*@/gi, '$1***@')
-    .replaceAll(/(sentinelPassword=)[^\s&"']*/gi, '$1***')
-    .replaceAll(/, with args beginning with:[^\n]*/g, '');
+  return (
+    text
+      // The form itself, as messages and hints give it, hides nothing.
+      .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)(?!user:password@)[^\s/@"']*@/gi, '$1***@')
+      .replaceAll(/(sentinelPassword=)[^\s&"']*/gi, '$1***')
+      .replaceAll(/, with args beginning with:[^\n]*/g, '')
+  );
 }
 
 /** Node leaves the message of a failed connection to several addresses empty and puts the reasons into `errors`. */

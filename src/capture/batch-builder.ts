@@ -4,7 +4,7 @@
  * they were read from is about to be overwritten then.
  */
 
-import { encodeCommand } from '../change/encode-command.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
 
 /** What a cut hands over; sequence, timestamp and the rest of the header are capture's business. */
 export interface BuiltBatch {

@@ -12,62 +12,42 @@
  * same numbers. Bytes up to {@link Capture.position} have been dealt with; it only ever stands between changes.
  */
 
-import { encodeBatch } from '../change/batch.js';
-import type { HybridClock } from '../change/clock.js';
-import { CommandNames, type KnownName } from '../change/command-names.js';
-import type { CommandReader } from '../change/command-reader.js';
-import { writtenKeys, type CommandSpec } from '../change/commands.js';
-import { encodeCommand } from '../change/encode-command.js';
-import type { Filter } from '../change/filter.js';
-import { KeyHash } from '../change/key-hash.js';
-import type { Position } from '../change/position.js';
-import { ANSWER } from '../change/comparison.js';
-import { NEED, specialKeys, type PlacedKey } from '../change/special.js';
-import type { KeyNames } from '../redis/keys.js';
+import { encodeBatch } from '../protocol/batch.js';
+import { CommandNames, type KnownName } from '../redis-commands/command-names.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
+import type { RecordedEffect } from '../redis-commands/effect-code.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
+import { encodeEnds } from '../protocol/stream-ends.js';
+import { KeyHash } from '../protocol/key-hash.js';
+import { isMark, MARK } from '../protocol/messages/marks.js';
+import type { Position } from '../protocol/position.js';
+import { ANSWER } from '../protocol/messages/comparison.js';
+import {
+  ARRIVAL,
+  effectOfSpecial,
+  encodeExpired,
+  NEED,
+  specialKeys,
+  STATE,
+} from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { BatchBuilder } from './batch-builder.js';
-import type { CaptureListener } from './listener.js';
-import { fieldsOf, keysNamed, readSpecial } from './own-commands.js';
+import { DeadlineWatch } from './deadline-watch.js';
+import type { CaptureCounts, CaptureOptions } from './capture-options.js';
+import { fieldsOf, isInternal, isMarker, keysNamed, readSpecial, startsWith } from './internal-commands.js';
+import { outgoing } from './outgoing.js';
+import { isSetPop, PoppedSets } from './popped-sets.js';
 import { Selection } from './selection.js';
 
-export interface CaptureOptions {
-  readonly pair: string;
-  readonly site: string;
-  readonly epoch: number;
-  /** Sequence of the next change. */
-  readonly nextSequence: number;
-  readonly position: Position;
-  readonly keys: KeyNames;
-  readonly clock: HybridClock;
-  readonly filter: Filter;
-  readonly flush: 'ignore' | 'replicate';
-  readonly publish: boolean;
-  readonly functions: boolean;
-  readonly batchBytes: number;
-  readonly batchCommands: number;
-  /** Bytes a change may have: with more it does not fit an element of the change list. */
-  readonly maxChangeBytes: number;
-  /** Rows for commands only the server at hand knows, by upper-case name. */
-  readonly extraCommands: ReadonlyMap<string, CommandSpec>;
-  readonly listener: CaptureListener;
-  readonly now?: () => number;
-}
-
-/** Counters since the process began. */
-export interface CaptureCounts {
-  commands: number;
-  changes: number;
-  echoes: number;
-  unknown: number;
-  own: number;
-}
-
 export class Capture {
-  readonly counts: CaptureCounts = { commands: 0, changes: 0, echoes: 0, unknown: 0, own: 0 };
+  readonly counts: CaptureCounts = { commands: 0, echoes: 0, unknown: 0 };
   readonly #options: CaptureOptions;
   readonly #names: CommandNames;
   readonly #builder = new BatchBuilder();
   readonly #hash = new KeyHash();
   readonly #selection: Selection;
+  readonly #deadlines: DeadlineWatch;
+  readonly #popped: PoppedSets;
   readonly #ownPrefix: Buffer;
   readonly #base: number;
   /** Whether no filter can hold back a command with one key. */
@@ -78,13 +58,22 @@ export class Capture {
   #offset: number;
   #boundaryDatabase: number;
   #seen: number;
+  /** The batch ends behind the change that is being read. */
+  #isClosed = false;
   #seenEpoch: number;
   #group: 'none' | 'first' | 'changes' | 'echo' = 'none';
+  /** End of the command that is dealt with, and of each change that is not cut yet. */
+  #end: number;
+  #ends: number[] = [];
+  /** Marks in the applied transaction that is being read: they go out behind all that it causes. */
+  #marks: Buffer[] = [];
 
   constructor(options: CaptureOptions) {
     this.#options = options;
     this.#names = new CommandNames(options.extraCommands);
     this.#selection = new Selection({ ...options, names: this.#names });
+    this.#deadlines = new DeadlineWatch(options.deadlines);
+    this.#popped = new PoppedSets(options.listener);
     this.#ownPrefix = Buffer.from(options.keys.prefix);
     this.#plain = options.filter.passesAllKeys && options.filter.passesAllCommands;
     this.#base = options.position.offset;
@@ -94,6 +83,7 @@ export class Capture {
     this.#boundaryDatabase = options.position.database;
     this.#seen = options.position.seen;
     this.#seenEpoch = options.position.seenEpoch;
+    this.#end = this.#base;
   }
 
   /** Where the stream has been dealt with, the changes not yet cut included. */
@@ -126,15 +116,15 @@ export class Capture {
   /** Deals with all whole commands the reader has. */
   read(reader: CommandReader): void {
     while (reader.next()) {
+      this.#end = this.#base + reader.consumed;
       this.#command(reader);
-      if (this.#group === 'none') this.#reached(this.#base + reader.consumed);
+      if (this.#group === 'none') this.#reached(this.#end);
     }
-    // The bytes the reader stands on are written over with the next ones.
     this.#builder.settle();
   }
 
-  /** Cuts what is gathered into a batch, if there is anything. */
   cut(): void {
+    this.#isClosed = false;
     const changes = this.#builder.changes;
     if (changes === 0) return;
     const { pair, site, epoch, clock, listener } = this.#options;
@@ -153,8 +143,10 @@ export class Capture {
       seen: this.#seen,
       special: built.special,
       groups: built.groups,
+      ends: encodeEnds(this.#ends),
       payload: built.payload,
     });
+    this.#ends = [];
     listener.batch({ bytes, first, changes, timestamp, position: this.position });
   }
 
@@ -162,6 +154,7 @@ export class Capture {
     this.#offset = offset;
     this.#boundaryDatabase = this.#database;
     if (
+      this.#isClosed ||
       this.#builder.bytes >= this.#options.batchBytes ||
       this.#builder.commands >= this.#options.batchCommands
     )
@@ -184,10 +177,17 @@ export class Capture {
         this.#ownCommand(reader, known.name);
         return;
       }
-      if (this.#plain && reader.argc <= known.plainUpTo) {
-        if (this.#group === 'first') this.#group = 'changes';
+      if (this.#plain && reader.argc <= known.plainUpTo && !isSetPop(known)) {
         this.#hash.of(this.#database, buffer, start, end);
+        if (spec.type === 'hash' && this.#deadlines.fields.concerns(this.#hash, spec)) {
+          this.#slowCommand(reader, known);
+          return;
+        }
+        if (this.#group === 'first') this.#group = 'changes';
         this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, spec.effect);
+        if (spec.type === 'zset') this.#named(known.name, reader.arguments());
+        this.#deadlines.plain(this.#hash, spec, (index) => reader.argument(index));
+        this.#popped.passed(reader, known, this.#database);
         this.#add(buffer, reader.start, reader.end);
         return;
       }
@@ -213,10 +213,8 @@ export class Capture {
       case 'EXEC':
         this.#endGroup();
         return;
-      default:
-        break;
     }
-    if (args.length > 1 && this.#isOwn(args[1]!, 0, args[1]!.length) && !this.#writesOthers(known, args)) {
+    if (isInternal(known, args, this.#ownPrefix)) {
       this.#ownCommand(reader, known.name);
       return;
     }
@@ -249,36 +247,19 @@ export class Capture {
 
   #counted(): void {
     this.#sequence++;
-    this.counts.changes++;
+    this.#ends.push(this.#end);
   }
 
   #isOwn(buffer: Buffer, start: number, end: number): boolean {
-    const prefix = this.#ownPrefix;
-    if (end - start < prefix.length || buffer[start] !== prefix[0]) return false;
-    for (let i = 1; i < prefix.length; i++) if (buffer[start + i] !== prefix[i]) return false;
-    return true;
+    return startsWith(buffer, { start, end }, this.#ownPrefix);
   }
-
-  /** Whether a key is written that is not Tandem's own: then it is the application's command, whatever its first key. */
-  #writesOthers({ spec }: KnownName, args: readonly Buffer[]): boolean {
-    return (
-      spec !== undefined &&
-      writtenKeys(spec, args).some((index) => !this.#isOwn(args[index]!, 0, args[index]!.length))
-    );
-  }
-
-  // ---- own commands and echoes -------------------------------------------------------------------------------------
 
   #ownCommand(reader: CommandReader, name: string): void {
-    this.counts.own++;
     const { keys, listener } = this.#options;
     const key = reader.argument(1).toString('latin1');
     if (key === keys.applied && name === 'HSET') {
       const fields = fieldsOf(reader);
-      // What somebody else writes there is no marker: numbers that are none would go into every batch from here on.
-      if (
-        ['n', 'epoch', 'decided'].every((field) => Number.isSafeInteger(Number(fields.get(field) ?? NaN)))
-      ) {
+      if (isMarker(fields)) {
         this.#marker(fields);
         return;
       }
@@ -289,6 +270,7 @@ export class Capture {
     } else if (key === keys.received && name === 'HSET') {
       const fields = fieldsOf(reader);
       if (fields.has('beat')) listener.acknowledged(fields);
+      if (fields.has('told')) listener.told(fields.get('told')!);
       const rewound = fields.get('rewound');
       if (rewound !== undefined) listener.rewound(rewound);
     } else if (key === keys.barrier && name === 'SET') {
@@ -318,32 +300,52 @@ export class Capture {
       this.#endEcho();
       this.#endGroup();
     } else if (known.name === 'SELECT') this.#database = Number(reader.argument(1).toString('latin1'));
-    else if (known.name === 'SET' && reader.argument(1).toString('latin1') === keys.out)
-      this.#out(reader.argument(2));
+    else if (known.name === 'SET' && reader.argument(1).toString('latin1') === keys.out) {
+      const command = reader.argument(2);
+      if (isMark(command)) this.#marks.push(Buffer.from(command));
+      else this.#out(command);
+    }
     // The bookkeeping in the same transaction is nobody's data: nothing of it is to be asked for.
-    else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1)))
+    else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) {
       listener.echoed(reader, this.#database, known.name);
+      this.#deadlines.echoed(reader, known, this.#database);
+      this.#popped.echoed(reader, known, this.#database);
+    }
   }
 
   #endEcho(): void {
-    const command = this.#options.listener.appliedEnd(this.#sequence);
-    if (command) this.#out(command);
+    for (const command of this.#options.listener.appliedEnd(this.#sequence)) this.#out(command);
+    for (const command of this.#marks.splice(0)) this.#out(command);
   }
 
   /** What Tandem itself wants sent at this place: the state of a key, or a request for one, which stand among the local writes of it. */
   #out(command: Buffer): void {
-    const args = readSpecial(command);
+    if (this.#popped.told(command)) return;
+    const written = readSpecial(command);
+    const { listener } = this.#options;
+    if (written && this.#deadlines.fields.told(written)) return;
+    const args = written && outgoing(written, this.#options);
     if (!args) {
-      this.#options.listener.skipped('not-ours', 'SET');
+      if (written) listener.skipped('filtered', written[0]!.toString('latin1'));
+      else listener.skipped('not-ours', 'SET');
       return;
     }
     const name = args[0]!.toString('latin1');
-    for (const { database, key } of specialKeys(name, args)) {
-      this.#hash.of(database, key, 0, key.length);
-      const effect = name === NEED ? 'need' : 'state';
-      this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, effect);
-    }
-    this.#special(name === ANSWER ? this.#options.listener.answering(args) : command);
+    for (const key of specialKeys(name, args)) this.#wrote(key, effectOfSpecial(args));
+    // What answers it holds what was made here before it, and no more.
+    this.#isClosed ||= name === NEED || name === STATE || name === MARK;
+    if (name === ANSWER) this.#special(listener.answering(args));
+    else if (name === MARK) this.#special(listener.marking(args));
+    else this.#special(args === written ? command : encodeCommand(args));
+  }
+
+  #wrote({ database, key }: PlacedKey, effect: RecordedEffect, isRead?: boolean): void {
+    this.#hash.of(database, key, 0, key.length);
+    this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, effect, isRead);
+  }
+
+  #named(name: string, args: readonly Buffer[]): void {
+    this.#options.listener.named(name, args, this.#database, this.#sequence);
   }
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
@@ -357,27 +359,41 @@ export class Capture {
     if (!this.#builder.inGroup) this.#counted();
   }
 
-  // ---- changes -------------------------------------------------------------------------------------------------------
-
   #change(reader: CommandReader, known: KnownName, args: Buffer[]): void {
     const { listener } = this.#options;
     const verdict = this.#selection.judge(known, args, this.#database);
     for (const { event, databases } of verdict.keyspace) listener.keyspace(event, databases);
+    const isRemoval = args.length === 2 && verdict.effect === 'remove';
+    const passed = this.#deadlines.ended({ known, args, isRemoval }, this.#database);
+    this.#deadlines.observe(known, args, this.#database);
+    const removal = this.#popped.ran(known, args, this.#database, verdict.skip === undefined);
+    const { inGroup: isInGroup } = this.#builder;
+    if (this.#deadlines.fields.isEmptied({ isRemoval, key: args[1], passed, isInGroup })) return;
     if (verdict.skip !== undefined) {
       listener.skipped(verdict.skip, verdict.name);
       return;
     }
+    if (passed !== undefined) {
+      this.#out(encodeExpired({ database: this.#database, key: args[1]! }, passed, args.slice(2)));
+      return;
+    }
     if (verdict.effect === 'none') return;
     if (verdict.effect === 'unknown') this.counts.unknown++;
-    for (const { database, key } of verdict.keys) {
-      this.#hash.of(database, key, 0, key.length);
-      listener.write(this.#hash.low, this.#hash.high, this.#sequence, verdict.effect);
-    }
+    for (const [at, key] of verdict.keys.entries())
+      this.#wrote(key, verdict.effects?.[at] ?? (removal ? 'member-remove' : verdict.effect), key.isRead);
+    const type = known.spec?.type;
+    if (verdict.special) this.#named(ARRIVAL, verdict.special);
+    else if (type === 'stream' || type === 'zset')
+      this.#named(removal ? 'ZREM' : known.name, removal ?? args);
     const { buffer, start, end } = reader;
-    if (verdict.isWhole) this.#special(buffer.subarray(start, end));
-    else if (verdict.instead) {
-      const bytes = encodeCommand(verdict.instead);
+    const inFull = this.#deadlines.fields.inFull(known.name, verdict.instead ?? args, this.#database);
+    const instead = removal ?? inFull ?? verdict.instead;
+    if (verdict.effect === 'flush') listener.flushed(this.#sequence);
+    if (verdict.special) this.#special(encodeCommand(verdict.special));
+    else if (verdict.isWhole) this.#special(buffer.subarray(start, end));
+    else {
+      const bytes = instead ? encodeCommand(instead) : buffer.subarray(start, end);
       this.#add(bytes, 0, bytes.length);
-    } else this.#add(buffer, start, end);
+    }
   }
 }

@@ -1,8 +1,9 @@
-import type { CommandReader } from '../change/command-reader.js';
-import type { PlacedKey } from '../change/special.js';
-import type { RecordedEffect } from '../change/effect-code.js';
-import type { Position } from '../change/position.js';
-import type { SkipReason } from './selection.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { RecordedEffect } from '../redis-commands/effect-code.js';
+import type { Position } from '../protocol/position.js';
+import type { SkipReason } from '../observe/skip-reason.js';
+import type { End } from './known-members.js';
 
 /** A batch ready for the change list, with the position that is reached once it is there. */
 export interface CapturedBatch {
@@ -16,12 +17,23 @@ export interface CapturedBatch {
 /** What the other stages learn from the stream, in its order. */
 export interface CaptureListener {
   batch(batch: CapturedBatch): void;
-  /** A local change wrote this key (hash of database and key). */
-  write(low: number, high: number, sequence: number, effect: RecordedEffect): void;
+  /** A local change wrote this key (hash of database and key), or made something of it without writing it (`isRead`). */
+  write(low: number, high: number, sequence: number, effect: RecordedEffect, isRead?: boolean): void;
+  /** A local change has emptied databases, and is sent. */
+  flushed(sequence: number): void;
+  /** A local command on a stream, or on members of a sorted set. `args` with the name first. */
+  named(name: string, args: readonly Buffer[], database: number, sequence: number): void;
+  /**
+   * Members were popped from a sorted set, and which ones is not known: those at that end are to be told (`member-loader.ts`).
+   * @param untold to be called when they will not be
+   */
+  popped(key: PlacedKey, end: End, untold: () => void): void;
   /** A batch was delivered into the inbox. The bytes are the listener's. */
   delivered(batch: Buffer): void;
   /** The peer told, without a batch, how far it has applied local changes. */
   acknowledged(fields: ReadonlyMap<string, string>): void;
+  /** The other site has told how it is. */
+  told(text: string): void;
   /**
    * The peer's changes up to `sequence` have been applied, decided against the local writes up to `decided`. `kept`: further keys
    * they would have set, had this site not a later value.
@@ -29,10 +41,12 @@ export interface CaptureListener {
   applied(sequence: number, decided: number, kept: () => readonly PlacedKey[]): void;
   /** A command of the applied transaction. `name` in upper case. */
   echoed(reader: CommandReader, database: number, name: string): void;
-  /** The applied transaction has ended: a command of Tandem's own that must be sent at this place, as this sequence, or nothing. */
-  appliedEnd(sequence: number): Buffer | undefined;
+  /** The applied transaction has ended: commands of Tandem's own that must be sent at this place, as this sequence. */
+  appliedEnd(sequence: number): readonly Buffer[];
   /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` */
   answering(args: readonly Buffer[]): Buffer;
+  /** A mark is about to be sent: the bytes that are. @param args a well-formed `TANDEM.MARK` */
+  marking(args: readonly Buffer[]): Buffer;
   /** The inbox was emptied, and the peer is to deliver again. */
   rewound(id: string): void;
   /** The barrier with this text has come round. */

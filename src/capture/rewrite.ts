@@ -2,9 +2,26 @@
  * Rewrites what the stream says in words that a client may not use, or that would mean something else later:
  * - Redis 6.2 sends expiries relative to now (`SET … PX`, `EXPIRE`); later servers send them absolute. Relative ones become
  *   absolute, by this machine's clock, so that they mean the same however long the change travels.
- * - A condition that held at the origin (`SET … NX`, `SETNX`, `HSETNX`, `RENAMENX` …) is dropped: what was done is to be done.
+ * - A condition that held at the origin (`SET … NX`, `SETNX`, `HSETNX`, `RENAMENX`, `PEXPIREAT … GT` …) is dropped: what was done is to be done.
  * - A trim of a stream arrives as it came out, `MAXLEN = 4 LIMIT 100`; no server takes a `LIMIT` without `~` from a client.
  */
+
+import { countAt, tokenAt } from '../redis-commands/table/arguments.js';
+import { streamOptions } from '../redis-commands/stream-options.js';
+
+/**
+ * A server leaves what had no effect out of its stream. Of several fields Valkey names also those that did not meet the condition of an
+ * expiry; `HSETEX` sets all or none.
+ */
+function onFields(args: readonly Buffer[]): Buffer[] | undefined {
+  const from = args.findIndex((_, index) => index > 1 && tokenAt(args, index) === 'FIELDS');
+  const isSet = tokenAt(args, 0) === 'HSETEX';
+  if (from < 0 || (!isSet && countAt(args, from + 1) !== 1)) return undefined;
+  const rest = args.filter((_, index) => index < 2 || index >= from || !CONDITIONS.has(tokenAt(args, index)));
+  return rest.length === args.length ? undefined : rest;
+}
+
+const CONDITIONS: ReadonlySet<string> = new Set(['NX', 'XX', 'GT', 'LT', 'FNX', 'FXX']);
 
 /**
  * The command to be sent instead; nothing when it is good as it is.
@@ -14,13 +31,12 @@
 export function rewritten(name: string, args: readonly Buffer[], nowMs: number): Buffer[] | undefined {
   switch (name) {
     case 'EXPIRE':
-      return args.length < 3
-        ? undefined
-        : [Buffer.from('PEXPIREAT'), args[1]!, at(args[2]!, 1000, nowMs), ...args.slice(3)];
+      return args.length < 3 ? undefined : [Buffer.from('PEXPIREAT'), args[1]!, at(args[2]!, 1000, nowMs)];
     case 'PEXPIRE':
-      return args.length < 3
-        ? undefined
-        : [Buffer.from('PEXPIREAT'), args[1]!, at(args[2]!, 1, nowMs), ...args.slice(3)];
+      return args.length < 3 ? undefined : [Buffer.from('PEXPIREAT'), args[1]!, at(args[2]!, 1, nowMs)];
+    case 'EXPIREAT':
+    case 'PEXPIREAT':
+      return args.length > 3 ? args.slice(0, 3) : undefined;
     case 'SETEX':
       return args.length < 4
         ? undefined
@@ -45,6 +61,9 @@ export function rewritten(name: string, args: readonly Buffer[], nowMs: number):
       return [Buffer.from('RENAME'), ...args.slice(1)];
     case 'DELIFEQ':
       return [Buffer.from('DEL'), args[1]!];
+    case 'HPEXPIREAT':
+    case 'HSETEX':
+      return onFields(args);
     case 'GETEX':
       return withOption(args, 2, nowMs);
     case 'RESTORE':
@@ -58,32 +77,12 @@ export function rewritten(name: string, args: readonly Buffer[], nowMs: number):
   }
 }
 
-/** Takes `LIMIT count` out of an exact trim. Options may stand in any order, and before the entry's ID: behind it are the user's fields. */
+/** Takes `LIMIT count` out of an exact trim. */
 function withoutLimit(args: readonly Buffer[]): Buffer[] | undefined {
-  let limitAt = 0;
-  for (let i = 2; i < args.length;) {
-    const option = wordAt(args, i);
-    if (option === 'LIMIT') limitAt = i;
-    if (option === 'MAXLEN' || option === 'MINID') {
-      const sign = wordAt(args, i + 1);
-      if (sign === '~') return undefined;
-      i += sign === '=' ? 3 : 2;
-    } else if (TRIM_OPTION_LENGTHS[option] !== undefined) i += TRIM_OPTION_LENGTHS[option];
-    else break;
-  }
-  return limitAt === 0 ? undefined : [...args.slice(0, limitAt), ...args.slice(limitAt + 2)];
+  const { trim, limitAt } = streamOptions(args);
+  if (limitAt === undefined || trim?.isExact === false) return undefined;
+  return [...args.slice(0, limitAt), ...args.slice(limitAt + 2)];
 }
-
-/** Arguments that the options of `XADD` and `XTRIM` take, themselves included. */
-const TRIM_OPTION_LENGTHS: Readonly<Record<string, number | undefined>> = {
-  LIMIT: 2,
-  NOMKSTREAM: 1,
-  KEEPREF: 1,
-  DELREF: 1,
-  ACKED: 1,
-  IDMPAUTO: 2,
-  IDMP: 3,
-};
 
 /** Options of `SET` that say when to set, or what to answer; those with a value of their own. */
 const SET_CONDITIONS = new Set(['NX', 'XX', 'GET']);

@@ -3,30 +3,23 @@
  * rewritten, and which keys are written. Looks at one command at a time and changes nothing.
  */
 
-import type { CommandNames, KnownName } from '../change/command-names.js';
+import type { CommandNames, KnownName } from '../redis-commands/command-names.js';
 import {
   commandSpec,
   destinationDatabase,
+  effectOnKey,
   readKeys,
   recordedEffect,
   writtenKeys,
   type CommandSpec,
   type Effect,
-} from '../change/commands.js';
-import type { Filter } from '../change/filter.js';
+} from '../redis-commands/command-table.js';
+import type { Filter } from '../config/filter.js';
+import type { SkipReason } from '../observe/skip-reason.js';
 import type { KeyNames } from '../redis/keys.js';
+import type { RecordedEffect } from '../redis-commands/effect-code.js';
+import { arrivalOf } from './arrival.js';
 import { rewritten } from './rewrite.js';
-
-export type SkipReason =
-  | 'filtered'
-  | 'split-by-filter'
-  | 'flush-ignored'
-  | 'publish-off'
-  | 'functions-off'
-  | 'own-key-in-command'
-  | 'not-ours'
-  | 'too-large'
-  | 'server-message';
 
 export interface SelectionOptions {
   readonly keys: KeyNames;
@@ -44,16 +37,27 @@ export interface KeyspaceEvent {
   readonly databases: readonly number[];
 }
 
+/** A key a command writes, or only reads. */
+export interface ConcernedKey {
+  readonly database: number;
+  readonly key: Buffer;
+  readonly isRead?: true;
+}
+
 export interface Verdict {
   /** Upper case, with the sub-command. */
   readonly name: string;
-  readonly effect: Effect;
+  readonly effect: RecordedEffect;
+  /** What it does to each of its keys, where that is not the same. */
+  readonly effects?: readonly Effect[];
   /** Why it is left out. */
   readonly skip?: SkipReason;
   /** The keys it writes or reads. */
-  readonly keys: readonly { readonly database: number; readonly key: Buffer }[];
+  readonly keys: readonly ConcernedKey[];
   /** What is sent in its place. */
   readonly instead?: readonly Buffer[];
+  /** A command of Tandem's own that is sent in its place. */
+  readonly special?: readonly Buffer[];
   /** Whether it is on whole databases, so that the receiver has to translate it: its own keys must stay. */
   readonly isWhole: boolean;
   readonly keyspace: readonly KeyspaceEvent[];
@@ -103,18 +107,32 @@ export class Selection {
     database: number;
   }): Verdict {
     const { name, effect, spec, args, database } = command;
+    const { filter } = this.#options;
     const written = spec === undefined ? [] : writtenKeys(spec, args);
     const read = spec === undefined ? [] : readKeys(spec, args);
     const target = spec === undefined ? undefined : destinationDatabase(spec, args);
     const skip = this.#heldBack({ args, indexes: [...written, ...read], database, target });
     if (skip !== undefined) return { ...NOTHING, name, effect, skip };
     // What it reads counts as well: a concurrent change to a source changes what was made of it.
-    const keys = [...written, ...read].map((index) => ({ database, key: args[index]! }));
+    const keys: ConcernedKey[] = [
+      ...written.map((index) => ({ database, key: args[index]! })),
+      ...read.map((index) => ({ database, key: args[index]!, isRead: true })),
+    ];
     if (target !== undefined && target !== database)
       for (const index of written) keys.push({ database: target, key: args[index]! });
+    const [first] = keys;
+    if (spec?.type === 'stream' && first && filter.arrives(first.key)) {
+      const special = arrivalOf(name, args, database);
+      if (!special) return { ...NOTHING, name, effect, skip: 'of-arrival' };
+      return { ...NOTHING, name, effect: 'arrival', keys, special };
+    }
     const instead =
       spec === undefined ? undefined : rewritten(spec.name, args, this.#options.now?.() ?? Date.now());
-    if (instead === undefined) return { ...NOTHING, name, effect, keys };
+    const effects =
+      effect === 'move' && spec !== undefined
+        ? written.map((_, at) => effectOnKey(spec, args, at))
+        : undefined;
+    if (instead === undefined) return { ...NOTHING, name, effect, keys, ...(effects ? { effects } : {}) };
     // What is sent counts, here as well as when the window is loaded from the change list.
     const sent = commandSpec(instead[0]!.toString('latin1'))!;
     return { ...NOTHING, name, effect: recordedEffect(sent, instead), keys, instead };

@@ -1,27 +1,35 @@
 import { parseTarget, whereTo } from './sentinel-url.js';
 import type { Config } from './schema.js';
 
+/** `peerUrl` is null where only this site's own Redis is needed. */
+type Given = Omit<Config, 'peerUrl'> & { readonly peerUrl: string | null };
+
 /** Every way in which settings that are right one by one do not go together: one line each. */
-export function contradictions(config: Config): string[] {
+export function contradictions(config: Given): string[] {
+  const peerAt = config.peerUrl === null ? null : whereTo(config.peerUrl);
   const rules: [boolean, string][] = [
     [
       config.site === config.peer,
       `site and peer: both are "${config.site}"; the sites of a pair have different names`,
     ],
     [
-      whereTo(config.localUrl) === whereTo(config.peerUrl),
+      config.prefer !== null && config.prefer !== config.site && config.prefer !== config.peer,
+      `prefer: "${config.prefer}" is neither site "${config.site}" nor peer "${config.peer}"`,
+    ],
+    [
+      whereTo(config.localUrl) === peerAt,
       `localUrl and peerUrl: both lead to ${whereTo(config.localUrl)}; a pair is two servers`,
     ],
     [
-      config.streamUrl !== null && whereTo(config.streamUrl) === whereTo(config.peerUrl),
-      `streamUrl and peerUrl: both lead to ${whereTo(config.peerUrl)}; the stream is read from this site`,
+      config.streamUrl !== null && whereTo(config.streamUrl) === peerAt,
+      `streamUrl and peerUrl: both lead to ${peerAt}; the stream is read from this site`,
     ],
     [
       (config.tls.certFile === null) !== (config.tls.keyFile === null),
       'tls.certFile and tls.keyFile: a certificate and its key are set together',
     ],
     [
-      usesTlsSettings(config) && !hasTlsUrl(config),
+      usesTlsSettings(config) && config.peerUrl !== null && !hasTlsUrl(config),
       'tls: settings for TLS, but no URL starts with rediss:// or sentinels://',
     ],
     [
@@ -49,10 +57,10 @@ export function contradictions(config: Config): string[] {
   return rules.filter(([contradicts]) => contradicts).map(([, problem]) => problem);
 }
 
-function usesTlsSettings({ tls }: Config): boolean {
+function usesTlsSettings({ tls }: Given): boolean {
   return tls.caFile !== null || tls.certFile !== null || tls.keyFile !== null || !tls.rejectUnauthorized;
 }
 
-function hasTlsUrl({ localUrl, peerUrl, streamUrl }: Config): boolean {
+function hasTlsUrl({ localUrl, peerUrl, streamUrl }: Given): boolean {
   return [localUrl, peerUrl, streamUrl].some((url) => url !== null && parseTarget(url).tls);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import convict from 'convict';
-import { CronExpressionParser } from 'cron-parser';
+import type { CronExpressionParser } from 'cron-parser';
 import { parseTarget } from './sentinel-url.js';
 
 /**
@@ -31,6 +32,9 @@ const UNITS: Record<string, number> = {
   gb: 2 ** 30,
   gib: 2 ** 30,
 };
+
+/** For what is rarely needed, and takes a tenth of a second to load. */
+const require = createRequire(import.meta.url);
 
 const FORMATS: Format[] = [
   {
@@ -119,7 +123,8 @@ for (const format of FORMATS) convict.addFormat(format);
 /** What BullMQ makes of it later: the same parser. It would take fewer fields, and fill them up. */
 function isCron(text: string): boolean {
   try {
-    CronExpressionParser.parse(text);
+    const parser = require('cron-parser') as { CronExpressionParser: typeof CronExpressionParser };
+    parser.CronExpressionParser.parse(text);
     return [5, 6].includes(text.trim().split(/\s+/).length);
   } catch {
     return false;

@@ -1,7 +1,7 @@
 import { SETTINGS, valueText } from './settings.js';
 import type { Setting } from './settings.js';
 
-/** The table of all settings for the README. */
+/** The table of all settings for docs/reference/settings.md. */
 export function settingsTable(): string {
   const rows = SETTINGS.map((setting) => [
     `\`${setting.path}\``,

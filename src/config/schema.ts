@@ -16,6 +16,7 @@ export interface Config {
   readonly publishChannels: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly functions: boolean;
   readonly filters: FilterConfig;
+  readonly streams: StreamConfig;
   readonly batchBytes: number;
   readonly batchCommands: number;
   readonly batchDelayMs: number;
@@ -43,6 +44,8 @@ export interface Config {
   readonly logData: boolean;
   readonly httpPort: number;
   readonly httpHost: string;
+  readonly httpData: boolean;
+  readonly httpTokenFile: string | null;
 }
 
 /** Paths of PEM files, and whether a certificate that cannot be verified is refused. */
@@ -61,6 +64,12 @@ export interface FilterConfig {
   readonly commandsExclude: readonly string[];
 }
 
+/** How streams that both sites add to are kept. */
+export interface StreamConfig {
+  /** Glob patterns of those whose entries are added in the order of their arrival. */
+  readonly arrival: readonly string[];
+}
+
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -69,8 +78,8 @@ const MiB = 2 ** 20;
 const DAY_MS = 86_400_000;
 
 /**
- * Every setting with its default, its format and what it does. Environment variable, flag and the README's table are
- * derived from this literal (`settings.ts`), so none of them can drift from it. A default of null means: must be set,
+ * Every setting with its default, its format and what it does. Environment variable, flag and the table of settings
+ * in the documents are derived from this literal (`settings.ts`), so none of them can drift from it. A default of null means: must be set,
  * unless `nullable` says that it may stay away.
  */
 export const SCHEMA: convict.Schema<Config> = {
@@ -148,7 +157,7 @@ export const SCHEMA: convict.Schema<Config> = {
   functions: {
     default: true,
     format: 'true or false',
-    doc: 'Whether `FUNCTION LOAD`, `DELETE`, `FLUSH` and `RESTORE` reach the peer.',
+    doc: 'Whether `FUNCTION LOAD`, `DELETE`, `FLUSH` and `RESTORE` reach the peer, and libraries are copied, compared and repaired.',
   },
   filters: {
     databases: {
@@ -157,11 +166,23 @@ export const SCHEMA: convict.Schema<Config> = {
       doc: 'Databases that are replicated: `all`, or numbers such as `0,1,2`.',
     },
     keysInclude: { default: ['*'], format: 'list', doc: 'Glob patterns of the keys that are replicated.' },
-    keysExclude: { default: [], format: 'list', doc: 'Glob patterns of the keys that are not.' },
+    keysExclude: {
+      default: [],
+      format: 'list',
+      doc: 'Glob patterns of the keys that are not: nothing of them leaves this site, whoever asks.',
+    },
     commandsExclude: {
       default: [],
       format: 'list',
       doc: 'Commands that are not replicated, such as `publish,restore`.',
+    },
+  },
+
+  streams: {
+    arrival: {
+      default: [],
+      format: 'list',
+      doc: 'Glob patterns of streams to which entries of the peer are added at the end, with an ID of this server. The same at both sites.',
     },
   },
 
@@ -170,21 +191,21 @@ export const SCHEMA: convict.Schema<Config> = {
     format: 'bytes',
     min: 1024,
     max: 64 * MiB,
-    doc: 'A batch is cut at this size.',
+    doc: 'A batch ends at this size.',
   },
   batchCommands: {
     default: 512,
     format: 'whole number',
     min: 1,
     max: 65_536,
-    doc: 'A batch is cut at this number of commands.',
+    doc: 'A batch ends at this number of commands.',
   },
   batchDelayMs: {
     default: 1,
     format: 'whole number',
     min: 0,
     max: 1000,
-    doc: 'A batch is cut this long after its first change.',
+    doc: 'A batch ends this long after its first change.',
   },
   inboxBytes: {
     default: 64 * MiB,
@@ -311,7 +332,18 @@ export const SCHEMA: convict.Schema<Config> = {
     format: 'whole number',
     min: 0,
     max: 65_535,
-    doc: 'Port for `/livez`, `/readyz`, `/metrics` and `/status`. 0: none.',
+    doc: 'Port for the status page, `/livez`, `/readyz`, `/metrics` and `/status`. 0: none.',
   },
   httpHost: { default: '127.0.0.1', format: 'text', doc: 'Address that port listens on.' },
+  httpData: {
+    default: false,
+    format: 'true or false',
+    doc: "Whether the status page may show users' keys and commands.",
+  },
+  httpTokenFile: {
+    default: null,
+    nullable: true,
+    format: 'file',
+    doc: 'File with the token that allows to pause, resume, retry and drop on the status page, at least 16 characters. Without it the page only shows.',
+  },
 };

@@ -26,9 +26,14 @@ interface SchemaNode {
 /** Every setting, in the order of the schema. */
 export const SETTINGS: readonly Setting[] = settingsUnder(SCHEMA, []);
 
-/** The schema with the names of the environment variables filled in, as convict takes it. */
-export function schemaWithEnvironment(): object {
-  return withEnvironment(SCHEMA, []);
+/**
+ * The schema with the names of the environment variables filled in, as convict takes it.
+ * @param optional settings of the first level that may stay away, whatever the schema says
+ */
+export function schemaWithEnvironment(optional: readonly string[] = []): object {
+  const schema: SchemaNode = { ...SCHEMA };
+  for (const name of optional) schema[name] = { ...(schema[name] as SchemaNode), nullable: true };
+  return withEnvironment(schema, []);
 }
 
 function settingsUnder(node: SchemaNode, path: string[]): Setting[] {

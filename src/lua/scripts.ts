@@ -1,5 +1,5 @@
 /**
- * The typed door to the Lua scripts beside this file: one script, one atomic transition; its header is its contract.
+ * The typed door to the Lua scripts in the folders beside this file: one script, one atomic transition; its header is its contract.
  *
  * Scripts are always sent whole (`EVAL`): they are short, the server finds a known one by its digest in about a microsecond,
  * and `SCRIPT FLUSH` or a failover between two commands of a pipeline cannot break their order.
@@ -13,53 +13,75 @@ import { sendCommand } from '../redis/send-command.js';
 
 type Argument = string | number | Buffer;
 
-const NAMES = [
-  'absent',
-  'append',
-  'attempt',
-  'beat',
-  'begin',
-  'below',
-  'beside',
-  'compare',
-  'copy',
-  'cut',
-  'deliver',
-  'digest',
-  'doubt',
-  'edit',
-  'epoch',
-  'flush',
-  'guard',
-  'home',
-  'insert',
-  'job',
-  'lease',
-  'list',
-  'mend',
-  'open',
-  'pause',
-  'probe',
-  'reclaim',
-  'reject',
-  'release',
-  'retry',
-  'rewind',
-  'say',
-  'scrub',
-  'settle',
-  'snapshot',
-  'sound',
-  'splice',
-  'swap',
-  'trim',
-  'whole',
-] as const;
+/** The scripts, by the stage that sends them: a folder each, beside this file. */
+const SCRIPTS = {
+  site: [
+    'adopt-copy',
+    'begin-epoch',
+    'bring-keys-home',
+    'check-internal-keys',
+    'open-state',
+    'pause-directions',
+  ],
+  lease: ['release-lease', 'take-lease'],
+  jobs: ['reclaim-jobs', 'set-job-field'],
+  capture: ['list-deadlines', 'list-field-deadlines', 'list-members'],
+  outbound: [
+    'answer-copy',
+    'append-batches',
+    'deliver-batch',
+    'deliver-heartbeat',
+    'remove-foreign-batches',
+    'tell-peer',
+    'trim-changes',
+  ],
+  inbound: [
+    'begin-transaction',
+    'clear-rejected',
+    'count-error-replies',
+    'end-transaction',
+    'flush-databases',
+    'guard-transaction',
+    'reject-commands',
+    'retry-rejected',
+    'rewind-inbox',
+    'swap-databases',
+  ],
+  messages: ['send-mark', 'write-message', 'write-states'],
+  conflicts: [
+    'add-at-end',
+    'ask-below-trim',
+    'ask-doubted-expiry',
+    'attempt-commands',
+    'cap-stream',
+    'claim-entry',
+    'edit-list',
+    'end-fields',
+    'give-deadline',
+    'hold-deadline',
+    'insert-beside',
+    'insert-entries',
+    'keep-deadline',
+    'merge-list',
+    'move-element',
+    'replace-string',
+    'restore-value',
+    'run-again-on-field',
+    'set-fields',
+    'splice-list',
+    'tell-field-deadlines',
+    'trim-stream',
+    'write-on-field',
+  ],
+  sync: ['compare-keys', 'copy-keys', 'digest-keys', 'find-absent-keys', 'keep-claims', 'list-keys'],
+} as const;
 
-export type ScriptName = (typeof NAMES)[number];
+export type ScriptName = (typeof SCRIPTS)[keyof typeof SCRIPTS][number];
 
 const SOURCES = Object.fromEntries(
-  NAMES.map((name) => [name, withoutComments(withParts(sourceOf(name)))]),
+  Object.entries(SCRIPTS).flatMap(([stage, names]) =>
+    names.map((name) => [name, withoutComments(withParts(sourceOf(`${stage}/${name}`)))]),
+  ),
 ) as Record<ScriptName, string>;
 
 /** The source of a script, for a connection that is written to byte by byte. */
@@ -107,7 +129,7 @@ function sourceOf(file: string): string {
 
 /** A line `-- @include name` stands for the file `name.part.lua`: what several scripts share. */
 function withParts(source: string): string {
-  return source.replace(/^-- @include (\w+)$/gm, (_, name: string) => sourceOf(`${name}.part`));
+  return source.replace(/^-- @include (\w+)$/gm, (_, name: string) => sourceOf(`parts/${name}.part`));
 }
 
 function withoutComments(source: string): string {

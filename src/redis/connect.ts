@@ -1,10 +1,10 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import type { TlsConfig } from '../config.js';
+import type { TlsConfig } from '../config/config.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { isSentinelTarget, parseTarget, primaryCalled } from '../config/sentinel-url.js';
 import { TandemError } from '../errors.js';
-import { LinkedAbort } from '../linked-abort.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../log/log.js';
+import { listenForFirstWords, turnedAway } from './first-words.js';
 import { refusalOf } from './refusal.js';
 import { isSame, PrimaryConnector } from './sentinel.js';
 import { tlsOptions } from './tls-options.js';
@@ -70,6 +70,7 @@ export function openClient(options: ClientOptions): Redis {
     commandTimeout: commandTimeoutMs,
     retryStrategy: (attempt) => backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs }),
   });
+  listenForFirstWords(client, () => whereOf(client));
   client.on('error', (error: Error) => {
     lastErrors.set(client, error);
     log.debug({ err: refusalOf(error, whereOf(client)), client: name }, 'a Redis connection failed');
@@ -104,7 +105,7 @@ function serverOptions({ url, tls, connectTimeoutMs }: ClientOptions): RedisOpti
 }
 
 /** What asks the Sentinels for a client; nothing for a client of one server. */
-function connectorOf(client: Redis): PrimaryConnector | undefined {
+export function connectorOf(client: Redis): PrimaryConnector | undefined {
   const { connector } = client as unknown as { readonly connector: unknown };
   return connector instanceof PrimaryConnector ? connector : undefined;
 }
@@ -127,7 +128,7 @@ export async function connectClient(client: Redis, signal?: AbortSignal): Promis
     await client.ping();
     if (connector) requirePrimary(await client.info('replication'), whereOf(client));
   } catch (error) {
-    const reason = refusalOf(error, whereOf(client));
+    const reason = refusalOf(turnedAway(client) ?? error, whereOf(client));
     // The next connection asks the Sentinels again.
     if (connector && reason.code === 'SERVER_BUSY') client.disconnect(true);
     throw reason;
@@ -164,50 +165,14 @@ export function asksSentinels(client: Redis): boolean {
   return connectorOf(client) !== undefined;
 }
 
-/**
- * Settles when the client's server is no longer the one to work with: its connection is gone, or the Sentinels name another.
- * The error says why. Never settles otherwise.
- * @throws TandemError UNREACHABLE
- */
-export async function untilLost(client: Redis, signal: AbortSignal): Promise<never> {
-  const where = whereOf(client);
-  const stop = new LinkedAbort(signal);
-  let onClose = (): void => {};
-  try {
-    return await new Promise<never>((_, reject) => {
-      onClose = () => reject(refusalOf(lastErrors.get(client) ?? new Error('Connection is closed'), where));
-      client.on('close', onClose);
-      connectorOf(client)
-        ?.moved(stop.signal)
-        .then((primary) => {
-          const moved = `${where} is the primary no longer: the Sentinels name ${hostAndPort(primary)}`;
-          reject(new TandemError('UNREACHABLE', moved));
-          // What waits for an answer there must not keep the work from ending.
-          return client.disconnect(true);
-        })
-        .catch(() => {});
-      stop.signal.addEventListener('abort', () => reject(stopped(where)), { once: true });
-      if (stop.signal.aborted) reject(stopped(where));
-    });
-  } finally {
-    stop.abort();
-    client.off('close', onClose);
-  }
-}
-
-/** Has a client that asks Sentinels leave a server that they no longer name; until the signal aborts. */
-export async function followPrimary(client: Redis, signal: AbortSignal): Promise<void> {
-  const connector = connectorOf(client);
-  if (!connector) return;
-  while (!signal.aborted) {
-    const primary = await connector.moved(signal).catch(() => undefined);
-    if (primary && client.status === 'ready') client.disconnect(true);
-  }
-}
-
 /** The connection a client has now, to be compared with what it had: another one may lead to another server. Nothing: it has none. */
 export function connectionOf(client: Redis): object | undefined {
   return client.status === 'ready' ? client.stream : undefined;
+}
+
+/** The last thing that went wrong with a client that is not connected. */
+export function lastErrorOf(client: Redis): Error | undefined {
+  return turnedAway(client) ?? lastErrors.get(client);
 }
 
 /** `host:port` of a client, for messages. */
@@ -229,19 +194,21 @@ export async function answerOf<T>(client: Redis, asked: Promise<T>): Promise<T> 
 
 async function nextAttempt(client: Redis, signal?: AbortSignal): Promise<void> {
   const where = whereOf(client);
-  if (signal?.aborted === true) throw stopped(where);
+  if (signal?.aborted === true) throw stoppedAt(where);
   let onReady = (): void => {};
   let onClose = (): void => {};
   let onAbort = (): void => {};
   try {
     await new Promise<void>((resolve, reject) => {
       onReady = resolve;
-      onClose = () => reject(refusalOf(lastErrors.get(client) ?? new Error('Connection is closed'), where));
-      onAbort = () => reject(stopped(where));
+      onClose = () => reject(refusalOf(lastErrorOf(client) ?? new Error('Connection is closed'), where));
+      onAbort = () => reject(stoppedAt(where));
       client.on('ready', onReady);
       client.on('close', onClose);
       signal?.addEventListener('abort', onAbort, { once: true });
-      if (client.status === 'wait' || client.status === 'end') client.connect().catch(() => {});
+      if (client.status === 'wait' || client.status === 'end')
+        // A socket that cannot even be made is told of in no event.
+        client.connect().catch((error: unknown) => reject(refusalOf(lastErrors.get(client) ?? error, where)));
     });
   } finally {
     client.off('ready', onReady);
@@ -264,6 +231,7 @@ export function backoffDelayMs({
   return Math.round(fullMs / 2 + (Math.random() * fullMs) / 2);
 }
 
-function stopped(where: string): TandemError {
+/** @param where the server that was being connected to */
+export function stoppedAt(where: string): TandemError {
   return new TandemError('CLOSED', `stopped while connecting to ${where}`);
 }

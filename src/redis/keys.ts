@@ -17,6 +17,8 @@ export interface KeyNames {
   readonly received: string;
   /** Hash: who works at this Redis: pair, site, version, startedAt. Read by the peer. */
   readonly site: string;
+  /** Hash, in a copy of the peer's data: what `tandem adopt` asks the peer, and the answer. */
+  readonly copy: string;
   /** Hash: how far the peer's changes are applied. The marker by which capture knows an echo. */
   readonly applied: string;
   /** String: touched to make an EXEC fail whose preconditions do not hold. */
@@ -41,8 +43,12 @@ export interface KeyNames {
   readonly jobKinds: string;
   /** Hash: how often a rejected change was tried again, and for which keys the peer was asked. */
   readonly retries: string;
+  /** List, capped: when this site and its peer last wrote which key, by hash. */
+  readonly claims: string;
   /** Hash: since when which direction is paused. */
   readonly paused: string;
+  /** Hash with expiry: how far the marks of those are who wait, by session. */
+  readonly waits: string;
   /** String with expiry: which keys the site had when it first met its peer. */
   readonly inventory: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
@@ -60,6 +66,7 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     inbox: `${own}in:inbox`,
     received: `${own}in:received`,
     site: `${own}in:site`,
+    copy: `${own}in:copy`,
     applied: `${own}applied`,
     guard: `${own}guard`,
     fence: `${own}fence`,
@@ -72,7 +79,9 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     jobsPrefix: `${own}jobs:`,
     jobKinds: `${own}jobs:kinds`,
     retries: `${own}retries`,
+    claims: `${own}claims`,
     paused: `${own}paused`,
+    waits: `${own}waits`,
     inventory: `${own}inventory`,
     status: `${own}status`,
   });

@@ -5,7 +5,7 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
-import { encodeCommand, type Argument } from '../change/encode-command.js';
+import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { TandemError } from '../errors.js';
 import { joinedParts } from './joined-parts.js';
@@ -92,10 +92,10 @@ export class RawConnection {
         const user = address.username === undefined ? [] : [address.username];
         await connection.command('AUTH', ...user, address.password);
       }
-      // Only a name to be seen in CLIENT LIST: Redis 6.2 counts all of CLIENT among the dangerous commands, so it may be refused.
-      await connection.command('CLIENT', 'SETNAME', options.name).catch((error: unknown) => {
-        if (!(error instanceof TandemError) || error.code !== 'NO_PERMISSION') throw error;
-      });
+      // Only a name to be seen in CLIENT LIST: it may be refused, or CLIENT not exist.
+      const named = await connection.replyTo('CLIENT', 'SETNAME', options.name);
+      if (named instanceof ErrorReply && !/^(NOPERM|ERR unknown)/.test(named.message))
+        throw connection.refusal(named, 'CLIENT');
       return connection;
     } catch (error) {
       connection.close();

@@ -6,6 +6,7 @@ const REPLY_CODES: Record<string, ErrorCode> = {
   NOAUTH: 'AUTH_FAILED',
   WRONGPASS: 'AUTH_FAILED',
   NOPERM: 'NO_PERMISSION',
+  DENIED: 'NO_PERMISSION',
   NOPROTO: 'UNSUPPORTED_VERSION',
   LOADING: 'SERVER_BUSY',
   BUSY: 'SERVER_BUSY',
@@ -61,16 +62,43 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
  */
 export function refusalOf(error: unknown, where: string): TandemError {
   if (error instanceof TandemError) return error;
-  const { code, reason } = classified(error);
-  const hint = HINTS[code];
+  if (isOfFile(error))
+    return new TandemError('INTERNAL', `a file cannot be used: ${error.message}`, { cause: error });
+  const { code, reason, hint = HINTS[code] } = classified(error);
   return new TandemError(code, `${where} ${reason}`, {
-    cause: error,
+    // The client's own words for a broken connection tell nobody anything.
+    ...(error instanceof Error && isLostConnection(error) ? {} : { cause: error }),
     details: { where },
     ...(hint === undefined ? {} : { hint }),
   });
 }
 
-function classified(error: unknown): { code: ErrorCode; reason: string } {
+interface Class {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  /** Instead of the one for all errors of the code. */
+  readonly hint?: string;
+}
+
+const PROTECTED_MODE: Class = {
+  code: 'NO_PERMISSION',
+  reason: 'takes no connections from other machines (protected mode)',
+  hint: 'Give the server a password (requirepass, or accounts of ACL SETUSER) and put it into the URL. In a network of its own `protected-mode no` will do.',
+};
+
+const NO_PASSWORD: Class = {
+  code: 'AUTH_FAILED',
+  reason: 'asks for a password, and the URL has none',
+  hint: 'Put it into the URL: redis://user:password@host:6379. The user of requirepass is default.',
+};
+
+const NEEDLESS_PASSWORD: Class = {
+  code: 'AUTH_FAILED',
+  reason: 'has no password, and the URL has one',
+  hint: 'Set the password at the server (requirepass, or an account of ACL SETUSER), or take it out of the URL.',
+};
+
+function classified(error: unknown): Class {
   if (!(error instanceof Error))
     return { code: 'INTERNAL', reason: 'made the client throw something that is not an error' };
   if (error.name !== 'ReplyError') return ofSocket(error);
@@ -82,8 +110,13 @@ function classified(error: unknown): { code: ErrorCode; reason: string } {
   return ofReply(error.message, typeof name === 'string' ? name.toUpperCase() : 'a command');
 }
 
-function ofReply(reply: string, command: string): { code: ErrorCode; reason: string } {
+function ofReply(reply: string, command: string): Class {
   const word = refusedWord(reply);
+  if (word === 'NOAUTH') return NO_PASSWORD;
+  if (word === 'DENIED') return PROTECTED_MODE;
+  if (/no password is set|without any password configured/.test(reply)) return NEEDLESS_PASSWORD;
+  if (/wrong number of arguments for 'auth'/.test(reply))
+    return { code: 'UNSUPPORTED_VERSION', reason: 'knows no user names: it is older than Redis 6' };
   if (/^ERR (invalid password|AUTH|Client sent AUTH)/i.test(reply))
     return { code: 'AUTH_FAILED', reason: 'refuses the password' };
   if (/^ERR max number of clients/i.test(reply))
@@ -94,8 +127,7 @@ function ofReply(reply: string, command: string): { code: ErrorCode; reason: str
     return { code: 'UNSUPPORTED_VERSION', reason: `does not know the command ${command}` };
   const code = /hash value is not an integer/.test(reply) ? 'STATE_LOST' : (REPLY_CODES[word] ?? 'INTERNAL');
   const reasons: Partial<Record<ErrorCode, string>> = {
-    AUTH_FAILED:
-      word === 'NOAUTH' ? 'asks for a password, none is set' : 'refuses the user name or the password',
+    AUTH_FAILED: 'refuses the user name or the password',
     NO_PERMISSION: `does not allow ${command}`,
     SERVER_BUSY: `cannot serve now (${word})`,
     UNSUPPORTED_MODE: 'runs in cluster mode',
@@ -104,7 +136,7 @@ function ofReply(reply: string, command: string): { code: ErrorCode; reason: str
   return { code, reason: reasons[code] ?? `answers ${command} with the error ${word}` };
 }
 
-function ofSocket(error: Error): { code: ErrorCode; reason: string } {
+function ofSocket(error: Error): Class {
   const systemCode = (error as NodeJS.ErrnoException).code ?? '';
   if (systemCode === 'ETIMEDOUT' || /timed ?out/i.test(error.message))
     return { code: 'TIMEOUT', reason: 'does not answer in time' };
@@ -124,9 +156,15 @@ function ofSocket(error: Error): { code: ErrorCode; reason: string } {
   return { code: 'INTERNAL', reason: 'made the client fail unexpectedly' };
 }
 
+/** The system's refusal of a file: it has no more to do with a server than that it was met beside one. */
+function isOfFile(error: unknown): error is Error {
+  const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
+  return error instanceof Error && syscall !== undefined && syscall !== 'connect' && path !== undefined;
+}
+
 function isTlsMistake(systemCode: string, message: string): boolean {
   return (
-    /^ERR_(TLS|SSL)|^EPROTO$|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(systemCode) ||
+    /^ERR_(TLS|SSL|OSSL)|^EPROTO$|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(systemCode) ||
     /wrong version number|certificate/i.test(message)
   );
 }

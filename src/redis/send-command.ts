@@ -1,6 +1,6 @@
 import { Command, type Redis } from 'ioredis';
 import type { Writable } from 'node:stream';
-import { encodeCommand, type Argument } from '../change/encode-command.js';
+import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
 
 /** An argument that is not copied. */
 const LARGE_BYTES = 16 * 1024;

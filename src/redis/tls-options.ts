@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import type { TlsConfig } from '../config.js';
+import type { TlsConfig } from '../config/config.js';
 
 /** TLS options for sockets of any kind; the files were found readable when the configuration was loaded. */
 export function tlsOptions(

@@ -4,12 +4,14 @@
  * before the next one begins, so that an attempt that ends anywhere is followed by one that goes on there.
  */
 
-import type { PlacedKey } from '../change/special.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
-import { absentAmong, Chosen, databaseSizes, runIdOf, type Choice } from './keys.js';
+import { absentAmong, Chosen, databaseSizes, runIdOf, type Choice } from './chosen-keys.js';
 import type { Ledger } from './ledger.js';
+import { compareLibraries, mendLibraries } from './libraries.js';
 import { askStates, remedyOf, sendStates, type Preference } from './mending.js';
 import { Survey, type Difference } from './survey.js';
+import { transferStates } from './transfer.js';
 import type { Attempt, SyncSite } from './work.js';
 
 /** What is asked for. */
@@ -23,6 +25,8 @@ export interface ComparisonRequest extends Choice {
   readonly removes?: boolean;
   /** To be tried again until no key is undecided. */
   readonly insists?: boolean;
+  /** With `repair`: behind a cut of the histories, so that each key is judged by itself, whatever is preferred. */
+  readonly judged?: boolean;
 }
 
 /** How many keys were found to be what. */
@@ -37,6 +41,10 @@ export interface ComparisonResult {
   readonly repaired: number;
   /** Keys that could not be told, because they were written all the time. */
   readonly undecided: number;
+  /** Keys of this site that the peer leaves out by its filter. Nothing is said of them; those this site leaves out are not looked at. */
+  readonly excluded: number;
+  /** Keys whose values differ as dumps, of a type whose parts no server tells: nobody knows whether they differ. */
+  readonly notComparable: number;
 }
 
 interface Checkpoint {
@@ -56,9 +64,13 @@ interface Counts {
   /** Those that were to be repaired, and were not. */
   unrepaired: number;
   undecided: number;
+  excluded: number;
+  notComparable: number;
   byKind: Record<string, number>;
 }
 
+/** In place of the number of a database, for what is in none: a library of functions. */
+export const LIBRARIES_PLACE = -1;
 /** Steps of `SCAN` between two checkpoints. */
 const STEPS = 64;
 const PEER_STEPS = 16;
@@ -86,7 +98,7 @@ class Comparison {
   readonly #request: ComparisonRequest;
   readonly #chosen: Chosen;
   readonly #survey: Survey;
-  #counts: Counts = { compared: 0, differing: 0, unrepaired: 0, undecided: 0, byKind: {} };
+  #counts: Counts = noCounts();
   /** Keys left for the end. */
   #open: PlacedKey[] = [];
   /** An attempt before this one has gone through a part of this site's keys: which ones is not known. */
@@ -127,6 +139,7 @@ class Comparison {
     const beginning = { database: 0, cursor: '0' };
     await this.#phase('peer', { from: from.phase === 'peer' ? from : beginning, runId, among: all });
     await this.#settleOpen();
+    await this.#compareLibraries();
     return this.#result();
   }
 
@@ -150,8 +163,11 @@ class Comparison {
   async #stretch(phase: 'own' | 'peer', database: number, cursor: string): Promise<string> {
     const suspects: PlacedKey[] = [];
     const each = async (keys: PlacedKey[]): Promise<void> => {
-      suspects.push(...(await this.#survey.compare(keys)));
-      this.#counts.compared += await this.#newAmong(phase, database, keys);
+      const found = await this.#survey.compare(keys);
+      const excluded = found.filter(({ finding }) => finding === 'excluded').length;
+      suspects.push(...found.filter(({ finding }) => finding !== 'excluded'));
+      this.#counts.excluded += excluded;
+      this.#counts.compared += (await this.#newAmong(phase, database, keys)) - excluded;
       await this.#tell();
     };
     const next = await (phase === 'own'
@@ -183,13 +199,16 @@ class Comparison {
 
   /** Makes sure of the keys that were left for the end. */
   async #settleOpen(): Promise<void> {
+    if (this.#request.judged === true && this.#open.length > 0) this.#open = await this.#transfer(this.#open);
     await this.#settleLong(this.#open);
     await this.#tell(true);
   }
 
   /** @throws TandemError SERVER_BUSY when some cannot be told, and must be */
   async #settleLong(keys: readonly PlacedKey[]): Promise<void> {
-    const { different, undecided } = await this.#survey.settle(keys);
+    // What is judged was looked at from both sides before.
+    const looks = this.#request.judged === true ? FEW_LOOKS : undefined;
+    const { different, undecided } = await this.#survey.settle(keys, looks);
     await this.#differ(different);
     // What is about to expire ends at both sites.
     const busy = undecided.filter(({ finding }) => finding !== 'passing').length;
@@ -201,8 +220,41 @@ class Comparison {
     this.#counts.undecided += undecided.length;
   }
 
-  async #differ(different: readonly Difference[]): Promise<void> {
+  /** They are in no database, and match no pattern. */
+  async #compareLibraries(): Promise<void> {
+    const { pattern, database, sample, repair = false, dryRun = false } = this.#request;
+    if (pattern !== undefined || database !== undefined || sample !== undefined) return;
+    const { signal } = this.#attempt;
+    const found = await compareLibraries(this.#site, signal);
+    if (!found || found.compared === 0) return;
     const counts = this.#counts;
+    const entries = found.different.map(({ name, finding }) => ({
+      database: LIBRARIES_PLACE,
+      key: Buffer.from(name, 'latin1'),
+      kind: finding === 'value' ? 'library' : `library-${this.#kindOf({ finding })}`,
+    }));
+    const fresh = await this.#ledger.missing(entries);
+    for (const { kind } of fresh) counts.byKind[kind] = (counts.byKind[kind] ?? 0) + 1;
+    counts.compared += found.compared;
+    counts.differing += fresh.length;
+    await this.#ledger.note(fresh);
+    if (!repair || dryRun || found.different.length === 0) return;
+    await mendLibraries(this.#site, found.different, this.#preference);
+    counts.unrepaired += (await compareLibraries(this.#site, signal))?.different.length ?? 0;
+  }
+
+  get #preference(): Preference {
+    const { prefer, leaves = false, removes = false } = this.#request;
+    return { prefer: prefer ?? (leaves ? undefined : this.#site.site), removes };
+  }
+
+  async #differ(found: readonly Difference[]): Promise<void> {
+    const counts = this.#counts;
+    const different = found.filter(({ finding }) => finding !== 'not-comparable');
+    const untold = found.filter(({ finding }) => finding === 'not-comparable');
+    counts.notComparable += untold.length;
+    // A repair makes them the same all the same: it cannot tell afterwards, and is done with them.
+    await this.#send(untold);
     const entries = different.map((one) => ({
       database: one.database,
       key: one.key,
@@ -218,24 +270,53 @@ class Comparison {
 
   /** Gives how many still differ. */
   async #mend(different: readonly Difference[]): Promise<number> {
-    const { repair = false, dryRun = false, prefer, leaves = false, removes = false } = this.#request;
-    if (!repair || dryRun || different.length === 0) return 0;
-    const { signal } = this.#attempt;
-    const preference: Preference = { prefer: prefer ?? (leaves ? undefined : this.#site.site), removes };
-    const remedy = (one: Difference): string => remedyOf(one, preference, this.#site);
-    const sent = different.filter((one) => remedy(one) === 'send');
-    await sendStates(this.#site, sent, { absent: removes, signal });
-    await askStates(
-      this.#site,
-      different.filter((one) => remedy(one) === 'ask'),
-      signal,
-    );
-    const { different: still, undecided } = await this.#survey.settle(different);
+    if (!(await this.#send(different))) return 0;
+    const { different: still, undecided } = await (this.#request.judged === true
+      ? this.#survey.settleTurned(different, FEW_LOOKS)
+      : this.#survey.settle(different));
     this.#counts.undecided += undecided.length;
     return still.length;
   }
 
-  #kindOf({ finding }: Difference): string {
+  /** Sends the values that are to stay, if that is wanted, and asks for the peer's. */
+  async #send(different: readonly Difference[]): Promise<boolean> {
+    const { repair = false, dryRun = false, removes = false } = this.#request;
+    if (!repair || dryRun || different.length === 0) return false;
+    const { signal } = this.#attempt;
+    const remedies = different.map((one) => ({ one, ...this.#remedyOf(one) }));
+    const sent = remedies.filter(({ remedy }) => remedy === 'send');
+    await sendStates(
+      this.#site,
+      sent.map(({ one, rankMs }) => ({ ...one, rankMs })),
+      { absent: removes, signal },
+    );
+    const asked = remedies.filter(({ remedy }) => remedy === 'ask').map(({ one }) => one);
+    await askStates(this.#site, asked, signal);
+    return true;
+  }
+
+  #remedyOf(one: Difference): { remedy: 'send' | 'ask' | 'leave'; rankMs: number } {
+    const { site, peer, judge } = this.#site;
+    const judgement = this.#request.judged === true ? judge(one) : undefined;
+    const judged = judgement && { prefer: judgement.stays === 'own' ? site : peer };
+    const preference = { ...this.#preference, ...judged };
+    return { remedy: remedyOf(one, preference, this.#site), rankMs: judgement?.ownWroteMs ?? 0 };
+  }
+
+  /**
+   * Keys that are written at both sites all the time and cannot be told: the value of the site that has the better claim becomes that of both, at
+   * its place in the order of the changes. Gives those that are still open.
+   */
+  async #transfer(keys: readonly PlacedKey[]): Promise<PlacedKey[]> {
+    const { different, undecided } = await this.#survey.settleTurned(keys, FEW_LOOKS);
+    await this.#differ(different);
+    const busy = undecided.filter(({ finding }) => finding !== 'passing');
+    const passing = undecided.filter(({ finding }) => finding === 'passing');
+    const left = await transferStates(this.#site, busy, this.#attempt.signal);
+    return [...passing, ...left];
+  }
+
+  #kindOf({ finding }: Pick<Difference, 'finding'>): string {
     const { site, peer } = this.#site;
     if (finding === 'missing-here') return `missing-${site}`;
     return finding === 'missing-there' ? `missing-${peer}` : finding;
@@ -248,7 +329,7 @@ class Comparison {
       return { runId, phase: 'own', database: 0, cursor: '0', counts: this.#counts };
     }
     this.#isResumed = true;
-    this.#counts = saved.counts;
+    this.#counts = { ...noCounts(), ...saved.counts };
     this.#open = (saved.open ?? []).map(([database, key]) => ({ database, key: Buffer.from(key, 'base64') }));
     // What was noted behind the checkpoint is not counted again when it is met again.
     const noted = await this.#ledger.counts();
@@ -278,16 +359,30 @@ class Comparison {
   }
 
   #result(): ComparisonResult {
-    const { compared, differing, undecided, byKind } = this.#counts;
+    const { compared, differing, undecided, byKind, excluded, notComparable } = this.#counts;
     return {
       compared,
-      equal: Math.max(0, compared - differing - undecided),
+      equal: Math.max(0, compared - differing - undecided - notComparable),
       differing,
       byKind,
       repaired: this.#repaired,
       undecided,
+      excluded,
+      notComparable,
     };
   }
+}
+
+function noCounts(): Counts {
+  return {
+    compared: 0,
+    differing: 0,
+    unrepaired: 0,
+    undecided: 0,
+    excluded: 0,
+    notComparable: 0,
+    byKind: {},
+  };
 }
 
 /** How often progress is told. */

@@ -1,19 +1,33 @@
 /**
- * Questions to the peer about its keys, and its answers. Both travel in the order of the changes (`change/comparison.ts`), so an
+ * Questions to the peer about its keys, and its answers. Both travel in the order of the changes (`protocol/messages/comparison.ts`), so an
  * answer is exact for the place of its question, and comes when the link carries it: there is no other way to the peer.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import {
   ANSWER,
   encodeList,
+  encodeTurn,
   parseAnswer,
   parseListed,
+  turned,
   type Answer,
   type Found,
   type Listed,
-} from '../change/comparison.js';
-import { encodeNeed, LACK, type PlacedKey } from '../change/special.js';
+} from '../protocol/messages/comparison.js';
+import {
+  encodeFunctions,
+  encodeLibraries,
+  encodeLibrary,
+  LIBRARIES,
+  parseLibraries,
+  type LibrariesTold,
+  type Shelf,
+} from '../protocol/messages/libraries.js';
+import { kindsOf, type Filter } from '../config/filter.js';
+import { encodeNeed, LACK } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
 import { runScript } from '../lua/scripts.js';
 
@@ -28,6 +42,9 @@ export interface ExchangeOptions {
   readonly session: string;
   /** Whether this server knows expiring fields of a hash. */
   readonly fieldsExpire: boolean;
+  readonly filter: Pick<Filter, 'arrives'>;
+  /** Versions of dumps that the peer's server takes; empty while they are not known. */
+  readonly peerRestores: () => string;
 }
 
 /** What one question has found, of the first `sizes.length` of its keys: the rest was too much for one step of the server. */
@@ -39,8 +56,15 @@ export interface Compared {
 }
 
 interface Waiting {
-  readonly resolve: (answer: Answer | Listed) => void;
+  readonly resolve: (answer: Answered) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** An answer that is awaited, until `end`: whoever waits says so in any case. */
+interface Awaited {
+  readonly number: number;
+  readonly answer: Promise<Answered>;
+  readonly end: () => void;
 }
 
 /** Bytes of values after which a script looks at no further key: it holds up the server. */
@@ -50,6 +74,16 @@ const ANSWER_MS = 120_000;
 
 /** Scripts at a time: while one runs, the next one is on its way. */
 const SCRIPTS = 2;
+
+/** How often a question is asked that is lost, and after which pause. */
+const MAX_TRIES = 20;
+const TRY_PAUSE_MS = 100;
+
+class LostError extends TandemError {
+  constructor() {
+    super('CLOSED', 'changes were lost, and with them perhaps a question to the peer');
+  }
+}
 
 export class Exchange {
   readonly #options: ExchangeOptions;
@@ -64,49 +98,82 @@ export class Exchange {
 
   /** An answer has come. @param args well-formed, the name first */
   take(args: readonly Buffer[]): void {
-    const answer = args[0]!.toString('latin1') === ANSWER ? parseAnswer(args) : parseListed(args);
-    if (answer.session === this.#options.session) this.#waiting.get(answer.number)?.resolve(answer);
+    if (args[1]!.toString('latin1') !== this.#options.session) return;
+    const answer = parsed(args);
+    this.#waiting.get(answer.number)?.resolve(answer);
   }
 
   /** What is asked now may never be answered: whoever waits is told, and asks again. */
   lost(): void {
-    const error = new TandemError(
-      'CLOSED',
-      'changes were lost, and with them perhaps a question to the peer',
-    );
+    const error = new LostError();
     for (const { reject } of this.#waiting.values()) reject(error);
   }
 
-  /** Holds keys of both sites against each other. @throws TandemError TIMEOUT, CLOSED when it may be lost, or why the local server refused */
-  async compare(keys: readonly PlacedKey[], signal: AbortSignal): Promise<Compared> {
-    const { client, out, session, fieldsExpire } = this.#options;
-    const number = ++this.#number;
-    const answer = this.#answer(number, signal);
-    answer.catch(() => {});
+  /** Holds keys of both sites against each other. @throws TandemError TIMEOUT, CLOSED when it is lost again and again, or why the local server refused */
+  compare(keys: readonly PlacedKey[], signal: AbortSignal): Promise<Compared> {
+    return this.#untilHeard(() => this.#compare(keys, signal), signal);
+  }
+
+  async #compare(keys: readonly PlacedKey[], signal: AbortSignal): Promise<Compared> {
+    const { client, out, session, fieldsExpire, filter } = this.#options;
+    const { number, answer, end } = this.#await(signal);
     const places = keys.flatMap(({ database, key }) => [database, key]);
-    const args = [session, number, fieldsExpire ? 1 : 0, STEP_BYTES, ...places];
+    const args = [session, number, kindsOf(keys, fieldsExpire, filter), STEP_BYTES, ...places];
     try {
-      const sizes = (await this.#inTurn(() => runScript(client, 'digest', [out], args))) as number[];
+      const sizes = (await this.#inTurn(() => runScript(client, 'digest-keys', [out], args))) as number[];
       return { sizes, found: ((await answer) as Answer).found };
     } finally {
-      this.#waiting.delete(number);
+      end();
     }
   }
 
+  /** The same for one key, from the peer's side: exact also if the peer writes it all the time, and this site does not. */
+  compareTurned(key: PlacedKey, signal: AbortSignal): Promise<readonly Found[]> {
+    return this.#untilHeard(async () => {
+      const { client, out, session } = this.#options;
+      const { number, answer, end } = this.#await(signal);
+      try {
+        await runScript(client, 'write-message', [out], [encodeTurn({ session, number, keys: [key] })]);
+        return turned((await answer) as Answer).found;
+      } finally {
+        end();
+      }
+    }, signal);
+  }
+
   /** Names of some keys of the peer. @param cursor where the last answer left off; `0` at the beginning */
-  async list(
+  list(from: { database: number; cursor: string; count: number }, signal: AbortSignal): Promise<Listed> {
+    return this.#untilHeard(() => this.#list(from, signal), signal);
+  }
+
+  /** A question that was lost in a cut of the histories is asked again: where there is one cut there are often more. */
+  async #untilHeard<Heard>(ask: () => Promise<Heard>, signal: AbortSignal): Promise<Heard> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof LostError) || tries >= MAX_TRIES) throw error;
+        await sleep(TRY_PAUSE_MS, undefined, { signal });
+      }
+    }
+  }
+
+  async #list(
     { database, cursor, count }: { database: number; cursor: string; count: number },
     signal: AbortSignal,
   ): Promise<Listed> {
     const { client, out, session } = this.#options;
-    const number = ++this.#number;
-    const answer = this.#answer(number, signal);
-    answer.catch(() => {});
+    const { number, answer, end } = this.#await(signal);
     try {
-      await runScript(client, 'say', [out], [encodeList({ session, number, database, cursor, count })]);
+      await runScript(
+        client,
+        'write-message',
+        [out],
+        [encodeList({ session, number, database, cursor, count })],
+      );
       return (await answer) as Listed;
     } finally {
-      this.#waiting.delete(number);
+      end();
     }
   }
 
@@ -114,17 +181,50 @@ export class Exchange {
    * Sends the state of keys as old data. Gives the bytes of each, as far as it came; 0 for those that do not exist.
    * @param absent whether keys that do not exist are removed at the peer
    */
-  async send(keys: readonly PlacedKey[], { absent }: { absent: boolean }): Promise<number[]> {
-    const { client, out, site } = this.#options;
-    const places = keys.flatMap(({ database, key }) => [database, key]);
-    const args = [site, STEP_BYTES, absent ? 1 : 0, ...places];
-    return (await this.#inTurn(() => runScript(client, 'copy', [out], args))) as number[];
+  async send(
+    keys: readonly (PlacedKey & { readonly rankMs?: number })[],
+    { absent }: { absent: boolean },
+  ): Promise<number[]> {
+    const { client, out, site, fieldsExpire, peerRestores } = this.#options;
+    const places = keys.flatMap(({ database, key, rankMs = 0 }) => [database, key, rankMs]);
+    const args = [site, peerRestores(), fieldsExpire ? 1 : 0, STEP_BYTES, absent ? 1 : 0, ...places];
+    return (await this.#inTurn(() => runScript(client, 'copy-keys', [out], args))) as number[];
   }
 
   /** Asks the peer for the state of keys as old data. It comes when the link carries it. */
   async ask(keys: readonly PlacedKey[]): Promise<void> {
     const { client, out } = this.#options;
-    await runScript(client, 'say', [out], [encodeNeed({ timestamp: 0, lack: LACK.nothing, keys })]);
+    await runScript(client, 'write-message', [out], [encodeNeed({ timestamp: 0, lack: LACK.nothing, keys })]);
+  }
+
+  /** Which function libraries the peer has; nothing where it does not tell. Errors are those of {@link compare}. */
+  async libraries(signal: AbortSignal): Promise<Shelf | undefined> {
+    const { number, answer, end } = this.#await(signal);
+    try {
+      await this.#say(encodeFunctions(this.#options.session, number, []));
+      return ((await answer) as LibrariesTold).shelf;
+    } finally {
+      end();
+    }
+  }
+
+  /** Asks the peer for its libraries of these names. They come when the link carries them. */
+  async askLibraries(names: readonly string[]): Promise<void> {
+    await this.#say(encodeFunctions(this.#options.session, ++this.#number, names));
+  }
+
+  /** Tells the peer which libraries this site has, as it has asked. */
+  async tellLibraries(told: LibrariesTold): Promise<void> {
+    await this.#say(encodeLibraries(told));
+  }
+
+  async sendLibrary(name: string, code: Buffer): Promise<void> {
+    await this.#say(encodeLibrary(name, code));
+  }
+
+  async #say(command: Buffer): Promise<void> {
+    const { client, out } = this.#options;
+    await runScript(client, 'write-message', [out], [command]);
   }
 
   #inTurn(work: () => Promise<unknown>): Promise<unknown> {
@@ -133,35 +233,37 @@ export class Exchange {
     return done;
   }
 
-  #answer(number: number, signal: AbortSignal): Promise<Answer | Listed> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
+  #await(signal: AbortSignal): Awaited {
+    const number = ++this.#number;
+    let end = (): void => {};
+    const answer = new Promise<Answered>((resolve, reject) => {
+      const abort = (): void => reject(signal.reason as Error);
+      const late = (): void =>
+        reject(
+          new TandemError('TIMEOUT', 'the peer has not answered a question about its keys', {
+            hint: 'see whether both processes run and the link flows: tandem status',
+          }),
+        );
+      const timer = setTimeout(late, ANSWER_MS);
+      end = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
+        this.#waiting.delete(number);
       };
-      const fail = (error: Error): void => {
-        end();
-        reject(error);
-      };
-      const abort = (): void => fail(signal.reason as Error);
-      const timer = setTimeout(
-        () =>
-          fail(
-            new TandemError('TIMEOUT', 'the peer has not answered a question about its keys', {
-              hint: 'see whether both processes run and the link flows: tandem status',
-            }),
-          ),
-        ANSWER_MS,
-      );
-      this.#waiting.set(number, {
-        reject: fail,
-        resolve: (answer) => {
-          end();
-          resolve(answer);
-        },
-      });
+      this.#waiting.set(number, { resolve, reject });
       if (signal.aborted) abort();
       else signal.addEventListener('abort', abort, { once: true });
     });
+    // It may fail before it is looked at, or never be looked at.
+    answer.catch(() => {});
+    return { number, answer, end };
   }
+}
+
+type Answered = Answer | Listed | LibrariesTold;
+
+function parsed(args: readonly Buffer[]): Answered {
+  const name = args[0]!.toString('latin1');
+  if (name === ANSWER) return parseAnswer(args);
+  return name === LIBRARIES ? parseLibraries(args) : parseListed(args);
 }

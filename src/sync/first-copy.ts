@@ -4,10 +4,11 @@
  * have, with different values, is left alone unless the user has said which site's value stays.
  */
 
-import type { Found } from '../change/comparison.js';
-import type { PlacedKey } from '../change/special.js';
+import type { Found } from '../protocol/messages/comparison.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
-import { Chosen, databaseSizes, runIdOf } from './keys.js';
+import { Chosen, databaseSizes, runIdOf } from './chosen-keys.js';
+import { compareLibraries, sendLibraries } from './libraries.js';
 import { sendStates } from './mending.js';
 import { PeerNames } from './peer-names.js';
 import { Survey } from './survey.js';
@@ -20,6 +21,10 @@ export interface FirstCopyResult {
   readonly bytes: number;
   /** Keys that both sites have with different values. */
   readonly differing: number;
+  /** How many of those are no keys, but libraries of functions. */
+  readonly libraries: number;
+  /** Values that the peer's server did not take. They are listed there. */
+  readonly rejected: number;
 }
 
 interface Checkpoint {
@@ -34,6 +39,7 @@ interface Counts {
   sent: number;
   bytes: number;
   differing: number;
+  libraries: number;
 }
 
 /** Steps of `SCAN` between two checkpoints. */
@@ -48,13 +54,13 @@ export async function copyFirst(
   site: SyncSite,
   prefer: string | undefined,
   attempt: Attempt,
-): Promise<FirstCopyResult> {
+): Promise<Omit<FirstCopyResult, 'rejected'>> {
   const result = await new FirstCopy(site, prefer, attempt).run();
   if (result.differing > 0 && prefer === undefined)
     throw new TandemError(
       'SITES_DIFFER',
       // The list of jobs shows no hint: what is to be done must stand here.
-      `${result.differing} keys have one value at ${site.site} and another at ${site.peer}; none of them was overwritten. Set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start both processes again; tandem verify lists the keys`,
+      `${result.differing} keys${result.libraries > 0 ? ' and libraries of functions' : ''} have one value at ${site.site} and another at ${site.peer}; none of them was overwritten. Set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start both processes again; tandem verify lists the keys`,
       {
         details: { ...result },
       },
@@ -68,7 +74,7 @@ class FirstCopy {
   readonly #attempt: Attempt;
   readonly #chosen: Chosen;
   readonly #survey: Survey;
-  #counts: Counts = { looked: 0, sent: 0, bytes: 0, differing: 0 };
+  #counts: Counts = { looked: 0, sent: 0, bytes: 0, differing: 0, libraries: 0 };
   #total = 0;
   #toldAt = 0;
 
@@ -81,10 +87,12 @@ class FirstCopy {
     this.#survey = new Survey(site, { chosen: this.#chosen, pattern: undefined, signal: attempt.signal });
   }
 
-  async run(): Promise<FirstCopyResult> {
+  async run(): Promise<Counts> {
     const { client } = this.#site;
     const runId = await runIdOf(client);
     const saved = this.#resumed(runId);
+    // Before the keys: what is called on them is there.
+    if (!saved) await this.#copyLibraries();
     const sizes = await databaseSizes(client);
     const databases = [...sizes.keys()].filter((database) => this.#chosen.database(database));
     this.#total = databases.reduce((sum, database) => sum + sizes.get(database)!, 0);
@@ -99,6 +107,23 @@ class FirstCopy {
       } while (cursor !== '0');
     }
     return { ...this.#counts };
+  }
+
+  async #copyLibraries(): Promise<void> {
+    const [site, prefer] = [this.#site, this.#prefer];
+    const found = await compareLibraries(site, this.#attempt.signal);
+    const different = found?.different ?? [];
+    // The peer sends what only it has.
+    const own = different.filter(({ finding }) => finding !== 'missing-here');
+    const both = own.filter(({ finding }) => finding === 'value');
+    this.#counts.differing += both.length;
+    this.#counts.libraries += both.length;
+    const sent = prefer === site.site ? own : own.filter(({ finding }) => finding !== 'value');
+    await sendLibraries(
+      site,
+      sent.map(({ name }) => name),
+    );
+    this.#counts.sent += sent.length;
   }
 
   #namesThere(database: number, ownKeys: number): Promise<PeerNames> {
@@ -125,8 +150,10 @@ class FirstCopy {
   /** Sends the keys the peer does not have; gives those that may differ. */
   async #sendMissing(keys: PlacedKey[]): Promise<PlacedKey[]> {
     const found = await this.#survey.compare(keys);
-    await this.#send(found.filter(({ finding }) => finding === 'missing-there'));
-    return found.filter(({ finding }) => finding !== 'missing-there');
+    // What the peer leaves out it takes only where it has none.
+    const isSent = ({ finding }: Found): boolean => finding === 'missing-there' || finding === 'excluded';
+    await this.#send(found.filter(isSent));
+    return found.filter((one) => !isSent(one));
   }
 
   async #settle(suspects: readonly PlacedKey[]): Promise<void> {
@@ -135,7 +162,8 @@ class FirstCopy {
     const all: readonly Found[] = [...different, ...undecided.filter(({ finding }) => finding !== 'equal')];
     await this.#send(all.filter((one) => this.#whose(one) === 'own'));
     const differing = all.filter((one) => this.#whose(one) === 'both');
-    this.#counts.differing += differing.length;
+    // Of some nobody can tell whether the sites have one value: nobody has to say which one stays.
+    this.#counts.differing += differing.filter(({ finding }) => finding !== 'not-comparable').length;
     if (this.#prefer === this.#site.site) await this.#send(differing);
   }
 

@@ -5,10 +5,10 @@
  */
 
 import type { Redis } from 'ioredis';
-import type { PlacedKey } from '../change/special.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { answerOf } from '../redis/connect.js';
 import { KeyBloom } from './key-bloom.js';
-import { databaseSizes, scan, type Chosen } from './keys.js';
+import { databaseSizes, scan, type Chosen } from './chosen-keys.js';
 
 /** Beyond eleven million keys more are taken for ones that were there. */
 const MAX_BYTES = 32 * 1024 * 1024;

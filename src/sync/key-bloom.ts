@@ -1,5 +1,5 @@
-import { KeyHash } from '../change/key-hash.js';
-import type { PlacedKey } from '../change/special.js';
+import { KeyHash } from '../protocol/key-hash.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 
 const BYTES_A_KEY = 3;
 const PROBES = 4;

@@ -1,7 +1,8 @@
 /** Makes keys equal that differ, by the state of one of the sites. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PlacedKey } from '../change/special.js';
+import type { Found } from '../protocol/messages/comparison.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Difference } from './survey.js';
 import type { SyncSite } from './work.js';
 
@@ -31,10 +32,16 @@ export function remedyOf(
   return prefer === peer ? 'ask' : 'leave';
 }
 
+/** A key whose state is sent. */
+export interface Sent extends PlacedKey {
+  /** What the state weighs against another one of old data: when this site last wrote the key, in ms since 1970; 0 without it. */
+  readonly rankMs?: number;
+}
+
 /** Sends this site's state of keys. Gives how many bytes those were. @param absent whether keys this site lacks are removed */
 export async function sendStates(
   site: SyncSite,
-  keys: readonly PlacedKey[],
+  keys: readonly Sent[],
   { absent, signal }: { absent: boolean; signal: AbortSignal },
 ): Promise<number> {
   const { exchange, pace, hasRoom } = site;
@@ -53,10 +60,10 @@ export async function sendStates(
 /** Asks for the peer's state of keys. It is here some time later. */
 export async function askStates(
   { exchange, pace }: SyncSite,
-  differences: readonly Difference[],
+  differences: readonly Found[],
   signal: AbortSignal,
 ): Promise<void> {
-  let [part, bytes]: [Difference[], number] = [[], 0];
+  let [part, bytes]: [Found[], number] = [[], 0];
   const ask = async (): Promise<void> => {
     if (part.length === 0) return;
     await exchange.ask(part);

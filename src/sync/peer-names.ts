@@ -3,10 +3,10 @@
  * A key that comes to be there afterwards is written by somebody, and a copy stands below whatever is written.
  */
 
-import type { PlacedKey } from '../change/special.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Exchange } from './exchange.js';
 import { GrowingBloom } from './key-bloom.js';
-import type { Chosen } from './keys.js';
+import type { Chosen } from './chosen-keys.js';
 
 const LISTED_KEYS = 2000;
 /** When the peer has so many times more keys, the names cost more than the questions they would save. */

@@ -5,23 +5,19 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Finding, Found } from '../change/comparison.js';
-import type { PlacedKey } from '../change/special.js';
+import type { Finding, Found } from '../protocol/messages/comparison.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { GrowingBloom } from './key-bloom.js';
-import { absentAmong, scan, type Chosen } from './keys.js';
-import { Pool } from './pool.js';
+import { absentAmong, scan, type Chosen } from './chosen-keys.js';
+import { Pool } from '../async/pool.js';
 import type { SyncSite } from './work.js';
 
 /** What is found of a key whose sites cannot be told apart at that moment. */
-const UNTOLD = ['busy', 'equal', 'passing'] as const;
+const UNTOLD = ['busy', 'equal', 'passing', 'excluded'] as const;
 
 /** A key that differs for certain. */
-export interface Difference extends PlacedKey {
+export interface Difference extends Found {
   readonly finding: Exclude<Finding, (typeof UNTOLD)[number]>;
-  /** Roughly the bytes of the value at the peer. */
-  readonly bytes: number;
-  /** Whether the peer had no such key when the sites first met. */
-  readonly isNewThere: boolean;
 }
 
 export interface Settled {
@@ -138,8 +134,13 @@ export class Survey {
    * Looks at keys until it is certain of each whether it differs. A key that is written all the time and is equal each time it is
    * looked at is equal: its writes change nothing, as those of a beacon do.
    * @param looks how often at the most
+   * @param compare looks at keys once
    */
-  async settle(suspected: readonly PlacedKey[], looks = LOOKS): Promise<Settled> {
+  async settle(
+    suspected: readonly PlacedKey[],
+    looks = LOOKS,
+    compare: (keys: readonly PlacedKey[]) => Promise<readonly Found[]> = (keys) => this.#compareAside(keys),
+  ): Promise<Settled> {
     const different: Difference[] = [];
     const times = new Map<string, number>();
     const unequal = new Set<string>();
@@ -149,9 +150,11 @@ export class Survey {
       await sleep(Math.min(FIRST_PAUSE_MS * 2 ** look, LONGEST_PAUSE_MS), undefined, {
         signal: this.#signal,
       });
-      const found = await this.#compareAside(asked);
+      const found = await compare(asked);
       asked = open = found.filter((one) => {
         const name = nameOf(one);
+        // The peer has been told to leave it out meanwhile.
+        if (one.finding === 'excluded') return false;
         if (one.finding !== 'equal') unequal.add(name);
         if (!isTold(one)) {
           times.delete(name);
@@ -165,6 +168,39 @@ export class Survey {
       });
     }
     return { different, undecided: open.filter((one) => unequal.has(nameOf(one))), open };
+  }
+
+  /** The same, and keys that the peer alone writes all the time are told as well: the peer is asked to ask about them. */
+  async settleTurned(suspected: readonly PlacedKey[], looks: number): Promise<Settled> {
+    const { different, undecided, open } = await this.settle(suspected, looks);
+    const busy = undecided.filter(({ finding }) => finding !== 'passing');
+    if (busy.length === 0) return { different, undecided, open };
+    const told = await this.settle(busy, looks, (keys) => this.#compareTurned(keys));
+    // Who wrote them when, and whether the peer's history is cut, the peer says in answers of its own.
+    const latest = new Map((await this.#compareAside(busy)).map((one) => [nameOf(one), one]));
+    const known = <One extends Found>(one: One): One => {
+      const { claim, cut } = latest.get(nameOf(one)) ?? busy.find((each) => nameOf(each) === nameOf(one))!;
+      return { ...one, claim, cut };
+    };
+    const passing = undecided.filter(({ finding }) => finding === 'passing');
+    return {
+      different: [...different, ...told.different.map(known)],
+      undecided: [...passing, ...told.undecided.map(known)],
+      open: [...passing, ...told.open.map(known)],
+    };
+  }
+
+  async #compareTurned(keys: readonly PlacedKey[]): Promise<Found[]> {
+    const { exchange, pace } = this.#site;
+    const pool = new Pool(QUESTIONS);
+    const all: Found[] = [];
+    for (const key of keys)
+      await pool.add(async () => {
+        all.push(...(await exchange.compareTurned(key, this.#signal)));
+        await pace.take({ keys: 1, bytes: 0 }, this.#signal);
+      });
+    await pool.drain();
+    return all;
   }
 
   async #compareAside(keys: readonly PlacedKey[]): Promise<Found[]> {

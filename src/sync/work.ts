@@ -1,9 +1,10 @@
 /** What long work at a site is given to do it with. */
 
 import type { Redis } from 'ioredis';
-import type { Filter } from '../change/filter.js';
-import type { PlacedKey } from '../change/special.js';
-import type { Logger } from '../log.js';
+import type { Found } from '../protocol/messages/comparison.js';
+import type { Filter } from '../config/filter.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { Logger } from '../log/log.js';
 import type { Exchange } from './exchange.js';
 
 /** One attempt at a piece of long work, as the control plane gives it. */
@@ -23,6 +24,13 @@ export interface Progress {
   readonly [more: string]: unknown;
 }
 
+/** Which site's value stays, and what is known of writes of the key: in ms since 1970, 0 where neither site knows of any. */
+export interface Judgement {
+  readonly stays: 'own' | 'peer';
+  readonly ownWroteMs: number;
+  readonly peerWroteMs: number;
+}
+
 /** The site the work is done at. */
 export interface SyncSite {
   readonly site: string;
@@ -32,10 +40,14 @@ export interface SyncSite {
   readonly exchange: Exchange;
   /** Whether this site had no such key when the sites first met. */
   readonly isNewHere: (key: PlacedKey) => boolean;
+  /** Whose value of a key stays behind a cut of the histories. */
+  readonly judge: (one: Found) => Judgement;
   readonly filter: Filter;
   /** What the names of Tandem's own keys start with. */
   readonly ownPrefix: string;
   readonly databases: number;
+  /** Whether function libraries are copied and compared. */
+  readonly functions: boolean;
   /** Whether the change list is short enough for more. */
   readonly hasRoom: () => boolean;
   readonly pace: { take(amount: { keys: number; bytes: number }, signal: AbortSignal): Promise<void> };

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { peerAclRule } from '../../src/service/preflight/rights.js';
+import { peerAclRule } from '../../src/preflight/rights.js';
 import { keyNames } from '../../src/redis/keys.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { TandemProcess } from '../support/tandem-process.js';
 import { until } from '../support/wait.js';
 import { runCli } from './run-cli.js';
 
-/** What a mistaken `tandem run` ends with: the exit code of the README's table, and one line that names the mistake. */
+/** What a mistaken `tandem run` ends with: the exit code of the documents' table, and one line that names the mistake. */
 let east: TestServer;
 let west: TestServer;
 const processes: TandemProcess[] = [];
@@ -84,6 +84,57 @@ describe('a site that cannot run ends and says why:', () => {
     expect(line).toMatch(new RegExp(`127.0.0.1:${east.port} refuses the user name or the password`));
     expect(hint).toContain('password');
     expect(all).not.toContain('sesame');
+  });
+
+  it('no password where one is asked for', async () => {
+    const closed = await startServer({ requirepass: 'sesame' });
+    const { code, line, hint } = await ending(
+      envOf({ TANDEM_LOCAL_URL: `redis://127.0.0.1:${closed.port}` }),
+    );
+    await closed.stop();
+    expect(code).toBe(4);
+    expect(line).toContain(`127.0.0.1:${closed.port} asks for a password, and the URL has none`);
+    expect(hint).toContain('redis://user:password@host:6379');
+  });
+
+  it.each(['LOCAL', 'PEER'])(
+    'a password where none is asked for, at the %s URL: nothing is printed beside the log',
+    async (end) => {
+      const server = end === 'LOCAL' ? east : west;
+      const env = envOf({ [`TANDEM_${end}_URL`]: `redis://:sesame@127.0.0.1:${server.port}` });
+      const { code, line, hint, all } = await ending(env);
+      expect(code).toBe(4);
+      expect(line).toContain(`127.0.0.1:${server.port} has no password, and the URL has one`);
+      expect(hint).toContain('take it out of the URL');
+      expect(all).not.toMatch(/sesame|"level":"text"/);
+      expect(await keysAt(east, west)).toBe(0);
+      expect(await runCli(['check'], env)).toMatchObject({ code: 1, stderr: '' });
+    },
+  );
+
+  it.each(['LOCAL', 'PEER'])('TLS to a port without, at the %s URL', async (end) => {
+    const server = end === 'LOCAL' ? east : west;
+    const url = `rediss://127.0.0.1:${server.port}`;
+    const { code, line, hint } = await ending(envOf({ [`TANDEM_${end}_URL`]: url }));
+    expect(code).toBe(4);
+    expect(line).toContain(`127.0.0.1:${server.port} does not speak TLS, and the URL asks for it`);
+    expect(hint).toContain('redis:// instead of rediss://');
+    expect(await keysAt(east, west)).toBe(0);
+  });
+
+  it.each([
+    ['PSYNC', 7, 'does not offer its replication stream: it does not know PSYNC', 'LOCAL'],
+    ['EVAL', 5, 'the server does not know: eval', 'LOCAL'],
+    ['EVAL', 5, 'the server does not know: eval', 'PEER'],
+  ])('a server without %s', async (name, exitCode, message, end) => {
+    const lacking = await startServer({ args: ['--rename-command', name, ''] });
+    const { code, line, hint } = await ending(envOf({ [`TANDEM_${end}_URL`]: lacking.url }));
+    expect(code).toBe(exitCode);
+    expect(line).toContain(message);
+    expect(line).not.toContain('rpush');
+    expect(hint).toContain('No right helps');
+    expect(await keysAt(lacking, east, west)).toBe(0);
+    await lacking.stop();
   });
 
   it("a wrong password at the peer's", async () => {
@@ -205,6 +256,47 @@ describe('a site that may yet run waits and says for what:', () => {
     await second.waitForLog((line) => /active|taken over|takes over/i.test(line.msg), { from });
   });
 });
+
+describe('a site runs', () => {
+  const without = ['COMMAND', 'CLIENT', 'CONFIG'].flatMap((name) => ['--rename-command', name, '']);
+
+  it.each([
+    ['with one database', { config: { databases: '1' } }],
+    ['without COMMAND, CLIENT and CONFIG', { args: without }],
+    ['with one database, without COMMAND, CLIENT and CONFIG', { config: { databases: '1' }, args: without }],
+  ])('on a server %s', async (_, options) => {
+    const bare = await startServer(options);
+    const own = start('bare', envOf({ TANDEM_LOCAL_URL: bare.url }));
+    const other = start('west', mirrored({ TANDEM_PEER_URL: bare.url }));
+    const [here, there] = [bare.client(), west.client()];
+    try {
+      await here.hset('from:east', 'f', 'v');
+      await there.rpush('from:west', 'v');
+      await until(
+        'both changes to cross',
+        async () => (await there.hget('from:east', 'f')) === 'v' && (await here.llen('from:west')) === 1,
+        { deadlineMs: 20_000 },
+      );
+    } catch (error) {
+      throw new Error(`${own.tail()}\n${other.tail()}`, { cause: error });
+    } finally {
+      for (const site of processes.splice(0)) await site.close();
+      there.disconnect();
+      await bare.stop();
+    }
+  });
+});
+
+/** All keys at some servers. */
+async function keysAt(...servers: TestServer[]): Promise<number> {
+  let keys = 0;
+  for (const server of servers) {
+    const redis = server.client();
+    keys += await redis.dbsize();
+    redis.disconnect();
+  }
+  return keys;
+}
 
 async function registered(server: TestServer, site: string, pair = 'orders'): Promise<boolean> {
   const redis = server.client();

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config.js';
-import { ControlPlane, type Task } from '../../src/control/jobs.js';
+import { loadConfig } from '../../src/config/config.js';
+import { ControlPlane, type Task } from '../../src/jobs/jobs.js';
 import { TandemError } from '../../src/errors.js';
-import { createLogger } from '../../src/log.js';
+import { createLogger } from '../../src/log/log.js';
 import { keyNames } from '../../src/redis/keys.js';
-import { localAclRule, peerAclRule } from '../../src/service/preflight/rights.js';
+import { localAclRule, peerAclRule } from '../../src/preflight/rights.js';
 import { untilAborted } from '../support/jobs.js';
 import { type Pair, startPair } from '../support/pair.js';
 import type { TestServer } from '../support/server.js';

@@ -28,6 +28,7 @@ describe('the command line', () => {
       'jobs',
       'pause',
       'resume',
+      'wait',
       'rejected',
       'unpair',
     ])

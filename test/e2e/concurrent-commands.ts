@@ -49,6 +49,8 @@ export const COMMANDS: readonly Words[] = [
   'ZADD K 3 @',
   'ZADD K GT 9 m',
   'ZINCRBY K 2 m',
+  'ZINCRBY K inf m',
+  'ZINCRBY K -inf m',
   'ZREM K m',
   'ZPOPMIN K',
   'ZREMRANGEBYSCORE K 0 1',

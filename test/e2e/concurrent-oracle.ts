@@ -2,7 +2,7 @@
 
 import type { Entry } from '../support/dataset.js';
 import { meet } from '../support/model/meeting.js';
-import type { Argv } from '../support/model/redis/store.js';
+import { Store, type Argv } from '../support/model/redis/store.js';
 import { STATES, type Words } from './concurrent-commands.js';
 
 /** Commands the model has, as they stand there. What it has not: see its README. */
@@ -23,7 +23,6 @@ const SAME: ReadonlySet<string> = new Set([
   'SREM',
   'SUNIONSTORE',
   'ZADD',
-  'ZINCRBY',
   'ZREM',
   'ZPOPMIN',
   'RPUSH',
@@ -59,12 +58,28 @@ export function allowedOutcomes(
   const source: Argv[] = hasSource ? [['SADD', 'K:source', 'm', 'x']] : [];
   const before = [...source, ...(start as Argv[][]).flat()];
   const outcomes = (['east', 'west'] as const).flatMap((later) =>
-    (['east', 'west'] as const).map((first) => {
-      const ended = meet({ start: before, east: atEast, west: atWest, later, first });
-      return textOf(ended.east);
-    }),
+    (['east', 'west'] as const).flatMap((first) =>
+      [false, true].map((isKnown) => {
+        const [eastern, western] = [atEast, atWest].map((one) => (isKnown ? asKnown(before, one) : one));
+        return textOf(meet({ start: before, east: eastern!, west: western!, later, first }).east);
+      }),
+    ),
   );
   return [...new Set(outcomes)];
+}
+
+/** What is sent for a pop of a sorted set where it is known what it took: that is up to chance, too. */
+function asKnown(before: readonly Argv[], commands: readonly Argv[]): Argv[] {
+  const store = new Store();
+  for (const argv of before) store.run(argv);
+  return commands.map((argv): Argv => {
+    const set = argv[0] === 'ZPOPMIN' && store.read(argv[1]!, 'zset');
+    if (!set) return argv;
+    const [first] = [...set.cells].toSorted(
+      ([a, scoreA], [b, scoreB]) => Number(scoreA) - Number(scoreB) || (a < b ? -1 : 1),
+    );
+    return ['ZREM', argv[1]!, first![0]];
+  });
 }
 
 /** The same text for what a server holds. */
@@ -80,7 +95,7 @@ export function outcomeOf(entries: readonly (Entry | undefined)[]): string {
 
 /** Whether both sites ask each other: then the time of asking decides, and that is up to chance. */
 function areBothAsked([east = '']: Words, [west = '']: Words): boolean {
-  const derives = (name: string): boolean => /^(RENAME|COPY|SUNIONSTORE)$/.test(name);
+  const derives = (name: string): boolean => /^(RENAME|COPY|SUNIONSTORE|ZPOPMIN)$/.test(name);
   const isPlaced = (one: string, other: string): boolean => one === 'LINSERT' && /^(DEL|UNLINK)$/.test(other);
   return (derives(east) && derives(west)) || isPlaced(east, west) || isPlaced(west, east);
 }
@@ -99,6 +114,8 @@ function asModelled(line: Words, site: string, state: string): Argv[] | undefine
     case 'INCRBYFLOAT':
       if (state === 'absent') return [['SET', key, '1.5', 'KEEPTTL']];
       return state.startsWith('string') ? [['SET', key, '11.5', 'KEEPTTL']] : undefined;
+    case 'ZINCRBY':
+      return [argv.map((word) => word.replace('inf', 'Infinity'))];
     case 'XADD':
       return key === 'K' && /^\d/.test(third) ? [argv] : undefined;
     case 'XTRIM':
@@ -131,7 +148,8 @@ function valueText(text: string): string {
   if (value.startsWith('"')) return `string ${visible(JSON.parse(value) as string)}${until}`;
   if (value.startsWith('[')) return `list ${value.slice(1, -1)}${until}`;
   const [, type = '', rest = ''] = /^(\w+)(.*)$/.exec(value)!;
-  if (type !== 'stream') return `${type} ${rest.slice(1, -1).replaceAll('=', ' = ')}${until}`;
+  if (type !== 'stream')
+    return `${type} ${rest.slice(1, -1).replaceAll('=', ' = ').replaceAll('Infinity', 'inf')}${until}`;
   const [, entries = '', last = '', groups = ''] = /^\[(.*?)\] last (\S+)(.*)$/.exec(rest)!;
   const groupText = [...groups.matchAll(/ (\w+)@(\S+?)\((.*?)\)/g)].map(([, name, delivered, pending]) => {
     const each = (pending ?? '').split(' ').filter(Boolean);

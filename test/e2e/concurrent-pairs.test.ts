@@ -7,7 +7,7 @@ import { appendFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset, type Dataset, type Entry } from '../support/dataset.js';
-import { FailingLooks } from '../support/failing-looks.js';
+import { FailingWatches } from '../support/failing-watches.js';
 import { type Pair, startPair } from '../support/pair.js';
 import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
 import { allowedOutcomes, CASE_KEYS, outcomeOf } from './concurrent-oracle.js';
@@ -30,16 +30,16 @@ let pair: Pair;
 describe.each([
   ['east', '', undefined],
   ['west', '', undefined],
-  ['east', ', half of the looks at keys are in vain', new FailingLooks()],
-] as const)('delivery begins at %s%s', (first, _, looks) => {
+  ['east', ', half of the watched keys are given up', new FailingWatches()],
+] as const)('delivery begins at %s%s', (first, _, failing) => {
   beforeAll(async () => {
     // The processes stand still while both sides are written: the lease must outlive that.
-    pair = await startPair({ env: { ...looks?.env, TANDEM_LEASE_MS: '60000' } });
+    pair = await startPair({ env: { ...failing?.env, TANDEM_LEASE_MS: '60000' } });
   }, 60_000);
 
   afterAll(async () => {
     await pair.close();
-    looks?.remove();
+    failing?.remove();
   });
 
   test('every two concurrent commands end the same on both sites', async () => {
@@ -52,7 +52,7 @@ describe.each([
     await drained(pair.east.redis);
     await quiet(pair, DEADLINE);
 
-    looks?.begin();
+    failing?.begin();
     pair.east.pause();
     pair.west.pause();
     for (const one of cases) {
@@ -64,8 +64,8 @@ describe.each([
     one.resume();
     other.resume();
     await quiet(pair, DEADLINE);
-    looks?.end();
-    if (looks) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
+    failing?.end();
+    if (failing) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
 
     const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
     const failures = cases.flatMap((each) => differences(each, east, west));
@@ -78,7 +78,7 @@ describe.each([
       appendFileSync(process.env['TANDEM_TEST_OUT'], [...failures, ...compared.wrong, ''].join('\n'));
     expect(failures.length).toBe(0);
     // Which of two values stays on a key too hot to be watched depends on who can look at it first.
-    if (!looks) expect(compared.wrong.slice(0, 10)).toEqual([]);
+    if (!failing) expect(compared.wrong.slice(0, 10)).toEqual([]);
   }, 600_000);
 });
 

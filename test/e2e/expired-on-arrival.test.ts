@@ -16,7 +16,7 @@ let east: Site;
 let west: Site;
 
 beforeEach(async () => {
-  pair = await startPair({ server: LONG_BACKLOG, env: QUICK });
+  pair = await startPair({ server: LONG_BACKLOG, env: QUICK, proxy: true });
   ({ east, west } = pair);
 });
 afterEach(() => pair.close());
@@ -28,11 +28,11 @@ async function expireLazily({ redis }: Site): Promise<void> {
 
 /** What is written at east reaches west after the expiry that was to come first. */
 async function arriveLate(write: () => Promise<unknown>): Promise<void> {
-  await west.kill('SIGTERM');
+  east.network.cut();
   await write();
   const expired = Date.now() + SHORT_MS;
   await until('the expiry to be past', () => Promise.resolve(Date.now() > expired + 50));
-  west.start();
+  east.network.resume();
   await quiet(pair, { deadlineMs: 30_000 });
 }
 
@@ -71,7 +71,12 @@ test('a state whose expiry is past when it arrives, and was put off in time, tak
   await arriveLate(async () => {
     await east.redis.pexpire('list', SHORT_MS);
     // As a repair sends what the peer lacks.
-    await runScript(east.redis, 'copy', [ownKeys().out], ['east', 1_000_000, 0, 0, 'list']);
+    await runScript(
+      east.redis,
+      'copy-keys',
+      [ownKeys().out],
+      ['east', '10', 0, 1_000_000, 0, 0, 'list-keys', 0],
+    );
     await east.redis.pexpire('list', LONG_MS);
     await east.redis.rpush('list', 'c');
   });

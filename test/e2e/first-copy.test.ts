@@ -7,7 +7,7 @@ import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
 import { LONG_BACKLOG, ownKeys, QUICK, statusOf } from './observe.js';
 import { random } from './random.js';
-import { jobOf } from './long-jobs.js';
+import { jobOf, verifyAt } from './long-jobs.js';
 
 let pair: Pair | undefined;
 
@@ -228,6 +228,42 @@ test('a first copy goes on where it was when a process was killed, and what one 
     site.start();
   }
   await copied(running);
+  await quiet(running);
+  await expectEqual(east.redis, west.redis);
+});
+
+test('a key that expires in the far future is copied and compared like any other', async () => {
+  const running = await apart();
+  const { east, west } = running;
+  await east.redis.call('SET', 'far', 'v');
+  await east.redis.call('PEXPIREAT', 'far', '9223372036854775000');
+  await east.redis.call('SET', 'near the end', 'v');
+  await east.redis.call('PEXPIREAT', 'near the end', '9007199254740995');
+  start(running);
+  await copied(running);
+  await quiet(running);
+  expect(await west.redis.exists('far', 'near the end')).toBe(2);
+  const { code, result } = await verifyAt(running, west);
+  expect(result).toMatchObject({ differing: 0, undecided: 0 });
+  expect(code).toBe(0);
+});
+
+test('a first copy ends although its site is written without a pause', async () => {
+  const running = await apart({ proxy: { delayMs: 30 } });
+  const { east, west } = running;
+  await writeMixed(east.redis, { prefix: 'old', count: 300 });
+  const over = new AbortController();
+  const writing = (async () => {
+    for (let i = 0; !over.signal.aborted; i++)
+      await Promise.all(Array.from({ length: 20 }, (_, j) => east.redis.set(`new:${j}`, i)));
+  })();
+  try {
+    start(running);
+    await copied(running);
+  } finally {
+    over.abort();
+    await writing;
+  }
   await quiet(running);
   await expectEqual(east.redis, west.redis);
 });

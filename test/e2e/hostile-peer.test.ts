@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { allKeys } from '../../src/redis/keys.js';
 import { batchOf } from '../support/applying.js';
 import { expectEqual } from '../support/equal.js';
@@ -10,10 +11,10 @@ import type { TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 import { QUICK, expectNothingWaits, ownKeys, statusOf } from './observe.js';
 
-/** What whoever has the account of `peerUrl`, with exactly the rights that the README gives it, can and cannot do. */
+/** What whoever has the account of `peerUrl`, with exactly the rights that the documents give it, can and cannot do. */
 const KEYS = ownKeys();
 const RULES = [
-  ...readFileSync('README.md', 'utf8').matchAll(/^ACL SETUSER (\S+) on '>password' (.*)$/gm),
+  ...readFileSync('docs/guide/accounts.md', 'utf8').matchAll(/^ACL SETUSER (\S+) on '>password' (.*)$/gm),
 ].map(([, user, rule]) => `user ${user} on >secret ${rule!.replaceAll('{shop}', '{test}')}`);
 const URLS = {
   localUrl: (server: TestServer): string => server.urlFor('tandem', 'secret'),
@@ -143,7 +144,7 @@ const SCRIPTS: readonly (readonly [string, string])[] = [
 const NO_RIGHT =
   /^NOPERM|No permission|can't run this command|ACL failure|not allowed from script|can't access at least one of the keys/;
 
-describe('with the rights that the README gives it the account of the peer', () => {
+describe('with the rights that the documents give it the account of the peer', () => {
   test('has exactly two lines there', () => {
     expect(RULES).toHaveLength(2);
   });
@@ -193,7 +194,7 @@ const SET = ['SET', 'planted', '1'];
 const plain = (first: number, epoch: number, changed: object = {}): Buffer =>
   batchOf(first, [SET], { pair: 'test', origin: 'east', epoch, ...changed });
 
-/** What may be pushed into the inbox past `deliver.lua`; `first` and `epoch` are those of the batch that is due. */
+/** What may be pushed into the inbox past `deliver-batch.lua`; `first` and `epoch` are those of the batch that is due. */
 const MALFORMED: readonly { what: string; reason: string; make: (first: number, epoch: number) => Buffer }[] =
   [
     { what: 'nothing', reason: 'BATCH_INVALID', make: () => Buffer.alloc(0) },
@@ -241,6 +242,15 @@ const MALFORMED: readonly { what: string; reason: string; make: (first: number, 
         batchOf(first, [SET, ['SET', KEYS.fence, '9']], { pair: 'test', origin: 'east', epoch }),
     },
     {
+      what: 'a value made by commands on another key',
+      reason: 'BATCH_INVALID',
+      make: (first, epoch) => {
+        const made = encodeCommand(['SET', 'other', 'x']);
+        const state = ['TANDEM.STATE', '0', 'users', '0', '0', 'east', '0', '-1', made, 'elements'];
+        return batchOf(first, [SET, state], { pair: 'test', origin: 'east', epoch });
+      },
+    },
+    {
       what: 'a batch that opens the door to the server',
       reason: 'BATCH_INVALID',
       make: (first, epoch) =>
@@ -275,7 +285,7 @@ describe('of what it pushes into the inbox', () => {
       await until('a change of west to cross', crossed);
       await east.redis.incr('of east');
       expect(west.running).toBe(true);
-      // What the README says is to be done.
+      // What docs/reference/log-messages.md says is to be done.
       await west.kill('SIGTERM');
       await west.redis.del(KEYS.inbox);
       west.start();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SiteStatus } from '../../src/service/status.js';
+import type { SiteStatus } from '../../src/observe/status.js';
 import { type Pair, startPair } from '../support/pair.js';
 import { until } from '../support/wait.js';
 

@@ -1,9 +1,9 @@
 // A process that does jobs of the kind `count` until it is killed. Each step is noted in the list `steps`, as the process's
 // number and the step, and saved as the checkpoint. Arguments: URL of the server, number of the process.
 import { Redis } from 'ioredis';
-import { loadConfig } from '../../dist/config.js';
-import { ControlPlane } from '../../dist/control/jobs.js';
-import { createLogger } from '../../dist/log.js';
+import { loadConfig } from '../../dist/config/config.js';
+import { ControlPlane } from '../../dist/jobs/jobs.js';
+import { createLogger } from '../../dist/log/log.js';
 import { keyNames } from '../../dist/redis/keys.js';
 
 const [, , url, number] = process.argv;

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.js';
-import { JobClient } from '../../src/control/job-client.js';
-import type { Task } from '../../src/control/jobs.js';
-import { createLogger } from '../../src/log.js';
-import { Site } from '../../src/site.js';
+import { loadConfig } from '../../src/config/config.js';
+import { JobClient } from '../../src/jobs/job-client.js';
+import type { Task } from '../../src/jobs/jobs.js';
+import { createLogger } from '../../src/log/log.js';
+import { Site } from '../../src/site/site.js';
 import { killConnections, untilAborted } from '../support/jobs.js';
 import { type Pair, startPair } from '../support/pair.js';
 import { until } from '../support/wait.js';

@@ -86,7 +86,7 @@ const CASES: readonly Case[] = [
     before: ['RPUSH', 'k', 'before'],
     theirs: ['RPUSH', 'k', 'theirs'],
     late: ['LPUSH', 'k', 'late'],
-    asked: 1,
+    asked: 0,
     read: ['LRANGE', 'k', 0, -1],
     expected: ['late', 'before', 'theirs'],
     crossing: ['late', 'late', 'before', 'theirs', 'theirs'],

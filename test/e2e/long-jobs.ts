@@ -1,5 +1,5 @@
-import { JobClient, type JobView } from '../../src/control/job-client.js';
-import { createLogger } from '../../src/log.js';
+import { JobClient, type JobView } from '../../src/jobs/job-client.js';
+import { createLogger } from '../../src/log/log.js';
 import type { ComparisonResult } from '../../src/sync/comparison.js';
 import type { Pair, Site } from '../support/pair.js';
 import { ownKeys } from './observe.js';
@@ -40,7 +40,7 @@ export function settingsOf({ name, east, west }: Pair, site: Site): Record<strin
   };
 }
 
-const VERIFY_MS = 60_000;
+const VERIFY_MS = 150_000;
 
 /** Runs `tandem verify --json` at a site. */
 export async function verifyAt(pair: Pair, site: Site, ...args: string[]): Promise<Verified> {

@@ -55,6 +55,7 @@ const TYPES: Readonly<Record<string, string>> = {
   [KEYS.rejected]: 'stream',
   [KEYS.retries]: 'hash',
   [KEYS.paused]: 'hash',
+  [KEYS.waits]: 'hash',
   [KEYS.jobKinds]: 'set',
 };
 

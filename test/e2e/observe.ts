@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { keyNames, type KeyNames } from '../../src/redis/keys.js';
-import type { SiteStatus } from '../../src/service/status.js';
+import type { SiteStatus } from '../../src/observe/status.js';
 import type { Pair, Site } from '../support/pair.js';
 import { until } from '../support/wait.js';
 

@@ -58,7 +58,7 @@ test('writes made while a process is down cross when it is back', async () => {
 
 test('both halves run on accounts that can do no more than they need', async () => {
   const aclLines = [
-    'user tandem on >own ~* &* +@all -@admin +psync +replconf +config|get +client|setname',
+    'user tandem on >own ~* &* +@all -@admin +psync +replconf +config|get +acl|dryrun +client|setname',
     'user tandem-peer on >peer ~tandem:{test}:in:* resetchannels -@all +ping +info +time +eval +evalsha +hget +hset +hdel +hmget +rpush +llen +client|setname',
   ];
   const site = {

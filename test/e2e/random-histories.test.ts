@@ -8,7 +8,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset } from '../support/dataset.js';
-import { FailingLooks } from '../support/failing-looks.js';
+import { FailingWatches } from '../support/failing-watches.js';
 import { MIXES } from '../support/model/mixes.js';
 import { Random } from '../support/model/random.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
@@ -32,21 +32,21 @@ let kills = 0;
 
 describe.each([
   ['as it comes', undefined],
-  ['with half of the looks at keys in vain', new FailingLooks()],
-])('random histories, %s', (_, looks) => {
+  ['with half of the watched keys given up', new FailingWatches()],
+])('random histories, %s', (_, failing) => {
   beforeAll(async () => {
-    const env = { ...QUICK, ...looks?.env, TANDEM_LEASE_MS: '60000' };
+    const env = { ...QUICK, ...failing?.env, TANDEM_LEASE_MS: '60000' };
     pair = await startPair({ env, server: LONG_BACKLOG });
   }, 60_000);
 
   afterAll(async () => {
     await pair.close();
-    looks?.remove();
+    failing?.remove();
   });
 
   test(`${HISTORIES} histories end the same on both sites`, async () => {
     const failures: string[] = [];
-    for (let round = 0; round < ROUNDS; round++) failures.push(...(await runRound(SEED + round, looks)));
+    for (let round = 0; round < ROUNDS; round++) failures.push(...(await runRound(SEED + round, failing)));
     const status = JSON.parse((await pair.east.redis.get(`tandem:{${pair.name}}:status`)) ?? '{}') as {
       conflicts?: Record<string, number>;
       late?: number;
@@ -65,8 +65,8 @@ describe.each([
   }, 3_600_000);
 });
 
-async function runRound(seed: number, looks: FailingLooks | undefined): Promise<string[]> {
-  looks?.begin();
+async function runRound(seed: number, failing: FailingWatches | undefined): Promise<string[]> {
+  failing?.begin();
   const random = new Random(seed);
   const histories = Array.from({ length: PER_ROUND }, (_, index) => ({
     mix: NAMES[index % NAMES.length]!,
@@ -99,8 +99,8 @@ async function runRound(seed: number, looks: FailingLooks | undefined): Promise<
     if (random.chance(0.5)) await quiet(pair, DEADLINE);
   }
   await quiet(pair, DEADLINE);
-  looks?.end();
-  if (looks) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
+  failing?.end();
+  if (failing) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
   const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
   const shown = (data: typeof east, key: string): string => {
     const entry = data.get(`0:${key}`);

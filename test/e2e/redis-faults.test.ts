@@ -37,10 +37,10 @@ async function more(count: number): Promise<void> {
 }
 
 /** Nothing is lost or doubled, nothing waits, and nobody speaks of a gap. */
-async function expectExact({ isGap = false } = {}): Promise<void> {
+async function expectExact({ isGap = false, wasGap = false } = {}): Promise<void> {
   await tally.stop();
   await quiet(pair, { deadlineMs: 30_000 });
-  await tally.expectExact();
+  await tally.expectExact({ wasGap });
   await expectNothingWaits(pair);
   for (const site of [pair.east, pair.west]) {
     expect((await statusOf(site)).gap, `${site.name}: a gap`).toBe(isGap);
@@ -113,26 +113,39 @@ test('a memory that is full at one site, then at the other, again and again, los
   await expectExact();
 });
 
-test('a server that is a replica for a while, and a primary again, loses nothing', async () => {
-  const { east } = await underLoad();
-  const { epoch } = await statusOf(east);
-  for (let round = 0; round < 3; round++) {
-    const from = east.log.length;
-    await east.redis.replicaof('127.0.0.1', '1');
-    await until('the process to notice', () =>
-      [
-        ...reasons(east, OWN, from),
-        ...reasons(east, "application of the peer's changes is backing off", from),
-      ].includes('SERVER_BUSY'),
-    );
-    await east.redis.replicaof('NO', 'ONE');
-    await more(50);
-  }
-  // Two turns in quick succession are two new histories, and the server knows only the last one: then a gap is shown, and repaired.
-  await until('a gap to be repaired', async () => !(await statusOf(east)).gap);
-  await expectExact();
-  expect((await statusOf(east)).epoch).toBeGreaterThan(epoch);
-});
+test(
+  'a server that is a replica for a while, and a primary again, loses nothing that one site alone writes',
+  { timeout: 180_000 },
+  async () => {
+    const { east, west } = await underLoad();
+    const { epoch } = await statusOf(east);
+    for (let round = 0; round < 3; round++) {
+      const from = east.log.length;
+      await east.redis.replicaof('127.0.0.1', '1');
+      await until('the process to notice', () =>
+        [
+          ...reasons(east, OWN, from),
+          ...reasons(east, "application of the peer's changes is backing off", from),
+        ].includes('SERVER_BUSY'),
+      );
+      await east.redis.replicaof('NO', 'ONE');
+      await more(50);
+    }
+    // A repair while both sites write is what gap-repair.test.ts is for.
+    await tally.stop();
+    // Two turns in quick succession are two new histories, and the server knows only the last one: then a gap is shown, and repaired.
+    // It is found when the stream is read again, and not before.
+    const isMended = async (site: Site): Promise<boolean> => {
+      const { capture, gap } = await statusOf(site);
+      return capture.state === 'streaming' && !gap;
+    };
+    for (const site of [east, west])
+      await until(`the work of ${site.name} to go on`, () => isMended(site), { deadlineMs: 120_000 });
+    const wasGap = [east, west].some(({ log }) => log.some(({ msg }) => /must be compared/.test(msg)));
+    await expectExact({ wasGap });
+    expect((await statusOf(east)).epoch).toBeGreaterThan(epoch);
+  },
+);
 
 test('a server that loads its data, and answers LOADING meanwhile, loses nothing', async () => {
   const config = { ...LONG_BACKLOG.config, 'loading-process-events-interval-bytes': '1024' };
@@ -274,7 +287,7 @@ test('a server that was written to before its end, and after the process had sto
   expect(await west.redis.get('missed')).toBe('x');
 });
 
-const LOCAL_RULE = 'on >own ~* &* +@all -@admin +psync +replconf +config|get +client|setname';
+const LOCAL_RULE = 'on >own ~* &* +@all -@admin +psync +replconf +config|get +acl|dryrun +client|setname';
 const PEER_RULE =
   'on >peer ~tandem:{test}:in:* resetchannels -@all +ping +info +time +eval +evalsha +hget +hset +hdel +hmget +rpush +llen +client|setname';
 const ACCOUNTS: PairOptions = {

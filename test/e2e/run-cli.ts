@@ -13,17 +13,18 @@ export interface Outcome {
 }
 
 /** A command that has not ended by then hangs. */
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
-/** Runs the built program to its end, in a foreign folder, with nothing in its environment but what is given. */
+/** Runs the built program to its end, in a foreign folder unless `cwd` says which, with nothing in its environment but what is given. */
 export function runCli(
   args: readonly string[],
   env: Record<string, string> = {},
   deadlineMs = DEADLINE_MS,
+  cwd = tmpdir(),
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const options = {
-      cwd: tmpdir(),
+      cwd,
       env: { PATH: process.env['PATH'], ...env },
       timeout: deadlineMs,
       killSignal: 'SIGKILL',
@@ -40,6 +41,10 @@ export function runCli(
 export interface RunningCli {
   /** What it has printed so far. */
   readonly output: () => string;
+  /** What it has said on standard error so far. */
+  readonly said: () => string;
+  /** Resolves when it has ended by itself. */
+  readonly ended: () => Promise<Outcome>;
   /** Sends a signal and resolves when the command has ended. */
   readonly end: (signal: NodeJS.Signals) => Promise<Outcome>;
 }
@@ -58,6 +63,8 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
   const ended = once(child, 'close').then(([code]) => Number(code));
   return {
     output: () => printed.stdout,
+    said: () => printed.stderr,
+    ended: async () => ({ code: await within('the command to end', DEADLINE_MS, ended), ...printed }),
     end: async (signal) => {
       child.kill(signal);
       return { code: await within('the command to end', DEADLINE_MS, ended), ...printed };

@@ -1,6 +1,6 @@
 /**
- * Faults under writes of all types, for half a minute, those alone by which no server forgets anything (of the others README's known
- * faults tell). `scripts/soak` runs it for longer: `TANDEM_TEST_SECONDS`,
+ * Faults under writes of all types, for half a minute, those alone by which no server forgets anything (docs/guide/limits.md
+ * tells of the others). `scripts/soak` runs it for longer: `TANDEM_TEST_SECONDS`,
  * `TANDEM_TEST_SEED`, `TANDEM_TEST_FAULTS` (names, with commas) and `TANDEM_TEST_LOGS` (a folder) are its arguments.
  */
 
@@ -11,7 +11,7 @@ const { TANDEM_TEST_SECONDS, TANDEM_TEST_SEED, TANDEM_TEST_FAULTS, TANDEM_TEST_L
 const SECONDS = Number(TANDEM_TEST_SECONDS ?? 25);
 const SEED = Number(TANDEM_TEST_SEED ?? 1);
 const FORGETTING_NOTHING =
-  'kill,term,takeover,cut,half-open,slow,delay-80,delay-300,client-kill,oom,readonly';
+  'kill,term,takeover,cut,half-open,slow,delay-80,delay-300,client-kill,oom,readonly,address-switch,full-log';
 /** For the last phase, which is begun before the time is over. */
 const AFTER_MS = 300_000;
 

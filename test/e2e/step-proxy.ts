@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
-import { CommandReader } from '../../src/change/command-reader.js';
+import { CommandReader } from '../../src/redis-commands/command-reader.js';
 import type { TestServer } from '../support/server.js';
 
 /** Recognizes a command in the bytes a process sends to a server. */
@@ -14,6 +14,9 @@ export type Moment = (typeof MOMENTS)[number];
 
 /** After the reply a process gets this long to begin with what it does next. */
 const NEXT_STEP_MS = 3;
+
+/** First byte of a TLS connection: a process whose connection broke while it checked a server asks whether that speaks TLS. */
+const TLS_HANDSHAKE = 0x16;
 
 interface Trap {
   step: Step;
@@ -152,6 +155,8 @@ class StepLink {
   #held: Buffer[] | undefined;
   /** Whether nothing passes any more, in either direction. */
   #mute = false;
+  /** Whether this connection asks for TLS: no command ever comes. */
+  #isTls: boolean | undefined;
   /** Whether the server's side outlives the process's. */
   #isKept = false;
   /** The reply after which the blow falls. */
@@ -208,6 +213,11 @@ class StepLink {
   }
 
   #fromProcess(chunk: Buffer): void {
+    this.#isTls ??= chunk[0] === TLS_HANDSHAKE;
+    if (this.#isTls) {
+      this.#far.write(chunk);
+      return;
+    }
     this.#reader.push(chunk);
     while (this.#reader.next()) {
       const { buffer, start, end } = this.#reader;

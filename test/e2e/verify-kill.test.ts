@@ -19,7 +19,7 @@ const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 1_000_000);
 const ROUNDS = Number(process.env['TANDEM_TEST_ROUNDS'] ?? 1);
 const KEYS = 3000;
 const KILLS = 3;
-const LONG = { timeout: ROUNDS * 120_000 };
+const LONG = { timeout: ROUNDS * 400_000 };
 
 let pair: Pair;
 let writers: LiveWriters | undefined;

@@ -17,7 +17,7 @@ const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 1_000_000);
 const KEYS = 3000;
 /** Commands a second at each site: few enough for a machine that is busy with something else. */
 const RATE = Number(process.env['TANDEM_TEST_RATE'] ?? 200);
-const LONG = { timeout: 180_000 };
+const LONG = { timeout: 400_000 };
 
 let pair: Pair;
 let east: Site;
@@ -192,3 +192,25 @@ test(
 async function unseen(site: Site, script: string, ...keys: string[]): Promise<void> {
   await site.redis.eval(`redis.set_repl(redis.REPL_NONE) ${script}`, keys.length, ...keys);
 }
+
+test(
+  'vector sets are compared by their elements, and one that was mended is equal',
+  LONG,
+  async (context) => {
+    const [known] = (await east.redis.call('COMMAND', 'INFO', 'VADD')) as unknown[];
+    if (!known) return context.skip();
+    for (const name of ['one', 'two', 'three', 'four'])
+      await east.redis.call('VADD', 'vectors', 'VALUES', '3', '0.1', String(name.length), '-2', name);
+    await east.redis.call('VADD', 'others', 'VALUES', '3', '0.1', '1', '-2', 'one');
+    await quiet(pair);
+    expect((await verifyAt(pair, west)).result).toMatchObject({ differing: 0, notComparable: 0 });
+    const others = "redis.call('RESTORE', KEYS[1], 0, redis.call('DUMP', KEYS[2]), 'REPLACE')";
+    await unseen(west, others, 'vectors', 'others');
+    const { result, code } = await verifyAt(pair, east);
+    expect(result.differences).toEqual([{ db: 0, key: 'vectors', kind: 'value' }]);
+    expect(code).toBe(1);
+    const mended = await verifyAt(pair, east, '--repair', '--prefer', 'east');
+    expect(mended, mended.stderr).toMatchObject({ code: 0, result: { differing: 1, repaired: 1 } });
+    await settled();
+  },
+);

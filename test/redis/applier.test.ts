@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { encodeCommand } from '../../src/change/encode-command.js';
+import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { type Applying, batchOf, deliver, KEYS, prepare, startApplying } from '../support/applying.js';
 import { type TestServer, startServer } from '../support/server.js';
@@ -266,7 +266,9 @@ test('a guard touches its key although memory forbids writes: what was sent behi
   const keys = [KEYS.fence, KEYS.applied, KEYS.guard];
   await client.watch(...keys);
   await client.config('SET', 'maxmemory', '1');
-  const refusal = await client.call('EVAL', scriptSource('guard'), 3, ...keys, 7, 1, 5).catch(String);
+  const refusal = await client
+    .call('EVAL', scriptSource('guard-transaction'), 3, ...keys, 7, 1, 5)
+    .catch(String);
   await client.config('SET', 'maxmemory', '0');
   expect(refusal).toContain('POSITION');
   expect(await client.multi().set('a', '1').exec()).toBeNull();

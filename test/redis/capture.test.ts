@@ -1,20 +1,21 @@
-import { encodeCommand } from '../../src/change/encode-command.js';
+import { Deadlines } from '../../src/local-writes/deadlines.js';
+import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sequencedCommands } from '../../src/apply/payload.js';
+import { sequencedCommands } from '../../src/protocol/payload.js';
 import { Capture } from '../../src/capture/capture.js';
 import type { CaptureListener, CapturedBatch } from '../../src/capture/listener.js';
-import { requestStream } from '../../src/capture/handshake.js';
-import { decodeBatch } from '../../src/change/batch.js';
-import { HybridClock } from '../../src/change/clock.js';
-import { CommandReader } from '../../src/change/command-reader.js';
-import { Filter } from '../../src/change/filter.js';
-import type { Position } from '../../src/change/position.js';
+import { requestStream } from '../../src/capture/psync/request-stream.js';
+import { decodeBatch } from '../../src/protocol/batch.js';
+import { HybridClock } from '../../src/protocol/clock.js';
+import { CommandReader } from '../../src/redis-commands/command-reader.js';
+import { Filter } from '../../src/config/filter.js';
+import type { Position } from '../../src/protocol/position.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
 import { samplesFor } from '../support/command-catalogue.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
-import { EPOCH, KEYS, PAIR } from './own-keys.js';
+import { EPOCH, KEYS, PAIR } from './internal-keys.js';
 
 /** Positions at which a restart is tried, spread over the stream. */
 const RESTARTS = 25;
@@ -77,6 +78,7 @@ function capture(
     maxChangeBytes: 1e9,
     batchCommands: 512,
     extraCommands: new Map(),
+    deadlines: new Deadlines(),
     listener: listener(batches, events),
     now: () => 1_000_000,
   });
@@ -95,13 +97,18 @@ function listener(batches: CapturedBatch[], events: string[]): CaptureListener {
   return {
     batch: (batch) => batches.push(batch),
     write: () => {},
+    named: () => {},
+    popped: () => {},
+    flushed: () => {},
     delivered: (bytes) => events.push(`delivered ${String(bytes)}`),
     rewound: (id) => events.push(`rewound ${id}`),
     acknowledged: (fields) => events.push(`beat ${fields.get('beat')} ${fields.get('beatSeen')}`),
     applied: (sequence, decided) => events.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
-    appliedEnd: () => undefined,
+    appliedEnd: () => [],
     answering: (args) => encodeCommand(args),
+    told: () => {},
+    marking: (args) => encodeCommand(args),
     barrier: (text) => events.push(`barrier ${text}`),
     keyspace: (event) => events.push(event),
     askedForAcknowledgement: () => {},

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { decodeBatch } from '../../src/change/batch.js';
-import { ChangeList, type NewBatch } from '../../src/queue/change-list.js';
+import { decodeBatch } from '../../src/protocol/batch.js';
+import { ChangeList, type NewBatch } from '../../src/outbound/change-list.js';
 import { type TestServer, startServer } from '../support/server.js';
-import { EPOCH, KEYS, SILENT, TOKEN, batchOf, openFresh } from './own-keys.js';
+import { until } from '../support/wait.js';
+import { EPOCH, KEYS, SILENT, TOKEN, batchOf, openFresh } from './internal-keys.js';
 
 const FAR = 10_000;
 const HOOKS = { clock: () => 5, onAppended: () => {} };
@@ -26,7 +27,11 @@ beforeEach(async () => {
 
 afterEach(() => stop.abort());
 
-function listAt(next: number): ChangeList {
+function listAt(
+  next: number,
+  onDropped: (last: number, limitBytes: number) => void = () => {},
+  maxBytes = 1e9,
+): ChangeList {
   return new ChangeList({
     client,
     keys: KEYS,
@@ -37,9 +42,9 @@ function listAt(next: number): ChangeList {
     next,
     last: next - 1,
     trimmed: 0,
-    onDropped: () => {},
+    onDropped,
     bytes: 0,
-    maxBytes: 1e9,
+    maxBytes,
     log: SILENT,
   });
 }
@@ -58,6 +63,16 @@ async function listWith(batches: readonly NewBatch[]): Promise<ChangeList> {
   const last = batches.at(-1)!;
   await list.waitFor(last.first + last.changes - 1, stop.signal);
   return list;
+}
+
+/** A list at work with ten batches that were read once, so that they are no more in memory. */
+async function readOnce(maxBytes = 1e9): Promise<{ list: ChangeList; failed: Promise<unknown> }> {
+  const list = listAt(1, () => {}, maxBytes);
+  const failed = list.run(stop.signal, HOOKS).catch((error: unknown) => error);
+  for (const batch of ones(10)) list.enqueue(batch);
+  await list.waitFor(10, stop.signal);
+  await readAll(list, 1);
+  return { list, failed };
 }
 
 function ones(count: number, payload?: Buffer): NewBatch[] {
@@ -145,4 +160,98 @@ test('does not work on with a list that is not what was appended', async () => {
   await expect(listAt(3).load(() => {})).rejects.toMatchObject({
     code: expect.stringMatching(/STATE_LOST|BATCH_INVALID/),
   });
+});
+
+test('gives way at once when it may have less, without an append, and goes on behind it', async () => {
+  const dropped: number[][] = [];
+  const list = listAt(1, (...args) => dropped.push(args));
+  list.run(stop.signal, HOOKS).catch(() => {});
+  for (const batch of ones(10)) list.enqueue(batch);
+  await list.waitFor(10, stop.signal);
+  list.limitTo(list.bytes);
+  list.limitTo(list.bytes - 1);
+  await until('the list to be gone', async () => (await client.llen(KEYS.changes)) === 0);
+  // What goes on meanwhile finds nothing amiss.
+  await Promise.all([list.savePosition(newBatch(11, 1).position, 5), list.trim(5)]);
+  expect(dropped).toMatchObject([[10, expect.any(Number)]]);
+  expect(await client.hmget(KEYS.state, 'bytes', 'trimmed', 'next')).toEqual(['0', '10', '11']);
+  list.enqueue(newBatch(11, 1));
+  await list.waitFor(11, stop.signal);
+  expect(await readAll(list, 11)).toEqual([11]);
+});
+
+test('neither trims nor saves a position while it gives way', async () => {
+  const list = listAt(1, () => {});
+  list.run(stop.signal, HOOKS).catch((error: unknown) => expect(error).toBe(stop.signal.reason));
+  for (const batch of ones(10)) list.enqueue(batch);
+  await list.waitFor(10, stop.signal);
+  list.limitTo(1);
+  // The loop that appends has woken and sent the drop when these are called.
+  for (let turn = 0; turn < 20; turn++) {
+    await Promise.resolve();
+    await Promise.all([list.trim(turn), list.savePosition(newBatch(11, 1).position, 5)]);
+  }
+  await until('the list to be gone', async () => (await client.llen(KEYS.changes)) === 0);
+  list.enqueue(newBatch(11, 1));
+  await list.waitFor(11, stop.signal);
+  expect(await readAll(list, 11)).toEqual([11]);
+});
+
+test('neither trims nor saves a position while it gives way, when a position was on its way before', async () => {
+  const { list, failed } = await readOnce();
+  const saving = list.savePosition(newBatch(11, 1).position, 5);
+  // A long answer in between: that to the position is here long before that to the drop.
+  const between = client.ping('x'.repeat(4 * 2 ** 20));
+  list.limitTo(1);
+  await saving;
+  expect(list.batches).toBe(10);
+  expect(await list.trim(5)).toBe(0);
+  await list.savePosition(newBatch(11, 1).position, 5);
+  await between;
+  await until('the list to be gone', () => list.batches === 0);
+  expect(list.trimmed).toBe(10);
+  stop.abort();
+  expect(await failed).toBe(stop.signal.reason);
+});
+
+test('gives nothing of what it has let go to those that read meanwhile, and finds nothing amiss', async () => {
+  const { list } = await readOnce();
+  list.limitTo(1);
+  // Some are sent before the drop, the others after it.
+  const reads = [];
+  for (let turn = 0; turn < 20; turn++) {
+    reads.push(list.read(3, FAR), list.fetch(3));
+    await Promise.resolve();
+  }
+  const found = await Promise.all(reads);
+  expect(found[0]).toMatchObject([{ first: 3 }, ...Array.from({ length: 7 }, () => ({}))]);
+  expect(found.slice(-2)).toEqual([[], undefined]);
+  list.limitTo(1e9);
+  list.enqueue(newBatch(11, 1));
+  await list.waitFor(11, stop.signal);
+  expect(await readAll(list, 11)).toEqual([11]);
+});
+
+test('gives what was appended to those that read while a larger append drops what was before', async () => {
+  const { list } = await readOnce(3000);
+  list.enqueue(newBatch(11, 1, Buffer.alloc(3000)));
+  const reads = [];
+  for (let turn = 0; turn < 20; turn++) {
+    reads.push(list.read(3, FAR), list.fetch(3));
+    await Promise.resolve();
+  }
+  await Promise.all(reads);
+  await list.waitFor(11, stop.signal);
+  expect(list.batches).toBe(1);
+  expect(await readAll(list, 3)).toEqual([11]);
+});
+
+test('keeps a single batch that is larger than its bound when a position is saved behind it', async () => {
+  const list = listAt(1, () => {}, 100);
+  list.run(stop.signal, HOOKS).catch(() => {});
+  list.enqueue(newBatch(1, 1, Buffer.alloc(1000)));
+  await list.waitFor(1, stop.signal);
+  list.limitTo(1e9);
+  await list.savePosition(newBatch(2, 1).position, 5);
+  expect(await readAll(list, 1)).toEqual([1]);
 });

@@ -1,6 +1,12 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { COMMAND_TABLE, commandSpec, isContainer, readKeys, writtenKeys } from '../../src/change/commands.js';
+import {
+  COMMAND_TABLE,
+  commandSpec,
+  isContainer,
+  readKeys,
+  writtenKeys,
+} from '../../src/redis-commands/command-table.js';
 import { ReplicationTap } from '../support/command-catalogue/replication-tap.js';
 import {
   isAvailable,

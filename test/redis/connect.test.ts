@@ -1,6 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/log.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parseRedisUrl } from '../../src/config/redis-url.js';
+import { TandemError } from '../../src/errors.js';
+import { createLogger } from '../../src/log/log.js';
 import { type ClientOptions, type Redis, connectClient, openClient } from '../../src/redis/connect.js';
+import { RawConnection } from '../../src/redis/raw-connection.js';
 import { NoTlsError, type TestServer, startServer } from '../support/server.js';
 import { until, within } from '../support/wait.js';
 
@@ -112,6 +118,83 @@ describe('TLS', () => {
     } finally {
       await secure.stop();
     }
+  });
+
+  it('says that a socket cannot be made with the files there are, and does not wait for one', async () => {
+    // Which may be so only later: a key is exchanged before its certificate.
+    const dir = mkdtempSync(join(tmpdir(), 'tandem-connect-'));
+    try {
+      const file = join(dir, 'garbage');
+      writeFileSync(file, 'garbage');
+      const client = open({ url: 'rediss://127.0.0.1:1', tls: { ...tls, certFile: file, keyFile: file } });
+      for (let attempt = 0; attempt < 2; attempt++)
+        await expect(within('the refusal', 2000, connectClient(client))).rejects.toMatchObject({
+          code: 'TLS_FAILED',
+        });
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
+
+describe('a server that turns a client away', () => {
+  /** Both kinds of connections, each with the error it ends with. */
+  async function refusals(url: string): Promise<TandemError[]> {
+    const signal = new AbortController().signal;
+    const raw = { address: parseRedisUrl(url), name: 'tandem:s:raw', connectTimeoutMs: 1000, signal };
+    const tried = await Promise.allSettled([connectClient(open({ url })), RawConnection.open(raw)]);
+    return tried.map((one) => {
+      if (one.status === 'rejected') return one.reason as TandemError;
+      one.value?.close();
+      return new TandemError('INTERNAL', 'it was let in');
+    });
+  }
+
+  it('because it is in protected mode is said to be, with what to do', async (context) => {
+    const address = Object.values(networkInterfaces())
+      .flat()
+      .find((one) => one?.internal === false && one.family === 'IPv4')?.address;
+    if (address === undefined) return context.skip();
+    const shy = await startServer({ config: { 'protected-mode': 'yes', bind: '0.0.0.0' } });
+    for (const error of await refusals(`redis://${address}:${shy.port}`))
+      expect(error).toMatchObject({
+        code: 'NO_PERMISSION',
+        message: `${address}:${shy.port} takes no connections from other machines (protected mode)`,
+        hint: expect.stringContaining('requirepass') as string,
+      });
+    await shy.stop();
+  });
+
+  it('because it has no connection left is waited for', async () => {
+    const full = await startServer({ config: { maxclients: '3' } });
+    const held = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const client = full.client();
+        await client.ping();
+        return client;
+      }),
+    );
+    for (const error of await refusals(full.url))
+      expect(error).toMatchObject({
+        code: 'SERVER_BUSY',
+        message: expect.stringContaining('has no connection left (maxclients)') as string,
+      });
+    for (const client of held) client.disconnect();
+    await full.stop();
+  });
+
+  it('because a password is given that it does not have: nothing is printed, no connection stands', async () => {
+    const printed = vi.spyOn(console, 'warn');
+    const trusting = await startServer();
+    for (const error of await refusals(`redis://:sesame@127.0.0.1:${trusting.port}`))
+      expect(error).toMatchObject({
+        code: 'AUTH_FAILED',
+        message: `127.0.0.1:${trusting.port} has no password, and the URL has one`,
+        hint: expect.stringContaining('take it out of the URL') as string,
+      });
+    expect(printed).not.toHaveBeenCalled();
+    printed.mockRestore();
+    await trusting.stop();
   });
 });
 

@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Courier } from '../../src/queue/courier.js';
-import type { CourierOptions } from '../../src/queue/courier-options.js';
-import { ChangeList } from '../../src/queue/change-list.js';
+import { Courier } from '../../src/outbound/courier.js';
+import type { CourierOptions } from '../../src/outbound/courier-options.js';
+import { ChangeList } from '../../src/outbound/change-list.js';
 import { openClient } from '../../src/redis/connect.js';
 import { Proxy } from '../support/proxy.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
-import { EPOCH, KEYS, PAIR, SILENT, TOKEN, batchOf, openFresh } from './own-keys.js';
+import { EPOCH, KEYS, PAIR, SILENT, TOKEN, batchOf, openFresh } from './internal-keys.js';
 
 /** The peer's server; west works there. The list of east's changes stands on another. */
 let peer: TestServer;
@@ -94,6 +94,9 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     clockSkewWarnMs: 1000,
     next: 1,
     onGap: () => {},
+    readThrough: () => 0,
+    peerHistory: () => Promise.resolve({ applied: 0, received: 0, receivedEpoch: 0 }),
+    onAdopted: () => {},
     ...options,
   });
   running = courier.run(stop.signal);
@@ -196,7 +199,6 @@ test('waits while the inbox is full, and goes on when there is room', async () =
   await start();
   write(1, 50);
   await is('backing-off', /inbox is full/);
-  expect(courier.fullCount).toBeGreaterThan(0);
   expect(await peerClient.llen(KEYS.inbox)).toBeLessThan(50);
   await peerClient.hset(KEYS.received, 'limit', 10_000_000);
   await expectDelivered(50);
@@ -233,3 +235,28 @@ test('tells what was applied once there is nothing to send, and then is silent',
   });
   expect(await peerClient.hexists(KEYS.received, 'beatSeen')).toBe(0);
 });
+
+test('has no more on the way than its bound, when answers come one by one and much waits', async () => {
+  let isPaused = true;
+  await start({ isPaused: () => isPaused });
+  write(1, 1500);
+  await until('all to be in the change list', () => list.appendedThrough === 1500);
+  proxy.throttle(1_000_000);
+  let most = 0;
+  const look = setInterval(() => (most = Math.max(most, unanswered())), 1);
+  try {
+    isPaused = false;
+    await expectDelivered(1500);
+  } finally {
+    clearInterval(look);
+    proxy.throttle(Infinity);
+  }
+  expect(most).toBeGreaterThan(500);
+  // A question to the clock of the peer may be among them.
+  expect(most).toBeLessThanOrEqual(512 + 2);
+});
+
+/** Commands of the courier that have no answer yet. */
+function unanswered(): number {
+  return (client as unknown as { readonly commandQueue: { readonly length: number } }).commandQueue.length;
+}

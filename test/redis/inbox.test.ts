@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { encodeBatch } from '../../src/change/batch.js';
-import { encodeCommand } from '../../src/change/encode-command.js';
-import { createLogger } from '../../src/log.js';
-import { Inbox } from '../../src/queue/inbox.js';
+import { encodeBatch } from '../../src/protocol/batch.js';
+import { encodeCommand } from '../../src/redis-commands/encode-command.js';
+import { createLogger } from '../../src/log/log.js';
+import { Inbox } from '../../src/inbound/inbox.js';
 import { keyNames } from '../../src/redis/keys.js';
 import { type TestServer, startServer } from '../support/server.js';
 

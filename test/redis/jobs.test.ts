@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { JobContext, JobProgress, Task } from '../../src/control/jobs.js';
+import type { JobContext, JobProgress, Task } from '../../src/jobs/jobs.js';
 import { TandemError } from '../../src/errors.js';
 import { JobsBench, killConnections, untilAborted } from '../support/jobs.js';
 import { until } from '../support/wait.js';

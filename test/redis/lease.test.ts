@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Lease } from '../../src/control/lease.js';
+import { Lease } from '../../src/lease/lease.js';
 import { openClient } from '../../src/redis/connect.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
-import { KEYS, SILENT } from './own-keys.js';
+import { KEYS, SILENT } from './internal-keys.js';
 
 const LEASE_MS = 300;
 

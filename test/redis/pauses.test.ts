@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { pause, Pauses, readPauses, resume } from '../../src/control/pauses.js';
+import { pause, Pauses, readPauses, resume } from '../../src/site/pauses.js';
 import { type TestServer, startServer } from '../support/server.js';
-import { KEYS, SILENT } from './own-keys.js';
+import { KEYS, SILENT } from './internal-keys.js';
 
 let server: TestServer;
 let client: Redis;

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ReplicationStream } from '../../src/capture/stream.js';
+import { ReplicationStream } from '../../src/capture/psync/replication-stream.js';
 import { parseRedisUrl } from '../../src/config/redis-url.js';
 import { connectClient, openClient } from '../../src/redis/connect.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
 import { sendCommand } from '../../src/redis/send-command.js';
-import { createLogger } from '../../src/log.js';
+import { createLogger } from '../../src/log/log.js';
 import { NoTlsError, startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 

@@ -6,15 +6,15 @@ import {
   readRejected,
   retryRejected,
   type RejectedEntry,
-} from '../../src/apply/rejected-list.js';
-import { serverCommands } from '../../src/capture/server-commands.js';
-import { encodeCommand } from '../../src/change/encode-command.js';
-import { parseNeed } from '../../src/change/special.js';
-import { readSpecial } from '../../src/capture/own-commands.js';
+} from '../../src/inbound/rejected-list.js';
+import { serverCommands } from '../../src/redis/server-commands.js';
+import { encodeCommand } from '../../src/redis-commands/encode-command.js';
+import { parseNeed } from '../../src/protocol/messages/messages.js';
+import { readSpecial } from '../../src/capture/internal-commands.js';
 import { runScript } from '../../src/lua/scripts.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
-import { KEYS } from './own-keys.js';
+import { KEYS } from './internal-keys.js';
 
 let server: TestServer;
 let monitor: Redis;
@@ -116,7 +116,7 @@ test('an entry goes when all its keys have come, and nothing of that transaction
   const errors = /total_error_replies:(\d+)/.exec(await client.info('stats'))![1]!;
   await client.hset(KEYS.applied, 'errors', errors);
   const mend = (...places: string[]): Promise<unknown> =>
-    runScript(client, 'mend', [KEYS.applied, KEYS.rejected, KEYS.retries], places);
+    runScript(client, 'clear-rejected', [KEYS.applied, KEYS.rejected, KEYS.retries], places);
   expect(await mend('3:a')).toBe(0);
   expect(await mend('0:a', '3:b\0')).toBe(0);
   expect(await mend('3:a', '3:b\0', '0:x')).toBe(1);

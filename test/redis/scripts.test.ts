@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runScript } from '../../src/lua/scripts.js';
 import { type TestServer, startServer } from '../support/server.js';
-import { EPOCH, INBOX_LIMIT, KEYS, PAIR, TOKEN, batchOf, deliver, openFresh } from './own-keys.js';
+import { EPOCH, INBOX_LIMIT, KEYS, PAIR, TOKEN, batchOf, deliver, openFresh } from './internal-keys.js';
 
 let server: TestServer;
 let client: Redis;
@@ -94,7 +94,7 @@ describe('guard', () => {
     await client.watch(KEYS.fence, KEYS.applied, KEYS.guard);
     const guard = await runScript(
       client,
-      'guard',
+      'guard-transaction',
       [KEYS.fence, KEYS.applied, KEYS.guard],
       [token, epoch, n],
     ).then(
@@ -132,7 +132,7 @@ describe('guard', () => {
   ])('guards against what happens to %s between it and the transaction', async (_, change) => {
     const other = client.duplicate();
     await other.watch(KEYS.fence, KEYS.applied, KEYS.guard);
-    await runScript(other, 'guard', [KEYS.fence, KEYS.applied, KEYS.guard], [TOKEN, 0, 0]);
+    await runScript(other, 'guard-transaction', [KEYS.fence, KEYS.applied, KEYS.guard], [TOKEN, 0, 0]);
     await change();
     expect(await other.multi().set('changed', 'x').exec()).toBeNull();
     other.disconnect();
@@ -143,12 +143,17 @@ describe('append and trim', () => {
   const append = (next: number, upTo: number, ...batches: Buffer[]): Promise<unknown> =>
     runScript(
       client,
-      'append',
+      'append-batches',
       [KEYS.state, KEYS.changes, KEYS.fence],
       [TOKEN, EPOCH, next, upTo, 'replid', 100 + upTo, 3, 2, 7, 9, 1e9, ...batches],
     );
   const trim = (token: number, batches: number, bytes: number, epoch = EPOCH): Promise<unknown> =>
-    runScript(client, 'trim', [KEYS.state, KEYS.changes, KEYS.fence], [token, epoch, batches, bytes, 0, 2]);
+    runScript(
+      client,
+      'trim-changes',
+      [KEYS.state, KEYS.changes, KEYS.fence],
+      [token, epoch, batches, bytes, 0, 2],
+    );
 
   test('move the position and the batches in one step, and count the bytes', async () => {
     const [one, two] = [batchOf(1, 2), batchOf(3, 1)];
@@ -174,7 +179,7 @@ describe('append and trim', () => {
       const limited = server.client({ username: 'limited', password: 'any' });
       const refused = runScript(
         limited,
-        'append',
+        'append-batches',
         [KEYS.state, KEYS.changes, KEYS.fence],
         [TOKEN, EPOCH, 2, 4, 'replid', 104, 3, 2, 7, 9, 1e9, batchOf(2, 1), batchOf(3, 1)],
       );
@@ -203,7 +208,7 @@ describe('append and trim', () => {
 
 describe('beat', () => {
   const beat = (epoch: number, origin = `${PAIR}/west`): Promise<unknown> =>
-    runScript(client, 'beat', [KEYS.received], [origin, epoch, 5, 1, 8, 99]);
+    runScript(client, 'deliver-heartbeat', [KEYS.received], [origin, epoch, 5, 1, 8, 99]);
 
   test('notes what the peer has applied, but not what an older epoch or a stranger says', async () => {
     await deliver(client, batchOf(1, 1), { first: 1, last: 1, epoch: 3 });

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/log.js';
-import { type Redis, connectClient, openClient, untilLost } from '../../src/redis/connect.js';
-import { readFacts } from '../../src/service/preflight/facts.js';
+import { createLogger } from '../../src/log/log.js';
+import { type Redis, connectClient, openClient } from '../../src/redis/connect.js';
+import { untilLost } from '../../src/redis/primary.js';
+import { readFacts } from '../../src/redis/server-facts.js';
 import { findServer } from '../support/find-server.js';
 import { PRIMARY_NAME, Sentinels } from '../support/sentinels.js';
 import { type TestServer, startServer } from '../support/server.js';

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { loadConfig } from '../../src/config.js';
-import { createLogger } from '../../src/log.js';
-import { Site } from '../../src/site.js';
+import { loadConfig } from '../../src/config/config.js';
+import { createLogger } from '../../src/log/log.js';
+import { Site } from '../../src/site/site.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { within } from '../support/wait.js';
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ownKeys } from '../e2e/observe.js';
 import { allKeys } from '../../src/redis/keys.js';
 import type { Site } from '../support/pair.js';
+import { type TestServer, startServer as startReplica } from '../support/server.js';
 import { until } from '../support/wait.js';
 import { CHANGES_BYTES, type Scene } from './scene.js';
 
@@ -68,6 +69,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       await site.redis.replicaof('NO', 'ONE');
     },
   },
+  'address-switch': { harm: 'none', run: (site, scene) => switchAddress(site, scene, { isRead: true }) },
+  // A server knows of one history before its own: whoever has missed two switches cannot be told where it was.
+  'address-flap': { harm: 'gap', run: (site, scene) => switchAddress(site, scene, { isRead: false }) },
+  'full-log': { harm: 'none', run: loseLog },
   wipe: {
     harm: 'none',
     run: async (site, scene) => {
@@ -95,6 +100,17 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       await site.server.kill();
       await scene.hold(1, 500);
       await startServer(site);
+    },
+  },
+  // Both within moments, and again: each has a gap, of which the other one's repair knows nothing yet.
+  'both-restart': { harm: 'gap', run: (_, scene) => bothByTurns(scene, 'halt') },
+  'both-kill': { harm: 'gap', run: (_, scene) => bothByTurns(scene, 'kill') },
+  'aof-reload': {
+    harm: 'gap',
+    at: 'durable',
+    run: async (site, scene) => {
+      await site.redis.call('DEBUG', 'LOADAOF');
+      await scene.hold(1, 300);
     },
   },
   'redis-older': { harm: 'loss', run: goBack },
@@ -161,6 +177,67 @@ async function killConnections(site: Site, scene: Scene): Promise<void> {
   }
 }
 
+/**
+ * As a managed service does it: a replica takes over, the address is moved, and the old primary stays as a replica, with all its
+ * connections. Then it is moved back: when changes have crossed, or as soon as it may.
+ */
+async function switchAddress(site: Site, scene: Scene, { isRead }: { isRead: boolean }): Promise<void> {
+  await site.redis.config('SET', 'repl-diskless-sync-delay', '0');
+  const config = { 'repl-backlog-size': '64mb', replicaof: `${site.server.host} ${site.server.port}` };
+  const next = await startReplica({ config });
+  const redis = next.client();
+  try {
+    await inStep(redis);
+    // What the process has saved is what the replica's backlog reaches back to.
+    await scene.hold(1500, 3000);
+    await handOver(site.redis, next);
+    scene.lead(site, next);
+    const key = `switched:${scene.random.below(1e9)}`;
+    await redis.set(key, site.name);
+    if (isRead) await until('a change to cross', () => scene.other(site).redis.exists(key), START_DEADLINE);
+    else await scene.hold(1, 1500);
+    await inStep(site.redis);
+    await handOver(redis, site.server);
+    scene.lead(site, site.server);
+  } finally {
+    scene.lead(site, site.server);
+    redis.disconnect();
+    await next.stop();
+  }
+}
+
+/** The server gives all it has to a replica, and becomes the replica's replica. */
+async function handOver(from: Site['redis'], to: TestServer): Promise<void> {
+  const begun = (): Promise<boolean> =>
+    from.call('FAILOVER', 'TO', to.host, String(to.port), 'TIMEOUT', '5000').then(() => true);
+  await until('a failover to begin', begun, START_DEADLINE);
+  await until(
+    'the failover to be over',
+    async () => /role:slave[^]*master_link_status:up/.test(await from.info('replication')),
+    START_DEADLINE,
+  );
+}
+
+/** Waits until a replica has its primary's data and hears of every write. */
+async function inStep(replica: Site['redis']): Promise<void> {
+  await until(
+    'the replica to be in step',
+    async () => (await replica.info('replication')).includes('master_link_status:up'),
+    START_DEADLINE,
+  );
+}
+
+/** The log of the process cannot be written for a while: it works all the same, and ends in order. */
+async function loseLog(site: Site, scene: Scene): Promise<void> {
+  await site.kill('SIGTERM');
+  site.start({ isLogLost: true });
+  await scene.recovery();
+  await scene.hold(1, 1500);
+  const { code } = await site.kill('SIGTERM');
+  if (code !== 0) throw new Error(`a process whose log cannot be written ends with ${code}`);
+  site.start();
+}
+
 /** A key of another type that no stream has told of: what the peer writes to it is refused here. */
 async function poison(site: Site, scene: Scene): Promise<void> {
   const key = `poison:${scene.random.below(1e9)}`;
@@ -174,6 +251,18 @@ async function startServer(site: Site): Promise<void> {
   await until('the server to be back', () => site.redis.ping().catch(() => undefined), START_DEADLINE);
 }
 
+/** Each server goes and comes back, a few times by turns. One that would forget in a kill is ended in order. */
+async function bothByTurns(scene: Scene, how: 'halt' | 'kill'): Promise<void> {
+  for (let again = 0; again < 1 + scene.random.below(3); again++)
+    for (const site of scene.sites) {
+      await (how === 'kill' && scene.isDurable(site) ? site.server.kill() : site.server.halt());
+      await scene.hold(1, 300);
+      await startServer(site);
+      if (scene.random.chance(0.3)) await restart(scene.random.pick(scene.sites), scene, 'SIGKILL');
+      await scene.hold(1, 800);
+    }
+}
+
 /** What the server would load at its start. */
 function dataOf(site: Site): string[] {
   const { dir } = site.server;
@@ -184,7 +273,7 @@ function dataOf(site: Site): string[] {
 
 /** The server comes back with what it had a while ago. */
 async function goBack(site: Site, scene: Scene): Promise<void> {
-  if (site !== scene.durable) await site.redis.save();
+  if (!scene.isDurable(site)) await site.redis.save();
   const kept = dataOf(site).map((name) => ({ name, copy: `${name}.kept` }));
   for (const { name, copy } of kept) cpSync(name, copy, { recursive: true });
   await scene.hold(200, 2000);

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../support/ports.js';
 import { SENTINEL_PREFIX } from '../support/dataset.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
+import { Proxy } from '../support/proxy.js';
+import type { TestServer } from '../support/server.js';
 import type { Random } from '../support/model/random.js';
 import { TandemProcess } from '../support/tandem-process.js';
 import { until } from '../support/wait.js';
@@ -25,31 +27,50 @@ const RDB = { ...SERVER, save: '3600 1000000' };
 const RECOVERY_DEADLINE_MS = 60_000;
 const PROBE_MS = 50;
 
-/** Two sites, one with an AOF and one with an RDB file, and what faults need to know of them. */
+/** Two sites, both with an AOF, or one of them with an RDB file, and what faults need to know of them. */
 export class Scene {
   readonly random: Random;
   readonly pair: Pair;
-  /** The site whose server loses nothing in a kill. */
+  /** A site whose server loses nothing in a kill. */
   readonly durable: Site;
+  readonly #areBothDurable: boolean;
   /** What else has run for a site: their logs count too. */
   readonly others: TandemProcess[] = [];
+  /** By which each process knows its own server. */
+  readonly #addresses: readonly [east: Proxy, west: Proxy];
   #probes = 0;
 
-  private constructor(pair: Pair, durable: Site, random: Random) {
+  private constructor(
+    pair: Pair,
+    { durable, areBothDurable }: { durable: Site; areBothDurable: boolean },
+    { random, addresses }: { random: Random; addresses: readonly [Proxy, Proxy] },
+  ) {
+    this.#areBothDurable = areBothDurable;
     this.pair = pair;
     this.durable = durable;
     this.random = random;
+    this.#addresses = addresses;
   }
 
   static async start(random: Random): Promise<Scene> {
     const isEastDurable = random.chance(0.5);
+    const areBothDurable = random.chance(0.5);
+    const other = areBothDurable ? AOF : RDB;
+    const addresses = [await Proxy.start({ port: 1 }), await Proxy.start({ port: 1 })] as const;
+    const through =
+      (address: Proxy) =>
+      (server: TestServer): string => {
+        address.lead(server);
+        return address.through(server.url);
+      };
     const pair = await startPair({
       proxy: true,
       env: ENV,
-      east: { server: { config: isEastDurable ? AOF : RDB } },
-      west: { server: { config: isEastDurable ? RDB : AOF } },
+      east: { server: { config: isEastDurable ? AOF : other }, localUrl: through(addresses[0]) },
+      west: { server: { config: isEastDurable ? other : AOF }, localUrl: through(addresses[1]) },
     });
-    return new Scene(pair, isEastDurable ? pair.east : pair.west, random);
+    const durable = isEastDurable ? pair.east : pair.west;
+    return new Scene(pair, { durable, areBothDurable }, { random, addresses });
   }
 
   async close(): Promise<void> {
@@ -57,6 +78,7 @@ export class Scene {
       for (const other of this.others) await other.close();
     } finally {
       await this.pair.close();
+      for (const address of this.#addresses) await address.close();
     }
   }
 
@@ -64,8 +86,23 @@ export class Scene {
     return [this.pair.east, this.pair.west];
   }
 
+  /** Whether the server of a site loses nothing in a kill. */
+  isDurable(site: Site): boolean {
+    return this.#areBothDurable || site === this.durable;
+  }
+
   other(site: Site): Site {
     return site === this.pair.east ? this.pair.west : this.pair.east;
+  }
+
+  /** Has the addresses of a site's server lead to another one, for its own process and for that of its peer. */
+  lead(site: Site, server: TestServer): void {
+    this.#addressOf(site).lead(server);
+    this.other(site).network.lead(server);
+  }
+
+  #addressOf(site: Site): Proxy {
+    return this.#addresses[site === this.pair.east ? 0 : 1];
   }
 
   /** What a command, or a second process, of this site is told. */
@@ -75,7 +112,7 @@ export class Scene {
       TANDEM_PAIR: this.pair.name,
       TANDEM_SITE: site.name,
       TANDEM_PEER: peer.name,
-      TANDEM_LOCAL_URL: site.server.url,
+      TANDEM_LOCAL_URL: this.#addressOf(site).through(site.server.url),
       TANDEM_PEER_URL: site.network.through(peer.server.url),
       ...ENV,
     };

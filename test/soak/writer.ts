@@ -16,7 +16,7 @@ export interface Written {
 /** Beside database 0. */
 export const OTHER_DATABASE = 3;
 
-/** Slow enough that what is unseen after a fault is caught up with: see the known faults about many unseen changes in the README. */
+/** Slow enough that what is unseen after a fault is caught up with: see the known faults about many unseen changes in docs/guide/limits.md. */
 const PAUSE_MS = 40;
 const RETRY_MS = 20;
 const SETTLE_DEADLINE_MS = 60_000;

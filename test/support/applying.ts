@@ -1,17 +1,19 @@
+import { noDeadlines } from './life.js';
 import type { Redis } from 'ioredis';
-import { Applier } from '../../src/apply/applier.js';
-import { Decider } from '../../src/apply/decider.js';
-import { Inspector } from '../../src/apply/inspector.js';
-import { Rejections } from '../../src/apply/rejections.js';
-import { translateWhole } from '../../src/apply/whole-databases.js';
-import { Window } from '../../src/apply/window.js';
-import { serverCommands } from '../../src/capture/server-commands.js';
-import { type Batch, encodeBatch } from '../../src/change/batch.js';
-import { HybridClock } from '../../src/change/clock.js';
-import { encodeCommand } from '../../src/change/encode-command.js';
+import { Applier } from '../../src/inbound/applier.js';
+import { BatchPlanner } from '../../src/conflicts/plan-batch.js';
+import { BatchCheck } from '../../src/protocol/check-batch.js';
+import { Rejections } from '../../src/inbound/rejections.js';
+import { translateWhole } from '../../src/inbound/whole-databases.js';
+import { LocalEntries } from '../../src/local-writes/local-entries.js';
+import { Window } from '../../src/local-writes/window.js';
+import { serverCommands } from '../../src/redis/server-commands.js';
+import { type Batch, encodeBatch } from '../../src/protocol/batch.js';
+import { HybridClock } from '../../src/protocol/clock.js';
+import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { parseRedisUrl } from '../../src/config/redis-url.js';
-import { createLogger } from '../../src/log.js';
-import { Inbox } from '../../src/queue/inbox.js';
+import { createLogger } from '../../src/log/log.js';
+import { Inbox } from '../../src/inbound/inbox.js';
 import { allKeys, keyNames } from '../../src/redis/keys.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
 import type { TestServer } from './server.js';
@@ -89,12 +91,15 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
   });
   const rejections = new Rejections({ client, keys: KEYS, token: TOKEN, log });
   const commands = await serverCommands(client);
-  const decider = new Decider({
+  const decider = new BatchPlanner({
     site: 'east',
+    peer: 'west',
     keys: KEYS,
     conflictsKept: 100,
     conflictValueBytes: 100,
+    deadlines: noDeadlines(),
     window: new Window({ recentMs: 1000, maxEntries: 1000 }),
+    entries: new LocalEntries(() => 0),
     capturedThrough: () => 0,
     appendedThrough: () => 0,
     appended: () => Promise.resolve(),
@@ -102,7 +107,11 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
     timestampOf: () => undefined,
     translate: (command) => translateWhole(command, allKeys(KEYS), DATABASES),
     compare: () => undefined,
-    inspector: new Inspector({ server: commands, databases: DATABASES, ownPrefix: KEYS.prefix }),
+    isExcluded: () => false,
+    isTaken: () => true,
+    peerRestores: () => '',
+    fieldsExpire: false,
+    inspector: new BatchCheck({ server: commands, databases: DATABASES, ownPrefix: KEYS.prefix }),
     extraCommands: commands.writes,
     rejection: (batch, command, error) => rejections.entry(batch, command, error),
     onDecided: () => {},

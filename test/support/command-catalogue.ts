@@ -1,4 +1,4 @@
-import { commandSpec, type CommandSpec } from '../../src/change/commands.js';
+import { commandSpec, type CommandSpec } from '../../src/redis-commands/command-table.js';
 import { HASH_SAMPLES } from './command-catalogue/hashes.js';
 import { KEYSPACE_SAMPLES } from './command-catalogue/keyspace.js';
 import { LIST_SAMPLES } from './command-catalogue/lists.js';

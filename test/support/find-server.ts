@@ -22,9 +22,9 @@ export function findServer(): Promise<ServerSource> {
 
 async function find(): Promise<ServerSource> {
   const named = process.env['TANDEM_TEST_REDIS'];
-  if (named) return program(named);
+  if (named) return programAt(named);
   const onPath = ['redis-server', 'valkey-server'].map(lookUp).find((path) => path !== undefined);
-  if (onPath) return program(onPath);
+  if (onPath) return programAt(onPath);
   const reason = await noEngine();
   if (reason === undefined) return { kind: 'image', image: IMAGE };
   throw new Error(
@@ -48,8 +48,8 @@ function isExecutable(path: string): boolean {
 }
 
 /** The first line of `--version` is `Redis server v=7.0.15 …` or `Valkey server v=8.1.1 …`. */
-function program(path: string): ServerSource {
-  if (!isExecutable(path)) throw new Error(`TANDEM_TEST_REDIS: ${path} is not a program that can be run`);
+export function programAt(path: string): ServerSource & { kind: 'program' } {
+  if (!isExecutable(path)) throw new Error(`${path} is not a program that can be run`);
   const text = execFileSync(path, ['--version'], { encoding: 'utf8' });
   const match = /^(Redis|Valkey).*\bv=(\d+)\.(\d+)\.(\d+)/.exec(text);
   if (!match) throw new Error(`${path} is neither a Redis nor a Valkey server: ${text.trim()}`);

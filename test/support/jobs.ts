@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import { loadConfig } from '../../src/config.js';
-import { JobClient, type JobView } from '../../src/control/job-client.js';
-import { ControlPlane, type Task } from '../../src/control/jobs.js';
-import { createLogger } from '../../src/log.js';
+import { loadConfig } from '../../src/config/config.js';
+import { JobClient, type JobView } from '../../src/jobs/job-client.js';
+import { ControlPlane, type Task } from '../../src/jobs/jobs.js';
+import { createLogger } from '../../src/log/log.js';
 import { connectClient, openClient, type Redis as OwnClient } from '../../src/redis/connect.js';
 import { type KeyNames, keyNames } from '../../src/redis/keys.js';
 import { type TestServer, startServer } from './server.js';

@@ -15,7 +15,7 @@ const WATCHED = [
   'PipeServerWrap',
   'Timeout',
 ];
-const CLOSING_DEADLINE_MS = 2_000;
+const CLOSING_DEADLINE_MS = 10_000;
 const PAUSE_MS = 20;
 
 /** What a socket was made for is asked when it is too late to find out. */

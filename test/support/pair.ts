@@ -13,6 +13,8 @@ import { until } from './wait.js';
 export interface SiteOptions {
   env?: Record<string, string>;
   server?: ServerOptions;
+  /** What the site's client logs in as. Default: the server's default user. */
+  account?: { username: string; password: string };
   /** In place of the server's own URL, for an account with fewer rights. */
   localUrl?: (server: TestServer) => string;
   /** How the *other* site reaches this one's server. */
@@ -50,12 +52,13 @@ export class Site extends TandemProcess {
     server: TestServer;
     toPeer: Proxy | undefined;
     httpPort: number;
+    account: SiteOptions['account'];
     env: Record<string, string>;
   }) {
     super(setup.name, setup.env);
     this.name = setup.name;
     this.server = setup.server;
-    this.redis = setup.server.client();
+    this.redis = setup.server.client(setup.account);
     this.toPeer = setup.toPeer;
     this.httpUrl = `http://127.0.0.1:${setup.httpPort}`;
   }
@@ -108,6 +111,7 @@ async function setUp(options: PairOptions, undo: (() => Promise<void>)[]): Promi
       server,
       toPeer,
       httpPort,
+      account: options[own]?.account,
       env: {
         ...common,
         TANDEM_SITE: own,

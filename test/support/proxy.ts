@@ -17,7 +17,7 @@ export interface ProxyOptions {
 /** A TCP connection through the network between two regions, with its weather. */
 export class Proxy {
   readonly host = '127.0.0.1';
-  readonly #target: { host: string; port: number };
+  #target: { host: string; port: number };
   readonly #server: Server;
   readonly #links = new Set<Link>();
   readonly #weather: Weather;
@@ -50,6 +50,11 @@ export class Proxy {
     changed.hostname = this.host;
     changed.port = String(this.port);
     return changed.href;
+  }
+
+  /** As a virtual address that is moved: new connections lead there, those that stand stay where they are. */
+  lead({ port, host = '127.0.0.1' }: { port: number; host?: string }): void {
+    this.#target = { host, port };
   }
 
   /** Delays what arrives from now on, each way. */

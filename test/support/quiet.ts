@@ -12,6 +12,8 @@ const ROUNDS = 3;
 export const ROUNDS_WHEN_HOT = 8;
 
 const REWRITE_MS = 200;
+/** The same once one has arrived: those behind it are on their way. */
+const NEXT_REWRITE_MS = 5000;
 
 /**
  * Resolves when everything written at both sites before the call, and all that it caused, has been applied on the other:
@@ -24,28 +26,30 @@ export async function quiet(
 ): Promise<void> {
   const { east, west } = pair;
   const deadlineMs = wait.deadlineMs ?? 20_000;
-  const end = Date.now() + deadlineMs;
   for (let round = 0; round < rounds; round++) {
-    const left = { ...wait, deadlineMs: Math.max(1, end - Date.now()) };
-    await Promise.all([cross(east, west, left), cross(west, east, left)]);
+    const each = { ...wait, deadlineMs };
+    await Promise.all([cross(east, west, each), cross(west, east, each)]);
   }
 }
 
 /**
  * Resolves when a change made after the call has crossed. The sentinel is written anew until it has: what is written
- * before a process reads the replication stream for the first time does not cross.
+ * before a process reads the replication stream for the first time does not cross. None is left on its way: a test that holds back the
+ * next change to come would hold that one.
  */
 async function cross(from: Site, to: Site, wait: WaitOptions): Promise<void> {
   const key = SENTINEL_PREFIX + from.name;
   const prefix = `${randomUUID()}:`;
-  let writtenAt = -Infinity;
+  let [writtenAt, rewriteMs] = [-Infinity, REWRITE_MS];
   const arrived = async (): Promise<'arrived' | 'ended' | undefined> => {
     if (!from.running || !to.running) return 'ended';
-    if (performance.now() - writtenAt > REWRITE_MS) {
+    if (performance.now() - writtenAt > rewriteMs) {
       writtenAt = performance.now();
       await from.redis.set(key, prefix + writtenAt);
     }
-    return (await to.redis.get(key))?.startsWith(prefix) ? 'arrived' : undefined;
+    const found = await to.redis.get(key);
+    if (found?.startsWith(prefix) === true) rewriteMs = NEXT_REWRITE_MS;
+    return found === prefix + writtenAt ? 'arrived' : undefined;
   };
   try {
     const outcome = await until(`a change to cross from ${from.name} to ${to.name}`, arrived, wait);

@@ -93,6 +93,12 @@ export class Sentinels {
     await this.#client(this.ports[0]!).call('SENTINEL', 'FAILOVER', PRIMARY_NAME);
   }
 
+  /** Commands that the first of them has answered. */
+  async asked(): Promise<number> {
+    const stats = await this.#client(this.ports[0]!).info('stats');
+    return Number(/total_commands_processed:(\d+)/.exec(stats)?.[1]);
+  }
+
   async close(): Promise<void> {
     for (const client of this.#clients) client.disconnect();
     for (const run of this.#runs) await run.kill();

@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
-import { findServer } from './find-server.js';
+import { findServer, programAt } from './find-server.js';
 import { freePort } from './ports.js';
 import { ContainerRun } from './server-container.js';
 import { PortTakenError, ProgramRun } from './server-program.js';
@@ -25,6 +25,8 @@ export interface ServerOptions {
   configFile?: boolean;
   /** A write beyond a limit of the file size (`prlimit --fsize`) fails, as on a full disk, instead of ending the server. */
   survivesFileLimit?: boolean;
+  /** The program to run, in place of the one that all tests run with. */
+  program?: string | undefined;
   /** Serve TLS instead of plain text, with a certificate made by openssl for 127.0.0.1 and localhost. */
   tls?: boolean;
   /** With the certificate of the server that runs in this folder, instead of one of its own. */
@@ -45,8 +47,8 @@ export interface TestServer {
   urlFor(user: string, password: string): string;
   /** An ioredis client (RESP2) that `stop` disconnects. It reconnects within 50 ms when the server is back. */
   client(options?: RedisOptions): Redis;
-  /** Starts again after `kill` or `halt`, on the same port and folder. */
-  start(): Promise<void>;
+  /** Starts again after `kill` or `halt`, on the same port and folder; with another program if one is named. */
+  start(program?: string): Promise<void>;
   /** SIGKILL: nothing is saved, no connection is closed properly. */
   kill(): Promise<void>;
   /** An orderly end (SIGTERM) that keeps folder and clients. */
@@ -110,10 +112,12 @@ class Server implements TestServer {
   readonly #options: ServerOptions;
   readonly #clients = new Set<Redis>();
   #run: ServerRun | undefined;
+  #program: string | undefined;
   #stopped = false;
 
   constructor(options: ServerOptions, port: number) {
     this.#options = options;
+    this.#program = options.program;
     this.port = port;
     this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'tandem-server-'));
     // A server in a container runs as another user, and writes here.
@@ -156,10 +160,11 @@ class Server implements TestServer {
     return client;
   }
 
-  async start(): Promise<void> {
+  async start(program?: string): Promise<void> {
+    this.#program = program ?? this.#program;
     if (this.#stopped) throw new Error('this server was stopped for good');
     if (this.#run) throw new Error('this server is running');
-    const source = await findServer();
+    const source = this.#program === undefined ? await findServer() : programAt(this.#program);
     const run =
       source.kind === 'program'
         ? new ProgramRun(

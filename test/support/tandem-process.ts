@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -56,17 +56,22 @@ export class TandemProcess {
     this.#env = { ...this.#env, ...env };
   }
 
-  /** Starts the process. It is not ready then: wait for a log line, or for `quiet`. */
-  start(): void {
+  /**
+   * Starts the process. It is not ready then: wait for a log line, or for `quiet`.
+   * @param isLogLost its standard output is a disk that is full
+   */
+  start({ isLogLost = false }: { isLogLost?: boolean } = {}): void {
     if (this.running) throw new Error(`${this.#name} is running`);
+    const full = isLogLost ? openSync('/dev/full', 'w') : undefined;
     const child = spawn(process.execPath, [CLI, 'run'], {
       cwd: this.#dir,
       env: { PATH: process.env['PATH'], ...this.#env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', full ?? 'pipe', 'pipe'],
     });
+    if (full !== undefined) closeSync(full);
     dieWithThisProcess(child);
-    const lines = [child.stdout, child.stderr].map((input) => createInterface({ input }));
-    for (const reader of lines) reader.on('line', (line) => this.log.push(parse(line)));
+    for (const input of [child.stdout, child.stderr])
+      if (input) createInterface({ input }).on('line', (line) => this.log.push(parse(line)));
     this.#child = child;
     this.#ending = once(child, 'close').then(([code, signal]) => ({ code, signal }));
   }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { CommandReader } from '../../../src/change/command-reader.js';
+import { CommandReader } from '../../../src/redis-commands/command-reader.js';
 
 /**
  * Reads a server's replication stream as a replica does, and keeps all of it: for tests that look at what a command becomes.

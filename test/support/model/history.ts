@@ -66,7 +66,7 @@ export function history(
     return effective.length > 0;
   };
   const deliver = (to: Site, from: Site, canWrite: boolean): void => {
-    const run = from.out.splice(0, 1 + random.below(trouble.runLength));
+    const run = from.next(1 + random.below(trouble.runLength));
     const decision: Decision = to.decide(run);
     if (canWrite && trouble.lateWrites && random.chance(0.3) && write(to)) ledger.noteLate(to);
     const [before, n] = [trace && to.store.show(), to.n];

@@ -80,6 +80,7 @@ export const MIXES: Readonly<Record<string, Mix>> = {
   'sorted sets': { commands: ZSETS, keys: ONE },
   'sorted set members': { commands: ['zadd', 'zrem', 'zincr', 'zpop', 'del'], keys: ONE, promise: 'cells' },
   'sorted sets with expiry': { commands: [...ZSETS, 'expire', 'persist'], keys: ONE },
+  'endless scores': { commands: ['zadd', 'zrem', 'zincr', 'zincrEndless', 'zpop', 'del'], keys: ONE },
   'one-way queues': { commands: ['rpush', 'rpush', 'lpopOne'], keys: ONE, promise: 'exact elements' },
   stacks: { commands: ['lpush', 'lpush', 'lpopOne'], keys: ONE, promise: 'exact elements' },
   'queues with two ends': {
@@ -100,6 +101,8 @@ export const MIXES: Readonly<Record<string, Mix>> = {
     promise: 'elements',
   },
   lists: { commands: LISTS, keys: ONE },
+  'moves between lists': { commands: ['rpush', 'lpush', 'lpop', 'rpop', 'move', 'move'], keys: ['k', 'l'] },
+  'moves and edits': { commands: [...LISTS, 'move', 'move', 'rotate', 'expire'], keys: ['k', 'l'] },
   'lists with expiry': { commands: [...LISTS, 'expire', 'persist'], keys: ONE },
   entries: { commands: ['xadd', 'xadd', 'xdel', 'xtrim', 'xtrimId', 'del'], keys: ONE, promise: 'cells' },
   streams: { commands: STREAMS, keys: ONE },

@@ -54,6 +54,7 @@ export const TEMPLATES = {
   ],
   zrem: ({ key, random }) => ['ZREM', key, cell(random)],
   zincr: ({ key, random }) => ['ZINCRBY', key, small(random), cell(random)],
+  zincrEndless: ({ key, random }) => ['ZINCRBY', key, random.pick(['Infinity', '-Infinity']), cell(random)],
   zpop: ({ key, random }) => [random.pick(['ZPOPMIN', 'ZPOPMAX']), key],
   rpush: ({ key, unique, random }) =>
     random.chance(0.3) ? ['RPUSH', key, unique, `${unique}'`] : ['RPUSH', key, unique],
@@ -63,6 +64,13 @@ export const TEMPLATES = {
   lpopOne: ({ key }) => ['LPOP', key],
   rpopOne: ({ key }) => ['RPOP', key],
   rpop: ({ key, random }) => (random.chance(0.3) ? ['RPOP', key, '2'] : ['RPOP', key]),
+  rotate: ({ key }) => ['RPOPLPUSH', key, key],
+  move: ({ key, random }) => {
+    const other = key === 'k' ? 'l' : 'k';
+    return random.chance(0.5)
+      ? ['RPOPLPUSH', key, other]
+      : ['LMOVE', key, other, random.pick(['LEFT', 'RIGHT']), random.pick(['LEFT', 'RIGHT'])];
+  },
   lset: ({ key, unique, random }) => ['LSET', key, random.pick(['0', '1', '-1', '-2']), unique],
   ltrim: ({ key, random }) => [
     'LTRIM',

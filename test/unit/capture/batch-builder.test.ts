@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BatchBuilder, type BuiltBatch } from '../../../src/capture/batch-builder.js';
-import { CommandReader } from '../../../src/change/command-reader.js';
-import { encodeCommand } from '../../../src/change/encode-command.js';
+import { CommandReader } from '../../../src/redis-commands/command-reader.js';
+import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
 
 /** What is done to a builder. `read` says how many commands one chunk brings before its memory is used again. */
 type Step =

@@ -1,13 +1,15 @@
-import { encodeCommand } from '../../../src/change/encode-command.js';
+import { Deadlines } from '../../../src/local-writes/deadlines.js';
+import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
 /** Runs capture over bytes and keeps what it hands out, in a form that is easy to compare. */
 
-import { Capture, type CaptureOptions } from '../../../src/capture/capture.js';
+import { Capture } from '../../../src/capture/capture.js';
+import type { CaptureOptions } from '../../../src/capture/capture-options.js';
 import type { CaptureListener, CapturedBatch } from '../../../src/capture/listener.js';
-import { decodeBatch } from '../../../src/change/batch.js';
-import { HybridClock } from '../../../src/change/clock.js';
-import { CommandReader } from '../../../src/change/command-reader.js';
-import { Filter, type FilterOptions } from '../../../src/change/filter.js';
-import type { Position } from '../../../src/change/position.js';
+import { decodeBatch } from '../../../src/protocol/batch.js';
+import { HybridClock } from '../../../src/protocol/clock.js';
+import { CommandReader } from '../../../src/redis-commands/command-reader.js';
+import { Filter, type FilterOptions } from '../../../src/config/filter.js';
+import type { Position } from '../../../src/protocol/position.js';
 import { KEYS, NOW, type ExpectedChange } from './stream-story.js';
 
 export const BEGINNING: Position = { replid: 'r', offset: 1000, database: 0, seen: 0, seenEpoch: 2 };
@@ -37,13 +39,18 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
   const listener: CaptureListener = {
     batch: (batch) => batches.push(batch),
     write: (low, high, sequence, effect) => writes.push(`${low} ${high} ${sequence} ${effect}`),
+    named: () => {},
+    popped: ({ key }, end) => heard.push(`popped ${key.toString()} ${end}`),
+    flushed: () => {},
     delivered: (bytes) => heard.push(`delivered ${bytes.toString()}`),
     rewound: (id) => heard.push(`rewound ${id}`),
     acknowledged: (fields) => heard.push(`acknowledged ${fields.get('beat')} ${fields.get('beatSeen')}`),
+    told: (text) => heard.push(`told ${text}`),
     applied: (sequence, decided) => heard.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
-    appliedEnd: () => undefined,
+    appliedEnd: () => [],
     answering: (args) => encodeCommand(args),
+    marking: (args) => encodeCommand(args),
     barrier: (text) => heard.push(`barrier ${text}`),
     keyspace: (what, databases) => heard.push(`${what} ${databases.join()}`),
     askedForAcknowledgement: () => {},
@@ -74,6 +81,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     batchCommands: 512,
     maxChangeBytes: 1e9,
     extraCommands: new Map(),
+    deadlines: new Deadlines(),
     listener,
     now: () => NOW,
     ...others,

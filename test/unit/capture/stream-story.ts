@@ -4,7 +4,7 @@
  */
 
 import * as fc from 'fast-check';
-import { encodeCommand } from '../../../src/change/encode-command.js';
+import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
 import { keyNames } from '../../../src/redis/keys.js';
 
 export const KEYS = keyNames({ prefix: 'tandem', pair: 'test' });

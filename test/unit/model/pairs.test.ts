@@ -113,12 +113,11 @@ const ROWS: Row[] = [
   ['RPUSH ‖ SADD on nothing: the later', '', 'RPUSH k a', 'SADD k a', 'k: set{a}', 'k: [a]'],
   ['XADD ‖ XADD: both, by ID', '', 'XADD k 5 f e', 'XADD k 3 f w', 'k: stream[3=f,w 5=f,e] last 5'],
   [
-    'XADD ‖ XADD of one ID: the later',
+    'XADD ‖ XADD of one ID: both, that of the larger site name is moved',
     '',
     'XADD k 5 f e',
     'XADD k 5 f w',
-    'k: stream[5=f,w] last 5',
-    'k: stream[5=f,e] last 5',
+    'k: stream[5=f,e 5-4294967296=f,w] last 5-4294967296',
   ],
   [
     'XTRIM ‖ XADD: no entry is trimmed unseen',

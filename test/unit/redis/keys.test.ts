@@ -7,5 +7,5 @@ it('all own keys stand under one prefix, in one cluster slot, and the open ones 
   for (const name of Object.values(names)) expect(name.startsWith(prefix)).toBe(true);
   expect(new Set(Object.values(names)).size).toBe(Object.keys(names).length);
   const open = Object.entries(names).filter(([, name]) => name.startsWith(peerPrefix));
-  expect(open.map(([name]) => name).toSorted()).toEqual(['inbox', 'received', 'site']);
+  expect(open.map(([name]) => name).toSorted()).toEqual(['copy', 'inbox', 'received', 'site']);
 });

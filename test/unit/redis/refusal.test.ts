@@ -71,6 +71,21 @@ describe('what a server or a socket says', () => {
     expect(error.message).not.toMatch(/user:7|sesame/);
   });
 
+  it.each(['EACCES', 'EROFS', 'ENOSPC'])(
+    'does not take a file that is refused (%s) for the network',
+    (code) => {
+      const thrown = Object.assign(new Error(`${code}: refused, open 'list'`), {
+        code,
+        syscall: 'open',
+        path: 'list',
+      });
+      expect(refusalOf(thrown, 'east.example:6379')).toMatchObject({
+        code: 'INTERNAL',
+        message: `a file cannot be used: ${code}: refused, open 'list'`,
+      });
+    },
+  );
+
   it('stays what it is if it is an error of Tandem already', () => {
     const error = new TandemError('CLOSED', 'x');
     expect(refusalOf(error, 'h:1')).toBe(error);

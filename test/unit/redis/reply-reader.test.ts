@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ErrorReply, ReplyReader, type ExecReply, type Reply } from '../../../src/redis/reply-reader.js';
-import { bytes, cut, cuts, pieces } from '../change/chunks.js';
+import { bytes, cut, cuts, pieces } from '../redis-commands/chunks.js';
 
 const line = fc
   .oneof(fc.constantFrom('OK', 'QUEUED', 'Q', 'QUEUEDx', '', 'ÖK'), fc.string({ maxLength: 12 }))

@@ -35,7 +35,9 @@ function add(store: Store, key: string, type: 'hash' | 'zset', cell: string, by:
   const value = store.read(key, type);
   const before = Number((value || undefined)?.cells.get(cell) ?? 0);
   if (value === false || Number.isNaN(before)) return false;
-  return put(store, key, type, [[cell, String(before + Number(by))]], true);
+  const after = before + Number(by);
+  // An infinity less an infinity is refused.
+  return !Number.isNaN(after) && put(store, key, type, [[cell, String(after)]], true);
 }
 
 function pop(store: Store, key: string, count: number, sign: 1 | -1): boolean {
@@ -82,10 +84,45 @@ const zadd: Run = (store, [, key, ...rest]) => {
   );
 };
 
+/** Takes the deadlines of fields off, or puts others in their place. */
+function until(store: Store, key: string, fields: readonly string[], at?: number): boolean {
+  const value = store.read(key, 'hash');
+  if (!value) return false;
+  const deadlines = new Map(value.deadlines);
+  const present = fields.filter((field) => value.cells.has(field));
+  const changed = present.filter((field) => deadlines.get(field) !== at);
+  for (const field of fields) deadlines.delete(field);
+  if (at !== undefined) for (const field of present) deadlines.set(field, at);
+  store.write(key, { ...value, deadlines });
+  return changed.length > 0;
+}
+
+const hset: Run = (store, [, key, ...rest]) => {
+  if (!put(store, key!, 'hash', pairsOf(rest), true)) return false;
+  until(
+    store,
+    key!,
+    pairsOf(rest).map(([field]) => field),
+  );
+  return true;
+};
+
+const hdel: Run = (store, [, key, ...fields]) => {
+  until(store, key!, fields);
+  return take(store, key!, 'hash', fields);
+};
+
 /** Hashes, sets, sorted sets and HyperLogLogs: maps of cells, all four. */
 export const CELL_COMMANDS: Readonly<Record<string, Run>> = {
-  HSET: (store, [, key, ...rest]) => put(store, key!, 'hash', pairsOf(rest), true),
-  HDEL: (store, [, key, ...fields]) => take(store, key!, 'hash', fields),
+  HSET: hset,
+  HDEL: hdel,
+  /** `HPEXPIREAT key milliseconds field`, `HPERSIST key field`, `HSETEX key milliseconds field content`, without the counts of fields. */
+  HPEXPIREAT: (store, [, key, at, field]) => until(store, key!, [field!], Number(at)),
+  HPERSIST: (store, [, key, field]) => until(store, key!, [field!]),
+  HSETEX: (store, [, key, at, field, content]) =>
+    hset(store, ['HSET', key!, field!, content!]) && (until(store, key!, [field!], Number(at)), true),
+  /** The end of a field's life as it is captured: `FEXPIRED key deadline field`. */
+  FEXPIRED: (store, [, key, , field]) => hdel(store, ['HDEL', key!, field!]),
   HINCRBY: (store, [, key, field, by]) => add(store, key!, 'hash', field!, by!),
   SADD: (store, [, key, ...members]) =>
     put(

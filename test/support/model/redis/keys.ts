@@ -22,6 +22,8 @@ const del: Run = (store, [, ...keys]) => {
 export const KEY_COMMANDS: Readonly<Record<string, Run>> = {
   DEL: del,
   UNLINK: del,
+  /** The end of a life as it is captured: `EXPIRED key deadline`. */
+  EXPIRED: (store, [, key]) => del(store, ['DEL', key!]),
   PEXPIREAT(store, [, key, at]) {
     const slot = store.get(key!);
     if (!slot) return false;

@@ -54,11 +54,21 @@ const pop =
     );
   };
 
+const move: Run = (store, [, source, target, from = 'RIGHT', to = 'LEFT']) => {
+  const list = store.read(source!, 'list');
+  if (!list || store.read(target!, 'list') === false) return false;
+  const element = list.elements.at(from === 'RIGHT' ? -1 : 0)!;
+  store.run([from === 'RIGHT' ? 'RPOP' : 'LPOP', source!]);
+  return store.run([to === 'RIGHT' ? 'RPUSH' : 'LPUSH', target!, element]);
+};
+
 /** Commands on lists. */
 export const LIST_COMMANDS: Readonly<Record<string, Run>> = {
   RPUSH: (store, [, key, ...elements]) =>
     insertAt(store, key!, (store.read(key!, 'list') || undefined)?.elements.length ?? 0, elements),
   LPUSH: (store, [, key, ...elements]) => insertAt(store, key!, 0, elements.toReversed()),
+  LMOVE: move,
+  RPOPLPUSH: move,
   LPOP: pop('left'),
   RPOP: pop('right'),
   LSET(store, [, key, index, element]) {

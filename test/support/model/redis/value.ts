@@ -1,7 +1,12 @@
 /** What a key holds in the model. A HyperLogLog is the set of what it has observed. */
 export type Value =
   | { readonly type: 'string'; text: string }
-  | { readonly type: 'hash'; readonly cells: Map<string, string> }
+  | {
+      readonly type: 'hash';
+      readonly cells: Map<string, string>;
+      /** Of fields that have one, the time in milliseconds at which they expire. */
+      readonly deadlines?: Map<string, number>;
+    }
   | { readonly type: 'set'; readonly cells: Map<string, string> }
   | { readonly type: 'zset'; readonly cells: Map<string, string> }
   | { readonly type: 'list'; elements: string[] }
@@ -50,6 +55,8 @@ function cloneValue(value: Value): Value {
           ]),
         ),
       };
+    case 'hash':
+      return { type: 'hash', cells: new Map(value.cells), deadlines: new Map(value.deadlines) };
     default:
       return { type: value.type, cells: new Map(value.cells) };
   }
@@ -87,6 +94,10 @@ function showValue(value: Value): string {
         ([name, { lastId, pending }]) => ` ${name}@${lastId}(${pairs(pending)})`,
       );
       return `stream[${entries}] last ${value.lastId}${groups.toSorted().join('')}`;
+    }
+    case 'hash': {
+      const until = pairs(new Map([...(value.deadlines ?? [])].map(([field, at]) => [field, String(at)])));
+      return `hash{${pairs(value.cells)}}${until === '' ? '' : ` until{${until}}`}`;
     }
     default:
       return `${value.type}{${pairs(value.cells)}}`;

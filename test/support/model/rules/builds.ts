@@ -1,14 +1,89 @@
+import { endOf, isFreeOf } from './ends.js';
 import { sizeOf } from '../redis/value.js';
 import { applyCellHead, applyExpiry } from './cells.js';
+import { applyField, isOfFieldLife } from './fields.js';
 import { applyToList } from './lists.js';
 import { type Occasion, after, lastHead, latest } from './occasion.js';
 import { rerun } from './rerun.js';
 import { applyTrim, isBelowTrim } from './streams.js';
-import { clashes } from './unit.js';
-import { type UserWrite, isHead, isUser } from './write.js';
+import { clashes, isEnd, lifeOf } from './unit.js';
+import { type UserWrite, type Write, isHead, isUser } from './write.js';
 
 /** Everything but a head of the key: it builds on what is there. */
 export function applyBuild(occasion: Occasion, incoming: UserWrite): void {
+  const { store, key, life } = occasion;
+  if (isOfEndedLife(occasion, incoming)) return;
+  const deadline = deadlineFor(occasion, incoming);
+  buildOn(occasion, incoming);
+  const slot = store.get(key);
+  if (typeof deadline === 'number' && slot && slot.expiresAt === undefined) slot.expiresAt = deadline;
+  const given = lifeOf(incoming.unit);
+  if (incoming.unit.role === 'expiry' && !slot) life.deadlineIs(given === Infinity ? 'none' : given);
+}
+
+function isExpiry(write: Write): boolean {
+  return write.kind === 'user' && write.unit.role === 'expiry';
+}
+
+/**
+ * A write to a life that has ended here ends with it. Only a longer deadline that its site gave it meanwhile keeps it: then that site
+ * has it still, and is asked. Until the answer has come nothing of it is made anew here.
+ */
+function isOfEndedLife(
+  { own, key, store, life, isAsking, need }: Occasion,
+  { unit, seen }: UserWrite,
+): boolean {
+  const end = own.findLast((write) => write.kind === 'user' && isEnd(write.unit)) as UserWrite | undefined;
+  const isMatched = end !== undefined && end.n <= life.matchedThrough;
+  const isAmbiguous = isMatched && seen >= life.madeAgainBy;
+  const isEnded = life.isOver || (end !== undefined && (!isMatched || isAmbiguous));
+  const isAwaited = isAsking && store.get(key) === undefined && typeof life.deadline === 'number';
+  if (!isEnded && !isAwaited) return false;
+  const isDoubtful = isAmbiguous || (end !== undefined && end.n <= life.forgottenThrough);
+  const isPutOff =
+    unit.role === 'expiry' &&
+    lifeOf(unit) > Math.max(end ? Number(end.unit.argv[2]) : 0, life.isOver ? life.now : 0);
+  const isAsked = isAsking && life.leavesOut && life.askedAt >= (end?.n ?? 0);
+  if (!isAsked && (isDoubtful || isPutOff || (isAwaited && !isEnded))) need(key, 'writes');
+  return true;
+}
+
+/**
+ * A write that a removal of this site's had not seen stays, and has the deadline it has at its own site: the one that is known here.
+ * Undefined where nothing is to be kept, or is known here; the other site is asked.
+ */
+function deadlineFor(
+  { own, key, store, life, isAsking, need }: Occasion,
+  { unit, seen }: UserWrite,
+): number | undefined {
+  if (unit.removal || unit.role === 'expiry') return undefined;
+  const isRemoval = (write: Write): write is UserWrite => write.kind === 'user' && write.unit.removal;
+  const removedAt = own.findLastIndex(
+    (write) =>
+      isRemoval(write) &&
+      write.unit.role === 'key-head' &&
+      (write.n > life.matchedThrough || seen >= life.madeAgainBy),
+  );
+  // What was made here after the removal has a deadline of its own, or was given none.
+  const removed = removedAt >= 0 && !own.slice(removedAt + 1).some(isExpiry);
+  const emptied =
+    store.get(key) === undefined && own.some((write) => !isRemoval(write) || write.unit.role !== 'key-head');
+  if (!removed && !emptied) return undefined;
+  if (life.deadline === 'none') return undefined;
+  if (life.deadline !== 'unknown') {
+    if (!isAsking) need(key);
+    return life.deadline;
+  }
+  // A site that has forgotten asks as well: for that moment the key may be without its deadline, but nothing is lost.
+  // A queue that has been emptied has none: of it an element that is left out, and comes with a state, may be taken twice.
+  const isQueue =
+    unit.type === 'list' || own.some((write) => write.kind === 'user' && write.unit.role === 'pop');
+  if (!removed && isQueue) return undefined;
+  if (!isAsking || !life.leavesOut) need(key, 'writes');
+  return undefined;
+}
+
+function buildOn(occasion: Occasion, incoming: UserWrite): void {
   const { own } = occasion;
   const head = lastHead(own);
   const built = after(own, head);
@@ -34,6 +109,11 @@ function clash(
   if (isMine) occasion.sendState(occasion.key, latest(occasion, incoming));
 }
 
+/** Whether own writes may stand elsewhere than at the ends they were made at. */
+function isDoubted({ key, own, lists }: Occasion, { seen }: UserWrite): boolean {
+  return lists.isUnknown(key, seen) || own.filter(isUser).some((write) => lists.isDoubtful(write));
+}
+
 function weighsMore(a: UserWrite, b: UserWrite): boolean {
   return weight(a) !== weight(b) ? weight(a) > weight(b) : a.at !== b.at ? a.at > b.at : a.site < b.site;
 }
@@ -53,6 +133,10 @@ function perform(
   const { role, type, argv } = incoming.unit;
   const held = store.get(key)?.value.type;
   if (isClash && type !== undefined && held !== undefined && held !== type) return;
+  if (isOfFieldLife(occasion, incoming, occasion.own.filter(isUser))) {
+    applyField(occasion, incoming, built);
+    return;
+  }
   switch (role) {
     case 'expiry':
       applyExpiry(occasion, incoming, built);
@@ -74,24 +158,28 @@ function perform(
         own: listed,
         isReplaced: other >= 0 || pending !== undefined,
         isSettled: isClash || pending !== undefined || occasion.isAsking,
+        isFree:
+          isFreeOf(incoming, key, own, store.get(key)?.expiresAt !== undefined) &&
+          (endOf(incoming.unit)?.does === 'push' ||
+            !(pending || occasion.isAsking || isDoubted(occasion, incoming))),
       });
       return;
     }
     case 'pop':
-      if (
-        pending === undefined &&
-        !occasion.isAsking &&
-        own.every((write) => write.kind === 'user' && write.unit.role === 'expiry')
-      )
-        store.run(argv);
+      // What stands first here may not be what stood first there.
+      if (pending !== undefined || occasion.isAsking) return;
+      if (own.every((write) => write.kind === 'user' && write.unit.role === 'expiry')) store.run(argv);
+      else if (!isClash) occasion.need(key, 'removals');
       return;
     case 'trim':
       if (pending === undefined && !occasion.isAsking && lastHead(own)?.kind !== 'state')
         applyTrim(occasion, incoming, built);
       return;
+    case 'field-expiry':
     case 'tail':
     case 'modify':
     case 'derive':
+    case 'move':
     case 'key-head':
       rerun(store, incoming);
   }
@@ -102,7 +190,7 @@ function perform(
  * its expiry alive here. The other way round, an expiry (or a group) may have been set on what own removals have taken
  * away, while own additions have brought the key back. Only the origin knows.
  */
-function askForExpiry(
+export function askForExpiry(
   { store, key, own, need }: Occasion,
   incoming: UserWrite,
   built: readonly UserWrite[],

@@ -1,5 +1,5 @@
 import { trimmedRange } from '../redis/lists.js';
-import { type ListMemory, type Place, elements, hole } from './list-memory.js';
+import { type ListMemory, type Place, type Side, elements, hole } from './list-memory.js';
 import type { UserWrite } from './write.js';
 
 /**
@@ -86,10 +86,10 @@ function forward(places: Place[], own: readonly UserWrite[]): Place[] | undefine
     };
     switch (argv[0]) {
       case 'RPUSH':
-        places.push(...elements(argv.length - 2, write.n));
+        places.push(...elements(argv.length - 2, write.n, 'right'));
         break;
       case 'LPUSH':
-        places.unshift(...elements(argv.length - 2, write.n));
+        places.unshift(...elements(argv.length - 2, write.n, 'left'));
         break;
       case 'LPOP':
         take(present.slice(0, Number(argv[2] ?? 1)));
@@ -133,11 +133,15 @@ export function indexIn(places: readonly Place[], at: number): number {
   return places.slice(0, at).filter(isPresent).length;
 }
 
-/** Where an element pushed by `site` goes: next to the sender's last (first) element; among the receiver's own pushes the smaller site name is first. */
-export function pushIndex(places: readonly Place[], side: 'left' | 'right', isSenderFirst: boolean): number {
+/**
+ * Where an element pushed by the sender goes: next to its last (first) element, and beyond what was pushed here at the other end;
+ * among what was pushed here at the same end the smaller site name is first.
+ */
+export function pushIndex(places: readonly Place[], side: Side, isSenderFirst: boolean): number {
+  const isBeyond = (place: Place): boolean => inView(place) || place.side !== side;
   if (side === 'left') {
-    const first = places.findIndex(inView);
+    const first = places.findIndex(isBeyond);
     return isSenderFirst ? 0 : first < 0 ? places.length : first;
   }
-  return isSenderFirst ? places.findLastIndex(inView) + 1 : places.length;
+  return isSenderFirst ? places.findLastIndex(isBeyond) + 1 : places.length;
 }

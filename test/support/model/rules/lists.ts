@@ -1,10 +1,12 @@
+import { endsOf } from './unit.js';
 import { insertAt, removeAt, removedIndexes, trimmedRange } from '../redis/lists.js';
 import { Store } from '../redis/store.js';
 import { type Place, element, elements } from './list-memory.js';
 import { inView, indexIn, isPresent, placesOf, pushIndex } from './list-places.js';
 import type { Occasion } from './occasion.js';
+import { isInterleaved } from './ends.js';
 import { isByPosition, rerun } from './rerun.js';
-import { type UserWrite, above, rankOf } from './write.js';
+import { type UserWrite, above, isUser, rankOf } from './write.js';
 
 /** How a list command meets what its sender had not seen. */
 export interface ListMeeting {
@@ -14,6 +16,8 @@ export interface ListMeeting {
   readonly isReplaced: boolean;
   /** A `STATE` will settle it anyway. */
   readonly isSettled: boolean;
+  /** It means the same as it is, whatever is known of places. */
+  readonly isFree: boolean;
 }
 
 /**
@@ -25,6 +29,12 @@ export function applyToList(occasion: Occasion, incoming: UserWrite, meeting: Li
   const list = store.read(key, 'list');
   if (list === false) return;
   if (meeting.isReplaced && isByPosition(incoming)) return;
+  if (meeting.isFree && !lists.isKnown(key, incoming.seen)) {
+    store.run(incoming.unit.argv);
+    if (occasion.own.some((own) => isUser(own) && isInterleaved(incoming.unit, own.unit)))
+      lists.set(key, undefined);
+    return;
+  }
   const isUnknown = occasion.isAsking || lists.isUnknown(key, incoming.seen);
   if (meeting.own.length === 0 && !isUnknown) {
     lists.forget(key);
@@ -39,7 +49,7 @@ export function applyToList(occasion: Occasion, incoming: UserWrite, meeting: Li
   lists.set(key, places);
   if (places) return;
   if (!isByPosition(incoming)) rerun(store, incoming);
-  if (!meeting.isSettled) occasion.need(key);
+  if (!meeting.isSettled) occasion.need(key, incoming.unit.removal ? 'removals' : 'nothing');
 }
 
 /** A `DEL` of the other site: it takes what its sender had, and leaves what was pushed here meanwhile. */
@@ -66,9 +76,10 @@ export function deleteList(occasion: Occasion, incoming: UserWrite, own: readonl
   if (!slot) return;
   const alone = new Store();
   for (const write of own) rerun(alone, write);
-  slot.expiresAt = alone.get(key)?.expiresAt;
+  const given = alone.get(key)?.expiresAt;
+  if (given !== undefined) slot.expiresAt = given;
   // A pop may have emptied what the expiry was set on.
-  if (slot.expiresAt !== undefined && own.some(({ unit }) => unit.removal)) occasion.need(key);
+  if (given !== undefined && own.some(({ unit }) => unit.removal)) occasion.need(key);
 }
 
 /** The places afterwards; undefined when it is not certain what is meant: then nothing has been done. */
@@ -97,6 +108,38 @@ function perform(store: Store, key: string, places: Place[], incoming: UserWrite
       return taken && takeOff(store, key, places, taken);
     }
   }
+}
+
+/**
+ * A move of the other site: takes the element that its sender took, and puts it where its sender put it, in one step.
+ * @returns false, with nothing done, when it is not certain which element, or where
+ */
+export function applyMove(from: Occasion, to: Occasion, incoming: UserWrite): boolean {
+  const { take, put } = endsOf(incoming.unit);
+  const [source, target] = [placesNow(from, incoming), placesNow(to, incoming)];
+  const taken = source && takenBy(from.store, from.key, source, take.argv);
+  // Of one that is gone here, or another one meanwhile, it is not known what was put there.
+  if (!source || !target || taken?.length !== 1 || !isPresent(taken[0]!) || taken[0]!.set) return false;
+  const content = contentOf(from.store, from.key, source, taken[0]!);
+  const pushed = { ...incoming, unit: { ...put, argv: [put.argv[0]!, put.key, content] } };
+  const after = perform(to.store, to.key, target, pushed);
+  if (!after) return false;
+  to.lists.set(to.key, after);
+  from.lists.set(from.key, takeOff(from.store, from.key, source, taken));
+  return true;
+}
+
+/** The places of a list for a move. */
+function placesNow(
+  { store, key, own, pending, isAsking, lists }: Occasion,
+  { seen }: UserWrite,
+): Place[] | undefined {
+  const list = store.read(key, 'list');
+  if (list === false || pending || isAsking || lists.isUnknown(key, seen)) return undefined;
+  const listed = own.filter(isUser).filter(({ unit }) => unit.role !== 'expiry');
+  if (own.some((write) => !isUser(write)) || listed.some(({ unit }) => unit.type !== 'list'))
+    return undefined;
+  return placesOf(key, listed, list?.elements.length ?? 0, seen, lists);
 }
 
 /** Two sites, named so that one name is smaller. */

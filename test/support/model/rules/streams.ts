@@ -1,4 +1,4 @@
-import { deleteEntries } from '../redis/streams.js';
+import { deleteEntries, movedId } from '../redis/streams.js';
 import { compareIds } from '../redis/value.js';
 import type { Occasion } from './occasion.js';
 import type { UserWrite } from './write.js';
@@ -22,15 +22,18 @@ export function isBelowTrim(
  * were not added here without the sender knowing. Entries an own trim took off are older than what is left, so they do not count.
  */
 export function applyTrim(
-  { store, key }: Occasion,
-  { unit: { argv } }: UserWrite,
+  { store, key, site: here }: Occasion,
+  { unit: { argv }, site }: UserWrite,
   own: readonly UserWrite[],
 ): void {
   const [, , strategy, limit] = argv;
   const stream = store.read(key, 'stream');
   if (!stream) return;
-  const added = new Set(own.filter(({ unit }) => unit.argv[0] === 'XADD').map(({ unit }) => unit.argv[2]!));
-  const known = stream.entries.map(({ id }) => id).filter((id) => !added.has(id));
+  const ids = stream.entries.map(({ id }) => id);
+  const added = own.filter(({ unit }) => unit.argv[0] === 'XADD').map(({ unit }) => unit.cell);
+  // An own entry whose ID the other site has given to one of its own has been moved, if this site is the one that gives way.
+  const unseen = new Set(added.map((id) => (here > site && ids.includes(movedId(id)) ? movedId(id) : id)));
+  const known = ids.filter((id) => !unseen.has(id));
   const trimmed =
     strategy === 'MAXLEN'
       ? known.slice(0, Math.max(0, known.length - Number(limit)))

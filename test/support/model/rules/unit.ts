@@ -6,8 +6,8 @@ import type { ValueType } from '../redis/value.js';
  *
  * | role | meaning | commands |
  * | --- | --- | --- |
- * | `key-head` | replaces the key | `SET`, `SET … PXAT`, `DEL` |
- * | `cell-head` | replaces one cell of the key | `HSET`, `HDEL`, `SADD`, `SREM`, `ZADD`, `ZREM`, `SETBIT`, `XADD`, `XDEL`, `XGROUP`, `XCLAIM`, `XACK`, `SET … KEEPTTL` (the cell is the string) |
+ * | `key-head` | replaces the key | `SET`, `SET … PXAT`, `DEL`, `EXPIRED` (the end of its life) |
+ * | `cell-head` | replaces one cell of the key | `HSET`, `HSETEX`, `HDEL`, `FEXPIRED` (the end of a field's life), `SADD`, `SREM`, `ZADD`, `ZREM`, `SETBIT`, `XADD`, `XDEL`, `XGROUP`, `XCLAIM`, `XACK`, `GONE`, `SET … KEEPTTL` (the cell is the string) |
  * | `tail` | builds on the cell and commutes | `INCRBY` …, `HINCRBY`, `ZINCRBY`, `PFADD` |
  * | `trim` | takes off the oldest entries | `XTRIM` |
  * | `ends` | list elements by position | `RPUSH`, `LPUSH`, `LPOP`, `RPOP`, `LSET` |
@@ -15,7 +15,9 @@ import type { ValueType } from '../redis/value.js';
  * | `modify` | builds on what is there and does not commute | `APPEND`, `SETRANGE`, `ZADD NX\|XX\|GT\|LT` |
  * | `pop` | takes what happens to be first | `ZPOPMIN`, `ZPOPMAX` |
  * | `expiry` | the key's expiry | `PEXPIREAT`, `PERSIST` |
- * | `derive` | writes keys from other keys | `RENAME`, `COPY`, `SUNIONSTORE` |
+ * | `field-expiry` | the expiry of a field | `HPEXPIREAT`, `HPERSIST` |
+ * | `derive` | writes keys from other keys | `RENAME`, `COPY`, `SUNIONSTORE`, a rotation (`LMOVE` of a list to itself) |
+ * | `move` | takes an end of one list and puts it at an end of another | `LMOVE`, `RPOPLPUSH` |
  */
 export type Role =
   | 'key-head'
@@ -27,7 +29,12 @@ export type Role =
   | 'modify'
   | 'pop'
   | 'expiry'
+  | 'field-expiry'
+  | 'move'
   | 'derive';
+
+/** Stands for an element that a move has put into a list: the stream does not say which. */
+export const MOVED = 'the moved one';
 
 /** A command, or the part of it that concerns one cell. */
 export interface Unit {
@@ -52,6 +59,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   SET: ['key-head', 'string'],
   DEL: ['key-head', undefined, true],
   UNLINK: ['key-head', undefined, true],
+  EXPIRED: ['key-head', undefined, true],
   PEXPIREAT: ['expiry', undefined],
   PERSIST: ['expiry', undefined],
   INCR: ['tail', 'string'],
@@ -64,6 +72,10 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   HSET: ['cell-head', 'hash'],
   HDEL: ['cell-head', 'hash', true],
   HINCRBY: ['tail', 'hash'],
+  HSETEX: ['cell-head', 'hash'],
+  HPEXPIREAT: ['field-expiry', 'hash'],
+  HPERSIST: ['field-expiry', 'hash'],
+  FEXPIRED: ['cell-head', 'hash', true],
   SADD: ['cell-head', 'set'],
   SREM: ['cell-head', 'set', true],
   ZADD: ['cell-head', 'zset'],
@@ -86,6 +98,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   XGROUP: ['cell-head', 'stream'],
   XCLAIM: ['cell-head', 'stream'],
   XACK: ['cell-head', 'stream', true],
+  GONE: ['cell-head', 'stream', true],
 };
 
 /** The command cut into parts of one cell each. */
@@ -98,6 +111,9 @@ export function unitsOf(argv: Argv): Unit[] {
       return [derive(argv, rest[0]!, [rest[0]!], [key])];
     case 'SUNIONSTORE':
       return [derive(argv, key, [key], rest)];
+    case 'LMOVE':
+    case 'RPOPLPUSH':
+      return [move(argv)];
     case 'DEL':
     case 'UNLINK':
       return [key, ...rest].map((each) => unit(['DEL', each], each, ''));
@@ -117,15 +133,23 @@ export function unitsOf(argv: Argv): Unit[] {
     case 'SETBIT':
       return [unit(argv, key, `bit ${rest[0]}`)];
     case 'HINCRBY':
+    case 'HPERSIST':
     case 'XADD':
       return [unit(argv, key, rest[0]!)];
+    case 'HPEXPIREAT':
+    case 'HSETEX':
+    case 'FEXPIRED':
+      return [unit(argv, key, rest[1]!)];
     case 'ZINCRBY':
+      // Nothing takes an infinity away again, and its opposite is refused: the order matters.
+      if (!Number.isFinite(Number(rest[0]))) return [{ ...unit(argv, key, ''), role: 'modify' }];
       return [unit(argv, key, rest[1]!)];
     case 'XGROUP':
       return [{ ...unit(argv, rest[0]!, `group ${rest[1]}`), removal: key === 'DESTROY' }];
     case 'XCLAIM':
       return [unit(argv, key, `pending ${rest[0]} ${rest[2]}`)];
     case 'XACK':
+    case 'GONE':
       return rest.slice(1).map((id) => unit([name, key, rest[0]!, id], key, `pending ${rest[0]} ${id}`));
     default:
       return [unit(argv, key, '')];
@@ -143,6 +167,40 @@ function derive(argv: Argv, key: string, writes: string[], reads: string[]): Uni
   return { argv, role: 'derive', key, writes, reads, type: undefined, cell: '', removal: false };
 }
 
+function move(argv: Argv): Unit {
+  const [, source = '', target = ''] = argv;
+  // What goes round in one list is taken and put in one step: no list command alone says that.
+  if (source === target) return derive(argv, source, [source], []);
+  return {
+    argv,
+    role: 'move',
+    key: target,
+    writes: [source, target],
+    reads: [],
+    type: 'list',
+    cell: '',
+    removal: false,
+  };
+}
+
+/** From which end of which list a move takes, and to which end of which it puts. */
+export function endsOf({ argv: [, source = '', target = '', from = 'RIGHT', to = 'LEFT'] }: Unit): {
+  take: Unit;
+  put: Unit;
+} {
+  return {
+    take: unit([from === 'RIGHT' ? 'RPOP' : 'LPOP', source], source, ''),
+    put: unit([to === 'RIGHT' ? 'RPUSH' : 'LPUSH', target, MOVED], target, ''),
+  };
+}
+
+/** What a command does to one of its keys. */
+export function unitOn(whole: Unit, key: string): Unit {
+  if (whole.role !== 'move') return whole;
+  const { take, put } = endsOf(whole);
+  return take.key === key ? take : put;
+}
+
 function pairs(list: readonly string[]): [string, string][] {
   return list.flatMap((item, index) => (index % 2 === 0 ? [[item, list[index + 1]!]] : []));
 }
@@ -157,7 +215,7 @@ export function clashes(a: Unit, b: Unit): boolean {
       if (isWhole(a) || isWhole(b)) return false;
       return either('modify') || a.role !== b.role;
     case 'zset':
-      return either('modify') || either('pop');
+      return either('modify');
     case 'list':
       return either('edit');
     case 'stream':
@@ -172,14 +230,9 @@ function isWhole(unit_: Unit): boolean {
   return unit_.role === 'cell-head' && unit_.cell === '';
 }
 
-/** A deletion by ID takes an entry out of what a trim counts, and out of what a delivery finds. */
+/** A deletion by ID takes an entry out of what a trim counts. */
 function clashInStream(a: Unit, b: Unit): boolean {
-  const removes = (unit_: Unit): boolean => unit_.argv[0] === 'XDEL' || unit_.role === 'trim';
-  const counts = (unit_: Unit): boolean => unit_.role === 'trim' || unit_.argv[0] === 'XCLAIM';
-  const isPair = (left: Unit, right: Unit): boolean => removes(left) && counts(right);
-  if (a.role === 'trim' && b.role === 'trim') return false;
-  if (a.argv[0] === 'XADD' && b.argv[0] === 'XADD') return a.cell === b.cell;
-  return isPair(a, b) || isPair(b, a);
+  return (a.role === 'trim' && b.argv[0] === 'XDEL') || (b.role === 'trim' && a.argv[0] === 'XDEL');
 }
 
 /** Whether both write the same cell, neither more nor less. */
@@ -197,5 +250,20 @@ export function covers(above: Unit, below: Unit): boolean {
 
 function groupOf({ argv }: Unit): string | undefined {
   if (argv[0] === 'XGROUP') return argv[3];
-  return argv[0] === 'XCLAIM' || argv[0] === 'XACK' ? argv[2] : undefined;
+  return ['XCLAIM', 'XACK', 'GONE'].includes(argv[0]!) ? argv[2] : undefined;
+}
+
+/** Whether this is the end of a key's life: its deadline has passed. */
+export function isEnd({ argv }: Unit): boolean {
+  return argv[0] === 'EXPIRED';
+}
+
+/** Whether this is the end of a field's life. */
+export function isFieldEnd({ argv }: Unit): boolean {
+  return argv[0] === 'FEXPIRED';
+}
+
+/** Milliseconds until which a `PEXPIREAT`, or for ever a `PERSIST`, lets a key live, and those of a field. */
+export function lifeOf({ argv }: Unit): number {
+  return argv[0] === 'PERSIST' || argv[0] === 'HPERSIST' ? Number.POSITIVE_INFINITY : Number(argv[2]);
 }

@@ -32,14 +32,26 @@ export interface StateWrite extends Made {
   readonly rank: Rank;
   /** The origin's newest own user write on the key that the other site is not known to have seen; 0 when there is none. */
   readonly since: number;
+  /** It answers one whose value may lack what nobody took: what that one lacks was not taken there. */
+  readonly isWhole: boolean;
 }
 
 /** Asks the other site for the key's `STATE`. */
 export interface NeedWrite extends Made {
   readonly kind: 'need';
   readonly key: string;
-  /** A write that slipped in may have been covered here: this site's own value lacks something. Otherwise it only doubts an order, or a removal. */
-  readonly isLacking: boolean;
+  readonly lack: Lack;
+}
+
+/**
+ * What the value of the site that asks may lack, what is worse behind what is not: removals, or moves, of the other site's that were
+ * left out; what a late write of its own was covered by. With nothing it only doubts an order.
+ */
+export const LACKS = ['nothing', 'removals', 'writes', 'own'] as const;
+export type Lack = (typeof LACKS)[number];
+
+export function isWorse(one: Lack, other: Lack): boolean {
+  return LACKS.indexOf(one) > LACKS.indexOf(other);
 }
 
 export type Write = UserWrite | StateWrite | NeedWrite;
@@ -82,4 +94,13 @@ export function isHead(write: Write): write is UserWrite | StateWrite {
  */
 export function beats(head: UserWrite, state: StateWrite): boolean {
   return head.seen >= state.since || (!head.unit.removal && above(rankOf(head), state.rank));
+}
+
+/** The keys a write is on, written or read. */
+export function keysOf(write: Write): readonly string[] {
+  return write.kind === 'user' ? [...write.unit.writes, ...write.unit.reads] : [write.key];
+}
+
+export function writesOrReads(write: Write, key: string): write is UserWrite {
+  return write.kind === 'user' && (write.unit.writes.includes(key) || write.unit.reads.includes(key));
 }

@@ -1,0 +1,87 @@
+/** Which keys have a deadline when a process begins to work: what was given before nobody has seen. */
+
+import type { Redis } from 'ioredis';
+import type { Deadlines } from '../local-writes/deadlines.js';
+import type { FieldDeadlines } from '../local-writes/field-deadlines.js';
+import { KeyHash } from '../protocol/key-hash.js';
+import { scriptSource } from '../lua/scripts.js';
+import { answerOf } from '../redis/connect.js';
+
+/** So many keys are looked at before the first change of the peer's is applied; with more it goes on beside. */
+const MAX_AT_START = 200_000;
+const STEP_KEYS = 500;
+const STEP_HASHES = 50;
+
+/**
+ * Looks at all keys. Capture must read the stream already.
+ * @returns when so few keys are looked at that it can be waited for, or at once
+ */
+export async function loadDeadlines(local: Redis, deadlines: Deadlines, signal: AbortSignal): Promise<void> {
+  const sizes = [...(await answerOf(local, local.info('keyspace'))).matchAll(/^db(\d+):keys=(\d+)/gm)];
+  const keys = sizes.reduce((sum, [, , count]) => sum + Number(count), 0);
+  const databases = sizes.map(([, database]) => Number(database));
+  deadlines.loading();
+  const loading = load(local, deadlines, { databases, signal });
+  // Redis and Valkey say how many hashes have fields with a deadline.
+  const text = await answerOf(local, local.info('keyspace'));
+  const fields = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(text)
+    ? loadFields(local, deadlines.fields, { databases, signal })
+    : undefined;
+  if (keys <= MAX_AT_START) await Promise.all([loading, fields]);
+  // What is not remembered is asked for; whatever went wrong ends the work by itself.
+  else Promise.all([loading, fields]).catch(() => {});
+}
+
+async function loadFields(
+  local: Redis,
+  fields: FieldDeadlines,
+  { databases, signal }: { databases: readonly number[]; signal: AbortSignal },
+): Promise<void> {
+  const hash = new KeyHash();
+  fields.losing();
+  for (const database of databases) {
+    let cursor = '0';
+    do {
+      signal.throwIfAborted();
+      const reply = local.callBuffer(
+        'EVAL',
+        scriptSource('list-field-deadlines'),
+        0,
+        database,
+        cursor,
+        STEP_HASHES,
+      );
+      const [next, ...found] = (await answerOf(local, reply)) as [Buffer, ...Buffer[][]];
+      for (const [key, ...pairs] of found) {
+        hash.of(database, key!, 0, key!.length);
+        for (let at = 0; at + 1 < pairs.length; at += 2)
+          fields.found(hash.low, hash.high, pairs[at]!.toString('latin1'), Number(pairs[at + 1]));
+      }
+      cursor = next.toString('latin1');
+    } while (cursor !== '0');
+  }
+  fields.completed();
+}
+
+async function load(
+  local: Redis,
+  deadlines: Deadlines,
+  { databases, signal }: { databases: readonly number[]; signal: AbortSignal },
+): Promise<void> {
+  const hash = new KeyHash();
+  for (const database of databases) {
+    let cursor = '0';
+    do {
+      signal.throwIfAborted();
+      const reply = local.callBuffer('EVAL', scriptSource('list-deadlines'), 0, database, cursor, STEP_KEYS);
+      const [next, ...found] = (await answerOf(local, reply)) as Buffer[];
+      for (let at = 0; at + 1 < found.length; at += 2) {
+        const key = found[at]!;
+        hash.of(database, key, 0, key.length);
+        deadlines.found(hash.low, hash.high, Number(found[at + 1]!.toString('latin1')));
+      }
+      cursor = next!.toString('latin1');
+    } while (cursor !== '0');
+  }
+  deadlines.completed();
+}

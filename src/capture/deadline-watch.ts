@@ -1,0 +1,144 @@
+/** Follows the stream for the deadlines that keys are given, lose, and come to. */
+
+import type { KnownName } from '../redis-commands/command-names.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
+import { keepsExpiry, writtenKeys, type CommandSpec } from '../redis-commands/command-table.js';
+import type { Deadlines } from '../local-writes/deadlines.js';
+import { KeyHash } from '../protocol/key-hash.js';
+import { FieldWatch } from './field-watch.js';
+
+/** What deadline a command leaves a key with; undefined: the one it had. */
+type Given = number | 'none' | 'unknown' | undefined;
+
+export class DeadlineWatch {
+  readonly #deadlines: Deadlines;
+  readonly fields: FieldWatch;
+  readonly #hash = new KeyHash();
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines;
+    this.fields = new FieldWatch(deadlines.fields);
+  }
+
+  /** A command without options has written one key. @param hash that of the key; `argument` reads the command's arguments */
+  plain(hash: KeyHash, spec: CommandSpec, argument: (index: number) => Buffer): void {
+    const { name, effect } = spec;
+    if (effect === 'remove' || effect === 'set') this.#deadlines.fields.dropped(hash.low, hash.high);
+    if (effect === 'expire') this.#give(hash, givenBy(name, [argument(0), argument(1), argument(2)]));
+    else if (this.#deadlines.isEmpty) return;
+    else if (effect === 'set') this.#deadlines.cleared(hash.low, hash.high);
+    else this.#deadlines.built(hash.low, hash.high);
+  }
+
+  /** A command of the peer's, applied here, has come round. */
+  echoed(reader: CommandReader, known: KnownName, database: number): void {
+    const { spec, plainUpTo } = known;
+    if (spec?.singleKey !== true || reader.argc > plainUpTo || reader.argc < 2) {
+      this.observe(known, reader.arguments(), database);
+      return;
+    }
+    const { isEmpty, fields } = this.#deadlines;
+    if (isEmpty && fields.isEmpty && spec.effect !== 'expire') return;
+    this.#hash.of(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
+    if (spec.type === 'hash' && this.fields.concerns(this.#hash, spec)) {
+      this.observe(known, reader.arguments(), database);
+      return;
+    }
+    this.plain(this.#hash, spec, (index) => reader.argument(index));
+  }
+
+  /** Any command has run. @param args the name first */
+  observe({ name, spec }: KnownName, args: readonly Buffer[], database: number): void {
+    if (spec === undefined) return;
+    if (spec.effect === 'flush' || spec.effect === 'swap') {
+      this.#deadlines.forget(name === 'FLUSHALL');
+      return;
+    }
+    if (spec.effect === 'none' || spec.effect === 'publish' || spec.effect === 'function') return;
+    if (spec.singleKey) this.fields.observe(spec, args, database);
+    const isGiving = spec.effect === 'expire' || spec.effect === 'set' || name === 'SETNX';
+    if (spec.type === 'any' && (spec.effect === 'move' || spec.effect === 'derive')) {
+      this.#taken(name, args, database);
+      return;
+    }
+    for (const index of writtenKeys(spec, args)) {
+      const key = args[index]!;
+      this.#hash.of(database, key, 0, key.length);
+      const { low, high } = this.#hash;
+      if (!spec.singleKey) this.#deadlines.fields.dropped(low, high);
+      if (isGiving && !keepsExpiry(spec, args)) this.#give(this.#hash, givenBy(name, args));
+      else if (spec.effect === 'remove') this.#deadlines.removed(low, high);
+      // What is made of other keys has no deadline.
+      else if (spec.effect === 'derive') this.#deadlines.cleared(low, high);
+      else this.#deadlines.built(low, high);
+    }
+  }
+
+  /** The deadline that has ended the life of a key, or of fields, which a command removes; undefined when somebody has removed them. */
+  ended(
+    { known, args, isRemoval }: { known: KnownName; args: readonly Buffer[]; isRemoval: boolean },
+    database: number,
+  ): number | undefined {
+    if (!isRemoval) return this.fields.ended(known.name, args, database);
+    if (this.#deadlines.isEmpty) return undefined;
+    const key = args[1]!;
+    this.#hash.of(database, key, 0, key.length);
+    return this.#deadlines.passed(this.#hash.low, this.#hash.high);
+  }
+
+  /** `RENAME`, `MOVE` and `COPY` take the deadline along. */
+  #taken(name: string, args: readonly Buffer[], database: number): void {
+    const [from, to] = [args[1]!, name === 'MOVE' ? args[1]! : args[2]!];
+    const at = args.findIndex((arg, index) => index > 2 && arg.toString('latin1').toUpperCase() === 'DB');
+    const placeAt = name === 'MOVE' ? 2 : name === 'COPY' && at > 0 ? at + 1 : undefined;
+    const target = placeAt === undefined ? database : Number(args[placeAt]);
+    this.#hash.of(database, from, 0, from.length);
+    const { low, high } = this.#hash;
+    const deadline = this.#deadlines.of(low, high);
+    if (name !== 'COPY') this.#deadlines.removed(low, high);
+    this.#hash.of(target, to, 0, to.length);
+    this.#deadlines.fields.copied([low, high], [this.#hash.low, this.#hash.high]);
+    if (name !== 'COPY') this.#deadlines.fields.dropped(low, high);
+    this.#give(this.#hash, deadline);
+  }
+
+  #give({ low, high }: KeyHash, given: Given): void {
+    if (given === undefined) return;
+    if (given === 'none') this.#deadlines.cleared(low, high);
+    else if (given === 'unknown') this.#deadlines.doubted(low, high);
+    else this.#deadlines.given(low, high, given);
+  }
+}
+
+function givenBy(name: string, args: readonly Buffer[]): Given {
+  const text = (index: number): string => args[index]?.toString('latin1') ?? '';
+  const number = (index: number, unit = 1): Given => {
+    const value = Number(text(index)) * unit;
+    return Number.isFinite(value) && value > 0 ? value : 'unknown';
+  };
+  switch (name) {
+    case 'PEXPIREAT':
+      return number(2);
+    case 'EXPIREAT':
+      return number(2, 1000);
+    case 'PERSIST':
+      return 'none';
+    case 'SET': {
+      const at = args.findIndex((_, index) => index > 2 && text(index).toUpperCase() === 'PXAT');
+      if (at > 0) return number(at + 1);
+      return args.some((_, index) => index > 2 && /^(EX|PX|EXAT)$/i.test(text(index))) ? 'unknown' : 'none';
+    }
+    case 'SETNX':
+    case 'GETSET':
+    case 'MSET':
+      return 'none';
+    case 'RESTORE':
+    case 'RESTORE-ASKING':
+      if (text(2) === '0') return 'none';
+      return args.some((_, index) => index > 3 && text(index).toUpperCase() === 'ABSTTL')
+        ? number(2)
+        : 'unknown';
+    default:
+      return 'unknown';
+  }
+}

@@ -1,0 +1,57 @@
+/** Reads what Tandem's own commands say when they go by in the stream. */
+
+import type { KnownName } from '../redis-commands/command-names.js';
+import { CommandReader } from '../redis-commands/command-reader.js';
+import { writtenKeys } from '../redis-commands/command-table.js';
+import { isSpecial, specialKeys } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+
+/** The arguments of the one special command in these bytes; nothing when they are anything else. */
+export function readSpecial(bytes: Buffer): Buffer[] | undefined {
+  const reader = new CommandReader();
+  try {
+    reader.push(Buffer.from(bytes));
+    if (!reader.next() || reader.consumed !== bytes.length) return undefined;
+  } catch {
+    return undefined;
+  }
+  const args = reader.arguments();
+  return isSpecial(args) ? args : undefined;
+}
+
+/** The keys that a request in these bytes names; none when they are anything else. */
+export function keysNamed(bytes: Buffer): PlacedKey[] {
+  const args = readSpecial(bytes);
+  return args === undefined ? [] : specialKeys(args[0]!.toString('latin1'), args);
+}
+
+/** The fields of an `HSET key field value …`. */
+export function fieldsOf(reader: CommandReader): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (let i = 2; i + 1 < reader.argc; i += 2)
+    fields.set(reader.argument(i).toString('latin1'), reader.argument(i + 1).toString('latin1'));
+  return fields;
+}
+
+/** Whether what lies in `buffer` from `start` to `end` begins with a prefix. */
+export function startsWith(
+  buffer: Buffer,
+  { start, end }: { readonly start: number; readonly end: number },
+  prefix: Buffer,
+): boolean {
+  if (end - start < prefix.length || buffer[start] !== prefix[0]) return false;
+  for (let i = 1; i < prefix.length; i++) if (buffer[start + i] !== prefix[i]) return false;
+  return true;
+}
+
+/** Whether these are the fields of a marker. What somebody else writes there is none: numbers that are none would go into every batch from there on. */
+export function isMarker(fields: ReadonlyMap<string, string>): boolean {
+  return ['n', 'epoch', 'decided'].every((field) => Number.isSafeInteger(Number(fields.get(field) ?? NaN)));
+}
+
+/** Whether a command is Tandem's own. One that writes a key that is not is the application's, whatever its first key. */
+export function isInternal({ spec }: KnownName, args: readonly Buffer[], prefix: Buffer): boolean {
+  const isOwn = (key: Buffer): boolean => startsWith(key, { start: 0, end: key.length }, prefix);
+  if (args.length < 2 || !isOwn(args[1]!)) return false;
+  return spec === undefined || writtenKeys(spec, args).every((index) => isOwn(args[index]!));
+}

@@ -1,0 +1,50 @@
+/**
+ * The one place where commands of Tandem's own making leave the site, seen by what the site leaves out. Whoever asked, and whatever a
+ * question made a script read: a key that is excluded here is in no state, no list of names and no digest that the peer gets.
+ *
+ * A request (`TANDEM.NEED`) passes: it names keys the peer has named before. What was written here on an excluded key is not
+ * remembered, so no late write makes one.
+ */
+
+import {
+  ANSWER,
+  COMPARE,
+  LISTED,
+  namesAmong,
+  questionWithout,
+  withExcluded,
+} from '../protocol/messages/comparison.js';
+import type { Filter } from '../config/filter.js';
+import { LIBRARIES, LIBRARY } from '../protocol/messages/libraries.js';
+import { EXPIRED, GONE, specialKeys, STATE } from '../protocol/messages/messages.js';
+
+/**
+ * What of a command may leave; nothing where nothing of it may.
+ * @param args well-formed, the name first
+ * @param functions whether functions leave the site
+ */
+export function outgoing(
+  args: readonly Buffer[],
+  { filter, functions }: { filter: Filter; functions: boolean },
+): readonly Buffer[] | undefined {
+  const name = args[0]!.toString('latin1');
+  if (!functions && name === LIBRARY) return undefined;
+  if (!functions && name === LIBRARIES) return [...args.slice(0, 3), Buffer.from('0')];
+  if (filter.passesAllKeys) return args;
+  const isExcluded = ({ database, key }: { database: number; key: Buffer }): boolean =>
+    !filter.key(database, key);
+  switch (name) {
+    case STATE:
+    case EXPIRED:
+    case GONE:
+      return specialKeys(name, args).some(isExcluded) ? undefined : args;
+    case ANSWER:
+      return withExcluded(args, isExcluded);
+    case COMPARE:
+      return questionWithout(args, isExcluded);
+    case LISTED:
+      return namesAmong(args, (key) => filter.name(key));
+    default:
+      return args;
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * What pops of sorted sets have taken. `ZPOPMIN` stands in the stream without what it took, and at the other site, where members have
+ * been added meanwhile, it would take another one. So it is sent as the removal of those members: that means the same everywhere.
+ *
+ * For it the members next to be popped are read from a set that pops come on (`list-members.lua` has them stand in the stream, at their
+ * place in the order), and kept up with what the stream says from there on. A pop of which it is not known what it took is sent as it is.
+ */
+
+import type { KnownName } from '../redis-commands/command-names.js';
+import { CommandReader } from '../redis-commands/command-reader.js';
+import { destinationDatabase, writtenKeys } from '../redis-commands/command-table.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { KnownMembers, scoreOf, type End } from './known-members.js';
+import type { CaptureListener } from './listener.js';
+
+/** Memory for the members of all sets; beyond that the set that was longest not popped from goes. */
+const MAX_BYTES = 32 * 1024 * 1024;
+const MAX_SETS = 10_000;
+
+/** Sets that are read before their first pop, in a second. */
+const READ_A_SECOND = 100;
+
+const MEMBERS = 'TANDEM.MEMBERS';
+/** Bytes in which the name of a command ends. */
+const HEADER_BYTES = 40;
+
+/** Whether a command takes members by their place in a sorted set. */
+export function isSetPop({ name }: KnownName): boolean {
+  return name === 'ZPOPMIN' || name === 'ZPOPMAX';
+}
+
+export class PoppedSets {
+  readonly #listener: Pick<CaptureListener, 'popped'>;
+  /** By database and name, the one popped from last at the end. */
+  readonly #sets = new Map<string, KnownMembers>();
+  /** Sets whose members have been asked for. */
+  readonly #asked = new Set<string>();
+  #bytes = 0;
+  /** How many sets may be read before their first pop, in this second. */
+  #left = READ_A_SECOND;
+  #second = 0;
+
+  constructor(listener: Pick<CaptureListener, 'popped'>) {
+    this.#listener = listener;
+  }
+
+  /** A command of this site's, which lies in the reader, has run: it may be on a set that is known. */
+  passed(reader: CommandReader, known: KnownName, database: number): void {
+    if (this.#sets.size === 0 || known.container) return;
+    const isOther = known.spec?.singleKey === true && !this.#sets.has(nameOf(database, reader.argument(1)));
+    if (!isOther) this.ran(known, reader.arguments(), database);
+  }
+
+  /** The same of a command of the peer's. What the peer adds to may be popped from here: it is read before the first pop. */
+  echoed(reader: CommandReader, known: KnownName, database: number): void {
+    this.passed(reader, known, database);
+    if (known.name !== 'ZADD' || this.#sets.size >= MAX_SETS / 2 || !this.#isAllowed()) return;
+    const key = reader.argument(1);
+    if (this.#sets.has(nameOf(database, key))) return;
+    this.#left--;
+    this.#want({ database, key }, 'lowest');
+  }
+
+  /** Whether a set may be read that nothing was popped from. */
+  #isAllowed(): boolean {
+    if (this.#left > 0) return true;
+    const second = Math.floor(performance.now() / 1000);
+    if (second === this.#second) return false;
+    this.#second = second;
+    this.#left = READ_A_SECOND;
+    return true;
+  }
+
+  /**
+   * A command has run.
+   * @param args the name first
+   * @param isSent whether it is one to be sent to the other site
+   * @returns what is to be sent for it instead; nothing when it is good as it is
+   */
+  ran(known: KnownName, args: readonly Buffer[], database: number, isSent = false): Buffer[] | undefined {
+    const { name, spec, container } = known;
+    if (isSent && isSetPop(known)) return this.#popped(name, args, database);
+    if (this.#sets.size === 0 || container) return undefined;
+    if (spec === undefined || spec.effect === 'flush' || spec.effect === 'swap') {
+      this.#sets.clear();
+      this.#bytes = 0;
+      return undefined;
+    }
+    const target = destinationDatabase(spec, args);
+    for (const index of writtenKeys(spec, args)) {
+      const key = args[index]!;
+      if (target !== undefined) this.#forget(nameOf(target, key));
+      const set = this.#sets.get(nameOf(database, key));
+      if (!set || spec.effect === 'expire') continue;
+      if (spec.effect === 'remove') this.#change(set, () => set.clear());
+      else if (!this.#change(set, () => set.run(name, args))) this.#lost({ database, key }, set);
+    }
+    return undefined;
+  }
+
+  /** Whether a command of Tandem's own, as it stands in the stream, tells the members of a set. It is taken note of. */
+  told(command: Buffer): boolean {
+    if (!command.subarray(0, HEADER_BYTES).includes(MEMBERS)) return false;
+    const reader = new CommandReader();
+    reader.push(Buffer.from(command));
+    if (!reader.next()) return false;
+    const [said, place, key, end, isWhole, ...rest] = reader.arguments();
+    // A key of another message may be called so.
+    if (said!.toString('latin1') !== MEMBERS) return false;
+    const name = nameOf(Number(place!.toString('latin1')), key!);
+    const members = rest.flatMap((member, at) =>
+      at % 2 === 0 ? [{ name: member.toString('latin1'), score: scoreOf(rest[at + 1]!) }] : [],
+    );
+    this.#asked.delete(name);
+    this.#forget(name);
+    if (members.some(({ score }) => Number.isNaN(score))) return true;
+    const set = new KnownMembers({
+      end: end!.toString('latin1') as End,
+      members,
+      isWhole: isWhole!.toString('latin1') === '1',
+    });
+    this.#sets.set(name, set);
+    this.#bytes += set.bytes;
+    while (this.#sets.size > 1 && (this.#bytes > MAX_BYTES || this.#sets.size > MAX_SETS))
+      this.#forget(this.#sets.keys().next().value!);
+    return true;
+  }
+
+  #popped(name: string, args: readonly Buffer[], database: number): Buffer[] | undefined {
+    const key = args[1]!;
+    const [place, end] = [nameOf(database, key), name === 'ZPOPMIN' ? 'lowest' : 'highest'] as const;
+    const set = this.#sets.get(place);
+    const taken = set && this.#change(set, () => set.pop(name, args));
+    if (!set || !taken) {
+      this.#forget(place);
+      this.#want({ database, key }, end);
+      return undefined;
+    }
+    this.#sets.delete(place);
+    this.#sets.set(place, set);
+    if (set.isShort) this.#want({ database, key }, set.end);
+    return [Buffer.from('ZREM'), key, ...taken.map((member) => Buffer.from(member, 'latin1'))];
+  }
+
+  /** What is in a set is not known any more. If it is being popped from, it is read again. */
+  #lost(key: PlacedKey, { isUsed, end }: KnownMembers): void {
+    this.#forget(nameOf(key.database, key.key));
+    if (isUsed) this.#want(key, end);
+  }
+
+  #want({ database, key }: PlacedKey, end: End): void {
+    const name = nameOf(database, key);
+    if (this.#asked.has(name)) return;
+    this.#asked.add(name);
+    this.#listener.popped({ database, key: Buffer.from(key) }, end, () => this.#asked.delete(name));
+  }
+
+  #forget(name: string): void {
+    const set = this.#sets.get(name);
+    this.#bytes -= set?.bytes ?? 0;
+    this.#sets.delete(name);
+  }
+
+  #change<Result>(set: KnownMembers, run: () => Result): Result {
+    const before = set.bytes;
+    const result = run();
+    this.#bytes += set.bytes - before;
+    return result;
+  }
+}
+
+function nameOf(database: number, key: Buffer): string {
+  return `${database}:${key.toString('latin1')}`;
+}

@@ -1,0 +1,138 @@
+import type { LocalConfig } from '../config/config.js';
+import { JobClient, type JobView } from '../jobs/job-client.js';
+import { TandemError } from '../errors.js';
+import { createLogger } from '../log/log.js';
+import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
+import { keyNames } from '../redis/keys.js';
+import { orTlsMismatch } from '../redis/tls-mismatch.js';
+import { duration, grouped, paint } from './terminal.js';
+
+/** What `tandem jobs` can do. */
+const ACTIONS = ['list', 'pause', 'resume', 'cancel'] as const;
+
+export interface JobsArguments {
+  /** One of `list`, `pause`, `resume`, `cancel`. */
+  readonly action: string;
+  /** Of the job to cancel. */
+  readonly id: string | undefined;
+  readonly json: boolean;
+}
+
+/**
+ * Lists or steers the jobs in the local Redis, whether or not a process runs. Resolves with the exit code: 1 when there is
+ * nothing to cancel. @throws TandemError CONFIG_INVALID for arguments that make no sense
+ */
+export async function jobs(config: LocalConfig, { action, id, json }: JobsArguments): Promise<number> {
+  if (!(ACTIONS as readonly string[]).includes(action)) throw wrong(`there is no "tandem jobs ${action}"`);
+  if ((action === 'cancel') !== (id !== undefined))
+    throw wrong(action === 'cancel' ? 'which job is to be cancelled?' : `${action} takes no ID`);
+  const log = createLogger({ ...config, logLevel: 'silent' });
+  const { tls, connectTimeoutMs, commandTimeoutMs } = config;
+  const redis = openClient({
+    url: config.localUrl,
+    tls,
+    log,
+    name: `tandem:${config.site}:jobs-command`,
+    connectTimeoutMs,
+    commandTimeoutMs,
+  });
+  const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
+  const client = new JobClient({ client: redis, keys, log });
+  try {
+    await connectClient(redis);
+    return await act(client, { action, id, json });
+  } catch (error) {
+    throw await orTlsMismatch(refusalOf(error, whereOf(redis)), config.localUrl);
+  } finally {
+    await client.close();
+    redis.disconnect();
+  }
+}
+
+async function act(client: JobClient, { action, id, json }: JobsArguments): Promise<number> {
+  if (action === 'pause') {
+    await client.pause();
+    console.log('No job begins until: tandem jobs resume');
+  } else if (action === 'resume') {
+    await client.resume();
+    console.log('Jobs begin again.');
+  } else if (id !== undefined) {
+    return cancel(client, id);
+  } else {
+    const [found, isPaused] = [await client.list(), await client.isPaused()];
+    console.log(json ? JSON.stringify({ paused: isPaused, jobs: found }) : renderJobs(found, { isPaused }));
+  }
+  return 0;
+}
+
+async function cancel(client: JobClient, id: string): Promise<number> {
+  const done = await client.cancel(id);
+  const texts = {
+    removed: `${id} waited, and is gone.`,
+    asked: `${id} is told to end; it is then failed, as cancelled.`,
+    ended: `${id} has ended already.`,
+    unknown: `There is no job ${id}.`,
+  };
+  console.log(texts[done]);
+  return done === 'removed' || done === 'asked' ? 0 : 1;
+}
+
+function wrong(message: string): TandemError {
+  return new TandemError('CONFIG_INVALID', message, {
+    hint: 'tandem jobs [list], tandem jobs pause, tandem jobs resume, tandem jobs cancel ID',
+  });
+}
+
+/** One line for each job, and why it failed. `now` in ms since 1970. */
+export function renderJobs(
+  found: readonly JobView[],
+  { isPaused, now = Date.now() }: { isPaused: boolean; now?: number },
+): string {
+  const paused = isPaused ? [paint.yellow('Paused: no job begins until: tandem jobs resume')] : [];
+  if (found.length === 0) return [...paused, 'No jobs.'].join('\n');
+  const width = Math.max(...found.map(({ id }) => id.length));
+  const lines = found.flatMap((job) => {
+    const line = `${job.id.padEnd(width)}  ${stateText(job)}  ${timeText(job, now)}${progressText(job.progress)}`;
+    const rejected = rejectedIn(job.result);
+    if (rejected > 0)
+      return [
+        line,
+        paint.yellow(`  the other site has rejected ${grouped(rejected)} values: tandem rejected, there`),
+      ];
+    return job.failure === null || job.state === 'completed' ? [line] : [line, `  ${job.failure}`];
+  });
+  return [...paused, ...lines].join('\n');
+}
+
+function stateText({ state }: JobView): string {
+  const text = state.padEnd('completed'.length);
+  if (state === 'failed') return paint.red(text);
+  return state === 'active' ? paint.green(text) : text;
+}
+
+function timeText(
+  { state, addedAt, startedAt, endedAt, attempts, maxAttempts }: JobView,
+  now: number,
+): string {
+  const tries =
+    attempts > 1 || (attempts === 1 && endedAt === null) ? `, ${attempts} of ${maxAttempts} attempts` : '';
+  if (endedAt !== null)
+    return `${duration(now - endedAt)} ago, took ${duration(endedAt - (startedAt ?? endedAt))}${tries}`;
+  if (state === 'active') return `for ${duration(now - (startedAt ?? now))}${tries}`;
+  return `added ${duration(now - addedAt)} ago${tries}`;
+}
+
+/** Values that did not come to be at the other site, by the result of a job. */
+function rejectedIn(result: unknown): number {
+  const { rejected } = (result ?? {}) as { rejected?: unknown };
+  return typeof rejected === 'number' ? rejected : 0;
+}
+
+function progressText(progress: unknown): string {
+  if (typeof progress !== 'object' || progress === null) return '';
+  const { done, total } = progress as { done?: unknown; total?: unknown };
+  if (typeof done !== 'number') return '';
+  return typeof total === 'number' && total > 0
+    ? `, ${grouped(done)} of ${grouped(total)} (${Math.floor((done / total) * 100)} %)`
+    : `, ${grouped(done)}`;
+}

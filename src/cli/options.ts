@@ -1,0 +1,42 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Config, ConfigSources, LocalConfig } from '../config/config.js';
+import { SETTINGS, valueText } from '../config/settings.js';
+import type { Setting } from '../config/settings.js';
+
+/** Adds `--config` and one flag for each setting; the flags are made from the schema, so they cannot drift from it. */
+export function withSettings(command: Command): Command {
+  command.option('-c, --config <file>', 'JSON file with settings');
+  for (const setting of SETTINGS) command.addOption(optionOf(setting));
+  return command;
+}
+
+/** The configuration out of what commander parsed for a command made by {@link withSettings}. */
+export async function configFrom(command: Command): Promise<Config> {
+  const { loadConfig } = await import('../config/config.js');
+  return loadConfig(givenTo(command));
+}
+
+/** The same for a command that works at this site's own Redis alone. */
+export async function localConfigFrom(command: Command): Promise<LocalConfig> {
+  const { loadLocalConfig } = await import('../config/config.js');
+  return loadLocalConfig(givenTo(command));
+}
+
+function givenTo(command: Command): ConfigSources {
+  const given = command.opts<Record<string, string | undefined>>();
+  const flags = new Map<string, string>();
+  for (const setting of SETTINGS) {
+    const text = given[optionOf(setting).attributeName()];
+    if (text !== undefined) flags.set(setting.path, text);
+  }
+  const file = given['config'];
+  return { flags, ...(file === undefined ? {} : { file }) };
+}
+
+/** Every value is text here: the configuration alone knows what is right, and names all mistakes at once. */
+function optionOf({ flag, format, doc, default: value, nullable }: Setting): Option {
+  const placeholder = typeof format === 'string' ? format.replaceAll(' ', '-') : format.join('|');
+  const otherwise = value === null ? (nullable ? '' : ' (required)') : ` (${valueText(value)})`;
+  return new Option(`--${flag} <${placeholder}>`, `${doc.replaceAll('`', '')}${otherwise}`);
+}

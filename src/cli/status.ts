@@ -1,0 +1,153 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { LocalConfig } from '../config/config.js';
+import { DIRECTIONS, readPauses, type Direction } from '../site/pauses.js';
+import { pausedSince } from './pause.js';
+import type { Redis } from '../redis/connect.js';
+import type { KeyNames } from '../redis/keys.js';
+import { isFlowing, readinessProblems } from '../observe/health.js';
+import { readStatusKey } from '../observe/status-key.js';
+import type { LinkStatus, SiteStatus } from '../observe/status.js';
+import { atLocalRedis } from './clients.js';
+import { bytes, duration, grouped, paint } from './terminal.js';
+
+const WATCH_INTERVAL_MS = 1000;
+/** A site that works tells how it is every second. */
+const SILENT_MS = 5000;
+const CLEAR_SCREEN = '\u001B[H\u001B[2J';
+
+/** What lies in the local Redis while no process runs. */
+interface AtRest {
+  changeListBatches: number;
+  inboxBatches: number;
+  /** Since when a direction is paused, ms since 1970. */
+  pausedSince: Record<Direction, number | null>;
+}
+
+/**
+ * Prints what the running process last wrote about itself into the local Redis. Resolves with 0, or with 1 if no
+ * process runs, or with `exitCode` also when it is not ready. With `watch` goes on until a signal.
+ */
+export function status(
+  config: LocalConfig,
+  { json, watch, exitCode }: { json: boolean; watch: boolean; exitCode: boolean },
+): Promise<number> {
+  return atLocalRedis(config, { purpose: 'status', untilSignal: watch }, async ({ redis, keys, stop }) => {
+    do {
+      const [problems, text] = await look({ redis, keys, config, json });
+      console.log(watch && !json && process.stdout.isTTY ? `${CLEAR_SCREEN}${text}` : text);
+      if (!watch && exitCode) for (const problem of problems ?? []) console.error(`not ready: ${problem}`);
+      if (!watch) return problems === undefined || (exitCode && problems.length > 0) ? 1 : 0;
+      await pause(WATCH_INTERVAL_MS, undefined, { signal: stop }).catch(() => {});
+    } while (!stop.aborted);
+    return 0;
+  });
+}
+
+async function look({
+  redis,
+  keys,
+  config,
+  json,
+}: {
+  redis: Redis;
+  keys: KeyNames;
+  config: LocalConfig;
+  json: boolean;
+}): Promise<[problems: string[] | undefined, text: string]> {
+  const found = await readStatusKey(redis, keys.status);
+  if (found !== null)
+    return [readinessProblems(found), json ? JSON.stringify(found) : renderStatus(found, Date.now())];
+  const atRest = {
+    changeListBatches: await redis.llen(keys.changes),
+    inboxBatches: await redis.llen(keys.inbox),
+    pausedSince: pausedSince(await readPauses(redis, keys)),
+  };
+  return [undefined, json ? JSON.stringify({ running: false, ...atRest }) : renderAtRest(config, atRest)];
+}
+
+/** Both directions and the sums, for a person. `now` in ms since 1970. */
+export function renderStatus(site: SiteStatus, now: number): string {
+  const { outbound, inbound } = site;
+  const age = now - site.at;
+  const stale = age > 3 * WATCH_INTERVAL_MS ? paint.yellow(`  (as of ${duration(age)} ago)`) : '';
+  const out = `${site.site} → ${site.peer}`;
+  const back = `${site.peer} → ${site.site}`;
+  return [
+    `${paint.bold(`pair ${site.pair}, site ${site.site}`)}  ${site.role}, up ${duration(site.uptimeMs)}, tandem ${site.version}${stale}`,
+    '',
+    ...linkLines(
+      out,
+      outbound,
+      `${grouped(outbound.changeListBatches)} batches in the change list (${bytes(outbound.changeListBytes)}), delivered up to ${grouped(outbound.deliveredSequence)} of ${grouped(site.capture.nextSequence - 1)}, applied there up to ${grouped(outbound.seenByPeer)}`,
+    ),
+    ...linkLines(
+      back,
+      inbound,
+      `${grouped(inbound.inboxBatches)} batches in the inbox (${bytes(inbound.inboxBytes)}), received up to ${grouped(inbound.receivedSequence)}, applied up to ${grouped(inbound.appliedSequence)}`,
+    ),
+    '',
+    `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
+    ...otherLines(site, now),
+    ...jobsLines(site.jobs),
+    ...(site.gap
+      ? [paint.red('A gap is open: changes are missing, and a comparison of the sites is due.')]
+      : []),
+  ].join('\n');
+}
+
+function linkLines(direction: string, link: LinkStatus, where: string): string[] {
+  const state = isFlowing(link) ? paint.green(link.state) : paint.yellow(link.state);
+  const detail = link.detail === undefined ? '' : `: ${link.detail}`;
+  const since = link.pausedSince === null ? '' : `paused since ${new Date(link.pausedSince).toISOString()}`;
+  const paused = since === '' ? '' : paint.yellow(link.state === 'paused' ? since : `${since}; `);
+  return [
+    `${paint.bold(direction)}  ${link.state === 'paused' ? paused : `${paused}${state}${detail}`}`,
+    `  lag ${duration(link.lagMs)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${bytes(link.bytesTotal)}) since the start`,
+    `  ${where}`,
+  ];
+}
+
+/** How the other site is, as it has told. */
+function otherLines({ site, peer, other }: SiteStatus, now: number): string[] {
+  if (other === null) return [`${peer} has not been heard of yet`];
+  const { heardMs, version, outbound, inbound, gap } = other;
+  const ageMs = Math.max(0, now - heardMs);
+  const heard = `heard of ${duration(ageMs)} ago`;
+  const texts = [`tandem ${version}`, ageMs > SILENT_MS ? paint.yellow(heard) : heard];
+  if (outbound.pausedSince !== null) texts.push(paint.yellow(`${peer} → ${site} is paused there`));
+  if (inbound.pausedSince !== null) texts.push(paint.yellow(`${site} → ${peer} is paused there`));
+  if (inbound.state === 'backing-off' || inbound.state === 'stopped')
+    texts.push(paint.yellow(`${site} → ${peer} is ${inbound.state} there`));
+  if (gap) texts.push(paint.red('it has a gap'));
+  return [`${peer}: ${texts.join(', ')}`];
+}
+
+/** Nothing while there is nothing to see: completed jobs are in `tandem jobs`. */
+function jobsLines({ completed: _completed, faults, ...states }: SiteStatus['jobs']): string[] {
+  const parts = Object.entries(states).filter(([, count]) => count > 0);
+  const texts = parts.map(([state, count]) => `${state} ${grouped(count)}`);
+  if (faults > 0) texts.push(paint.yellow(`the jobs' own failures ${grouped(faults)}`));
+  return texts.length === 0 ? [] : [`jobs: ${texts.join(', ')}`];
+}
+
+function conflictsText(conflicts: Record<string, number>): string {
+  const kinds = Object.entries(conflicts).filter(([, count]) => count > 0);
+  const total = kinds.reduce((sum, [, count]) => sum + count, 0);
+  return total === 0
+    ? '0'
+    : `${grouped(total)} (${kinds.map(([kind, count]) => `${kind} ${grouped(count)}`).join(', ')})`;
+}
+
+function renderAtRest(
+  { pair, site }: Pick<LocalConfig, 'pair' | 'site'>,
+  { changeListBatches, inboxBatches, pausedSince: since }: AtRest,
+): string {
+  const paused = DIRECTIONS.filter((direction) => since[direction] !== null);
+  return [
+    paint.red(`No process runs for site ${site} of pair ${pair}.`),
+    `${grouped(changeListBatches)} batches wait in the change list, ${grouped(inboxBatches)} in the inbox. Start it with: tandem run`,
+    ...(paused.length === 0
+      ? []
+      : [paint.yellow(`Paused: ${paused.join(' and ')}. Let it go on with: tandem resume`)]),
+  ].join('\n');
+}

@@ -1,0 +1,247 @@
+import { readFileSync } from 'node:fs';
+import convict from 'convict';
+import { contradictions } from './contradictions.js';
+import './formats.js';
+import { jsonMistake } from './json-mistake.js';
+import type { Config } from './schema.js';
+import { SETTINGS, schemaWithEnvironment } from './settings.js';
+import { tlsProblems } from './tls-files.js';
+import { TandemError } from '../errors.js';
+
+export type { Config, TlsConfig } from './schema.js';
+
+export interface ConfigSources {
+  /** Path of a JSON file. */
+  file?: string;
+  /** The environment; variables that start with `TANDEM_` are settings. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Path of a setting (`tls.caFile`) → the text given on the command line. */
+  flags?: ReadonlyMap<string, string>;
+}
+
+/** What a command has that works at this site's own Redis alone: it needs no secret of the other site's. */
+export type LocalConfig = Omit<Config, 'peerUrl'>;
+
+/** Variables of the tests' own, not of the product. */
+const FOREIGN_ENV_PREFIX = 'TANDEM_TEST_';
+
+/**
+ * What Kubernetes, and Docker's links, tell every container of a service whose name begins with `tandem`: `tandem-east` is
+ * TANDEM_EAST. The form of the value counts too, so that a setting that is misspelt as one of these is still refused.
+ */
+const SERVICE_VARIABLES: readonly (readonly [name: RegExp, value: RegExp])[] = [
+  [/_SERVICE_HOST$/, /^[\w.:-]+$/],
+  [/_SERVICE_PORT(_[A-Z0-9_]+)?$/, /^\d+$/],
+  [/_PORT(_\d+_(TCP|UDP|SCTP))?$/, /^(tcp|udp|sctp):\/\/\S+:\d+$/],
+  [/_PORT_\d+_(TCP|UDP|SCTP)_PROTO$/, /^(tcp|udp|sctp)$/],
+  [/_PORT_\d+_(TCP|UDP|SCTP)_PORT$/, /^\d+$/],
+  [/_PORT_\d+_(TCP|UDP|SCTP)_ADDR$/, /^[\w.:-]+$/],
+];
+
+/** Names the file instead of `--config`; no setting itself. */
+const FILE_ENV = 'TANDEM_CONFIG';
+
+type Instance = convict.Config<Config>;
+type JsonObject = Record<string, unknown>;
+
+/**
+ * Reads the settings from file, environment and flags, in rising order, and hands out one frozen object.
+ * Throws CONFIG_INVALID with everything that is wrong in one message, one line each; no line repeats a URL.
+ */
+export function loadConfig(sources: ConfigSources = {}): Config {
+  return load(sources, []) as Config;
+}
+
+/** The same without `peerUrl`, which need not be set then. */
+export function loadLocalConfig(sources: ConfigSources = {}): LocalConfig {
+  return load(sources, ['peerUrl']);
+}
+
+/** @param optional settings that may stay away although they have no default */
+function load(
+  { file, env = process.env, flags = new Map() }: ConfigSources,
+  optional: readonly string[],
+): LocalConfig {
+  const problems: string[] = [];
+  const path = file ?? env[FILE_ENV];
+  const fromFile = path === undefined ? {} : readFile(path, problems);
+  problems.push(...unknownVariables(env));
+  // What such a file was to set would be called missing.
+  if (fromFile === undefined) throw invalid(problems);
+
+  const instance = convict(schemaWithEnvironment(optional), {
+    env: knownVariables(env),
+    args: [],
+  }) as unknown as Instance;
+  const origins = originsOf(fromFile, env, flags);
+  instance.load(fromFile);
+  for (const [name, value] of flags) instance.set(name, value);
+  const wrong = validated(instance, origins);
+  problems.push(...wrong);
+  const config = instance.getProperties();
+  if (wrong.length === 0) problems.push(...contradictions(config), ...tlsProblems(config.tls));
+
+  if (problems.length > 0) throw invalid(problems);
+  return deepFreeze(normalized(config));
+}
+
+function invalid(problems: string[]): TandemError {
+  const lines = problems.map((problem) => `\n  - ${problem}`).join('');
+  return new TandemError('CONFIG_INVALID', `The configuration cannot be used:${lines}`, {
+    hint: 'Settings come from --config <file>, the environment and flags, later ones win. `tandem run --help` lists them.',
+    details: { problems: problems.length },
+  });
+}
+
+/**
+ * The file's settings; what does not belong there is reported and left out, so that convict sees known shapes only. Nothing: the
+ * file cannot be used at all.
+ */
+function readFile(path: string, problems: string[]): JsonObject | undefined {
+  let text = '';
+  let content: unknown;
+  try {
+    // Editors of Windows begin a file with this mark.
+    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+    content = JSON.parse(text);
+  } catch (error) {
+    const reason =
+      error instanceof SyntaxError
+        ? notJson(text)
+        : `cannot be read (${(error as NodeJS.ErrnoException).code})`;
+    problems.push(`the file ${path} ${reason}`);
+    return undefined;
+  }
+  if (!isObject(content)) {
+    problems.push(`the file ${path} must hold a JSON object`);
+    return undefined;
+  }
+  return knownPart(content, [], path, problems);
+}
+
+function notJson(text: string): string {
+  const { line, column } = jsonMistake(text) ?? { line: 1, column: 1 };
+  return `is not valid JSON: see line ${line}, column ${column}`;
+}
+
+function knownPart(node: JsonObject, above: string[], file: string, problems: string[]): JsonObject {
+  const known: JsonObject = Object.create(null) as JsonObject;
+  for (const [name, value] of Object.entries(node)) {
+    const path = [...above, name].join('.');
+    const setting = SETTINGS.find((one) => one.path === path);
+    const isGroup = SETTINGS.some((one) => one.path.startsWith(`${path}.`));
+    if (setting === undefined && !isGroup)
+      problems.push(
+        `${path}: no such setting (${file})${suggestion(
+          path,
+          SETTINGS.map((one) => one.path),
+        )}`,
+      );
+    else if (isGroup && !isObject(value)) problems.push(`${path}: must be an object (${file})`);
+    else if (isGroup) known[name] = knownPart(value as JsonObject, [...above, name], file, problems);
+    else if (isObject(value)) problems.push(`${path}: must not be an object (${file})`);
+    else if (typeof value === 'string' && wantsNoText(setting!.format))
+      problems.push(`${path}: must not be a string (${file})`);
+    else known[name] = value;
+  }
+  return known;
+}
+
+/** In the environment everything is text; in a file a number in quotes is a mistake. */
+function wantsNoText(format: unknown): boolean {
+  return format === 'whole number' || format === 'true or false' || format === 'list';
+}
+
+function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [FILE_ENV, ...SETTINGS.map((setting) => setting.env)];
+  return Object.entries(env)
+    .filter(([name]) => name.startsWith('TANDEM_') && !name.startsWith(FOREIGN_ENV_PREFIX))
+    .filter(([name, value]) => !known.includes(name) && !isOfService(name, value))
+    .map(([name]) => `${name}: no such environment variable${suggestion(name, known)}`);
+}
+
+function isOfService(name: string, value = ''): boolean {
+  return SERVICE_VARIABLES.some(([names, values]) => names.test(name) && values.test(value));
+}
+
+/**
+ * An empty variable counts as absent: that is how compose files and unit files leave one out. So does one of a service: for one called
+ * `tandem-http` it has the name of a setting.
+ */
+function knownVariables(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => value !== '' && !isOfService(name, value)),
+  );
+}
+
+/** Where each setting's value comes from, for the messages. */
+function originsOf(
+  fromFile: JsonObject,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const origins = new Map<string, string>();
+  for (const { path, env: variable, flag } of SETTINGS) {
+    if (flags.has(path)) origins.set(path, `--${flag}`);
+    else if (env[variable] && !isOfService(variable, env[variable])) origins.set(path, variable);
+    else if (valueAt(fromFile, path) !== undefined) origins.set(path, 'in the file');
+    else origins.set(path, `--${flag} or ${variable}`);
+  }
+  return origins;
+}
+
+function valueAt(node: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((here, name) => (isObject(here) ? here[name] : undefined), node);
+}
+
+/** One line for each setting that convict refuses. */
+function validated(instance: Instance, origins: ReadonlyMap<string, string>): string[] {
+  try {
+    instance.validate({ allowed: 'strict' });
+    return [];
+  } catch (error) {
+    return (error as Error).message.split('\n').map((line) => {
+      const separator = line.indexOf(': ');
+      const path = line.slice(0, separator);
+      return `${path} (${origins.get(path)}): ${line.slice(separator + 2)}`;
+    });
+  }
+}
+
+function normalized(config: Config): Config {
+  const { filters } = config;
+  return {
+    ...config,
+    filters: { ...filters, commandsExclude: filters.commandsExclude.map((name) => name.toLowerCase()) },
+  };
+}
+
+/** The one known name that differs only in case and punctuation, or by a slip of the fingers. */
+function suggestion(name: string, known: string[]): string {
+  const bare = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+  const close =
+    known.find((one) => bare(one) === bare(name)) ??
+    known.find((one) => isOneSlipAway(bare(one), bare(name)));
+  return close === undefined ? '' : `; did you mean ${close}?`;
+}
+
+/** Equal but for one letter changed, added, left out, or two neighbours swapped. */
+function isOneSlipAway(a: string, b: string): boolean {
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) start++;
+  let end = 0;
+  while (end < Math.min(a.length, b.length) - start && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const [restA, restB] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  const swapped = restA.length === 2 && restB.length === 2 && restA[0] === restB[1] && restA[1] === restB[0];
+  return swapped || (restA.length <= 1 && restB.length <= 1);
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const child of Object.values(value))
+    if (typeof child === 'object' && child !== null) deepFreeze(child);
+  return Object.freeze(value);
+}

@@ -1,0 +1,60 @@
+/**
+ * Keys that are written here so fast that no decision on them can be watched: whatever was looked at is outdated before it can be
+ * acted on. On such a key only that is done which no unknown own write can be lost by, and the peer is asked for its state; the
+ * answer is applied when the key can be looked at, and asked for again until then.
+ */
+
+import { LACK, type Lack } from '../protocol/messages/messages.js';
+
+/** How often a batch is decided anew because a key it concerns was written meanwhile; then the key is hot. */
+const MAX_LOOKS = 8;
+/** The same for a key that is hot already, or is being written fast: it holds up all the rest. */
+const MAX_HOT_LOOKS = 1;
+/** Keys remembered. One that is forgotten is looked at as any other. */
+const MAX_HOT_KEYS = 10_000;
+
+export class ContendedKeys {
+  readonly #hot = new Set<string>();
+  /** What the values here may lack, until a state of the peer's was applied. */
+  readonly #lacks = new Map<string, Lack>();
+
+  has(name: string): boolean {
+    return this.#hot.has(name);
+  }
+
+  /** Whether it is not to be looked at again. @param looks times in vain @param isFast as things are, it would be in vain again */
+  isGivenUp(name: string, looks: number, isFast: boolean): boolean {
+    if (!this.#hot.has(name)) return looks >= (isFast ? MAX_HOT_LOOKS : MAX_LOOKS);
+    return isFast || looks >= MAX_HOT_LOOKS;
+  }
+
+  heated(name: string): void {
+    makeRoom(this.#hot, name);
+    this.#hot.add(name);
+  }
+
+  /** A decision on the key was carried out before it was written again. */
+  cooled(name: string): void {
+    this.#hot.delete(name);
+  }
+
+  lackOf(name: string): Lack {
+    return this.#lacks.get(name) ?? LACK.nothing;
+  }
+
+  lacks(name: string, lack: Lack): void {
+    if (lack <= this.lackOf(name)) return;
+    makeRoom(this.#lacks, name);
+    this.#lacks.set(name, lack);
+  }
+
+  /** The value here is the peer's, with own writes on it. */
+  settled(name: string): void {
+    this.#lacks.delete(name);
+  }
+}
+
+function makeRoom(known: Set<string> | Map<string, unknown>, name: string): void {
+  known.delete(name);
+  if (known.size >= MAX_HOT_KEYS) known.delete(known.keys().next().value!);
+}

@@ -1,0 +1,92 @@
+/** What follows a batch in its transaction: commands of Tandem's own that list, send and ask. */
+
+import type { DeliveredBatch } from '../protocol/batch.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
+import { encodeNeed, LACK, STATE, type Need } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { scriptSource } from '../lua/scripts.js';
+import type { KeyNames } from '../redis/keys.js';
+import { conflictEntry } from './conflict-entry.js';
+import type { PayloadCommand } from '../protocol/payload.js';
+import { alike, type Asked, type Rejected, type Resolved, type StateRequest } from './resolved.js';
+
+/** A command of Tandem's own behind those of a batch, in the same transaction and in database 0. */
+export interface EpilogueCommand {
+  readonly bytes: Buffer;
+  /** What is amiss when it fails. */
+  readonly purpose: 'state' | 'request' | 'conflict' | 'rejection';
+  /** The keys whose state it sends or asks for. */
+  readonly keys: readonly PlacedKey[];
+}
+
+export interface EpilogueOptions {
+  readonly site: string;
+  readonly keys: KeyNames;
+  /** Entries the list of conflicts keeps, and bytes of each value in it. */
+  readonly conflictsKept: number;
+  readonly conflictValueBytes: number;
+  /** Whether this site leaves a key out: nothing of it is read for the peer. */
+  readonly isExcluded: (key: PlacedKey) => boolean;
+  /** Versions of dumps that the peer takes, empty while they are not known; and whether fields of a hash can expire here. */
+  readonly peerRestores: () => string;
+  readonly fieldsExpire: boolean;
+  /** The command that lists a command left out. */
+  readonly rejection: (batch: DeliveredBatch, command: PayloadCommand, error: string) => Buffer;
+}
+
+/** @param resolved what the batch has come to; `asked`: all that is asked for */
+export function epilogueOf(
+  batch: DeliveredBatch,
+  resolved: Resolved,
+  asked: readonly Asked[],
+  options: EpilogueOptions,
+): EpilogueCommand[] {
+  const { keys, conflictsKept, conflictValueBytes, isExcluded, rejection } = options;
+  const { rejected, states, conflicts, asElements } = resolved;
+  const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
+  return [
+    ...rejected.map(({ command, error }) => ({
+      bytes: rejection(batch, command, error),
+      purpose: 'rejection' as const,
+      keys: [],
+    })),
+    ...refused(rejected, keys),
+    ...states
+      .filter((key) => !isExcluded(key))
+      .map((request) => ({ bytes: snapshot(request, options), purpose: 'state' as const, keys: [request] })),
+    ...conflicts
+      .filter(({ isListed }) => isListed)
+      .map((conflict) => ({ bytes: conflictEntry(conflict, entry), purpose: 'conflict' as const, keys: [] })),
+    ...alike(asked).map((request) => ({
+      bytes: say({ ...request[0]!, timestamp: batch.timestamp, keys: request }, keys),
+      purpose: 'request' as const,
+      keys: request,
+    })),
+    ...asElements.map((request) => ({
+      bytes: say({ ...request, lack: LACK.nothing, asElements: true, keys: [request] }, keys),
+      purpose: 'request' as const,
+      keys: [request],
+    })),
+  ];
+}
+
+/** Writes a request where capture takes it out of the stream. */
+export function say(need: Need, { out }: Pick<KeyNames, 'out'>): Buffer {
+  return encodeCommand(['EVAL', scriptSource('write-message'), 1, out, encodeNeed(need)]);
+}
+
+/** Counts the states of the peer's that are left out, where the peer can read it. */
+function refused(rejected: readonly Rejected[], { site }: KeyNames): EpilogueCommand[] {
+  const count = rejected.filter(({ command }) => command.name === STATE).length;
+  const bytes = encodeCommand(['HINCRBY', site, 'refused', count]);
+  return count === 0 ? [] : [{ bytes, purpose: 'rejection', keys: [] }];
+}
+
+function snapshot(
+  { database, key, timestamp, since, asElements, isWhole }: StateRequest,
+  { keys, site, peerRestores, fieldsExpire }: EpilogueOptions,
+): Buffer {
+  const about = [site, peerRestores(), fieldsExpire ? 1 : 0];
+  const what = [database, key, timestamp, since, asElements ? 1 : 0, isWhole ? 1 : 0];
+  return encodeCommand(['EVAL', scriptSource('write-states'), 1, keys.out, ...about, ...what]);
+}

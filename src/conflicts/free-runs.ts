@@ -1,0 +1,86 @@
+/**
+ * Which commands run as they are although own writes stand on their key that their sender had not seen: those that come to the same
+ * in either order, and at the ends of lists those that mean the same whatever places are known. Nothing is looked at for them.
+ */
+
+import {
+  effectCode,
+  isAtEnd,
+  isOnMembers,
+  isPop,
+  isPush,
+  type RecordedEffect,
+} from '../redis-commands/effect-code.js';
+import type { Deadlines } from '../local-writes/deadlines.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { ListMemory } from './list-memory.js';
+import type { Range } from '../local-writes/range.js';
+import { nameOf } from '../protocol/payload.js';
+import type { CommandPlannerOptions } from './plan-options.js';
+import type { Unseen } from '../local-writes/unseen.js';
+
+export class FreeRuns {
+  readonly #unseen: Unseen;
+  readonly #memory: ListMemory;
+  readonly #deadlines: Deadlines;
+
+  constructor({ unseen, memory, deadlines }: { unseen: Unseen; memory: ListMemory; deadlines: Deadlines }) {
+    this.#unseen = unseen;
+    this.#memory = memory;
+    this.#deadlines = deadlines;
+  }
+
+  /** The same for a batch, which may write one key hundreds of times, and as many own changes may stand against it: told once. */
+  of({
+    range,
+    isBlind,
+    isLookedAt,
+    mayEnd,
+  }: {
+    readonly range: Range;
+    readonly isBlind: boolean;
+    readonly isLookedAt: (key: PlacedKey) => boolean;
+    /** Whether the life of a key ends, or may have ended, in this batch or before it. */
+    readonly mayEnd: (key: PlacedKey) => boolean;
+  }): Pick<CommandPlannerOptions, 'commutes' | 'passedOn' | 'countOn'> {
+    const isFree = onceEach((key, effect) => {
+      // Of a list that is looked at it must be known how long it is after each command.
+      if (isBlind || (isAtEnd(effect) && isLookedAt(key)) || mayEnd(key)) return false;
+      return this.isFree(key, effect, range);
+    });
+    const isPast = onceEach((key, effect) => this.#unseen.isPast(key, effect, range));
+    return {
+      commutes: isFree,
+      passedOn: (key, effect) => (isPast(key, effect) ? this.#unseen.newestOn(key, range) : 0),
+      countOn: (key) => this.#unseen.count(key, range),
+    };
+  }
+
+  isFree(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
+    if (!this.#unseen.commutes(key, effect, range)) return false;
+    const code = effectCode(effect);
+    const { low, high } = this.#unseen.hashOf(key);
+    // Who takes the last member takes the deadline along.
+    if (isOnMembers(code)) return typeof this.#deadlines.of(low, high) !== 'number';
+    if (!isPush(code) && !isPop(code)) return true;
+    // What empties a list takes its deadline along.
+    if (typeof this.#deadlines.of(low, high) === 'number') return false;
+    const known = this.#memory.get(nameOf(key), range.seen);
+    // Places that are remembered have to be kept up.
+    if (isPush(code)) return known === undefined || known.places === undefined;
+    // Behind an own push that was gone past, an end is another one here.
+    return known === undefined && this.#unseen.oldestOn(key, range) > this.#memory.doubtedThrough;
+  }
+}
+
+type Question = (key: PlacedKey, effect: RecordedEffect) => boolean;
+
+function onceEach(question: Question): Question {
+  const answers = new Map<string, boolean>();
+  return (key, effect) => {
+    const name = `${effect} ${nameOf(key)}`;
+    const answer = answers.get(name) ?? question(key, effect);
+    answers.set(name, answer);
+    return answer;
+  };
+}

@@ -1,0 +1,60 @@
+/** What is done with a mark (`protocol/messages/marks.ts`): what runs here for one that has come, and what this site tells with one that goes. */
+
+import { encodeCommand } from '../redis-commands/encode-command.js';
+import { encodeMark, isBack, isSettled, parseMark, type MarkTold } from '../protocol/messages/marks.js';
+import { scriptSource } from '../lua/scripts.js';
+import type { KeyNames } from '../redis/keys.js';
+
+/** How long what a mark has told stays when nobody waits for it any more. */
+export const WAITS_MS = 3_600_000;
+/** Marks remembered that went through here. */
+const MAX_MARKS = 1000;
+
+/** The command that sends a mark back, or tells who waits for it. @param args well-formed, the name first */
+export function answerToMark(
+  args: readonly Buffer[],
+  { out, waits }: Pick<KeyNames, 'out' | 'waits'>,
+): Buffer {
+  const mark = parseMark(args);
+  const next = encodeMark({ ...mark, number: mark.number + 1 });
+  if (!isBack(mark)) return encodeCommand(['EVAL', scriptSource('write-message'), 1, out, next]);
+  const { session, number, first, second } = mark;
+  const told = `${number} ${first} ${second}`;
+  const sent = isSettled(mark) ? '' : next;
+  return encodeCommand(['EVAL', scriptSource('send-mark'), 2, waits, out, session, told, WAITS_MS, 0, sent]);
+}
+
+export interface MarksOptions {
+  /** Keys of the peer's asked for since the process began. */
+  readonly asked: () => number;
+  readonly isCut: () => boolean;
+  readonly isCopied: () => boolean;
+}
+
+export class Marks {
+  readonly #options: MarksOptions;
+  /** What was asked for when a mark went through here last. */
+  readonly #askedAt = new Map<string, number>();
+
+  constructor(options: MarksOptions) {
+    this.#options = options;
+  }
+
+  /** A mark that goes out, with what this site has to tell. @param args well-formed, the name first */
+  told(args: readonly Buffer[]): Buffer {
+    const mark = parseMark(args);
+    const tells = this.#tells(mark.session);
+    return encodeMark(isBack(mark) ? { ...mark, second: tells } : { ...mark, first: tells });
+  }
+
+  #tells(session: string): MarkTold {
+    const { asked, isCut, isCopied } = this.#options;
+    const [before, now] = [this.#askedAt.get(session), asked()];
+    this.#askedAt.delete(session);
+    this.#askedAt.set(session, now);
+    if (this.#askedAt.size > MAX_MARKS) this.#askedAt.delete(this.#askedAt.keys().next().value!);
+    if (isCut()) return 'c';
+    if (!isCopied()) return 'f';
+    return before === now ? 'q' : 'a';
+  }
+}

@@ -1,0 +1,354 @@
+/** What a batch has come to on one key so far: the own commands it meets there, and what has been decided. */
+
+import type { Deadline } from '../local-writes/deadline.js';
+import { encodeNeed, LACK, type Lack, type Need } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { KnownFields } from './field-lives.js';
+import type { LifeNote } from './life-memory.js';
+import type { LocalCommand, Piece } from '../pieces/piece.js';
+import type { UnseenCommands } from '../local-writes/unseen-on-key.js';
+import type { FieldChange, FieldLife } from './rules/rule-context.js';
+import type { KnownPlaces } from './rules/list-places.js';
+import {
+  type Life,
+  type LifeChange,
+  heldAfter,
+  type Held,
+  type RuleContext,
+  type Resolution,
+} from './rules/rule-context.js';
+import { LocalPieces } from './rules/local-pieces.js';
+
+export interface PlannedKeyOptions {
+  readonly key: PlacedKey;
+  readonly site: string;
+  /** What was written here that the sender had not seen. */
+  readonly own: UnseenCommands;
+  readonly held: Held;
+  readonly known: KnownPlaces | undefined;
+  readonly isDoubtful: (own: Piece) => boolean;
+  /** Whether it cannot be watched, and what its value here is known to lack. */
+  readonly isHot: boolean;
+  readonly lack: Lack;
+  /** Whether a late write was met wrongly here, so that the list may lack what nobody took. */
+  readonly isMisplaced: boolean;
+  /** When the batch was made, what its sender had seen, and the last own sequence that is taken into account. */
+  readonly timestamp: number;
+  readonly seen: number;
+  readonly decided: number;
+  readonly applied: string;
+  readonly out: string;
+  /** What is known of the key's lives; own writes up to `endedThrough` belong to lives that are over. */
+  readonly life: Life & { readonly endedThrough: number };
+  readonly fields: KnownFields;
+}
+
+export class PlannedKey {
+  readonly key: PlacedKey;
+  /** Own commands that write the key, and that the sender had not seen. */
+  readonly written: readonly LocalCommand[];
+  readonly #options: PlannedKeyOptions;
+  #own: LocalPieces;
+  #life: Life;
+  #note: LifeNote = {};
+  readonly #fieldNotes: FieldChange[] = [];
+  /** The deadline that the peer's life has, where there is no such key here. */
+  #theirDeadline: Deadline | undefined;
+  /** Whether the sender had not seen an own request for the key. */
+  readonly isAsking: boolean;
+  /** Whether such a request says that the value here may have lost something. */
+  readonly #isLacking: boolean;
+  #held: Held;
+  #known: KnownPlaces | undefined;
+  #stateAt: number | undefined;
+  #asElements = false;
+  #isAsked = false;
+  #hasPlaces = false;
+  #lack: Lack;
+  #theirLack: Lack = LACK.nothing;
+  #isExposed = false;
+  #isWhole = false;
+  /** What the request is to say that the value lacks, where no state has been left out of it. */
+  #leftOut: Lack = LACK.nothing;
+
+  constructor(options: PlannedKeyOptions) {
+    const { key, own } = options;
+    this.#options = options;
+    this.key = key;
+    this.written = own.written;
+    const { endedThrough } = options.life;
+    const pieces =
+      endedThrough === 0 ? own.pieces : own.pieces.filter(({ sequence }) => sequence > endedThrough);
+    this.#own = new LocalPieces(withoutEnded(pieces, options.fields.endedThrough));
+    this.#life = options.life;
+    this.isAsking = own.isAsking;
+    this.#isLacking = own.isLacking;
+    this.#lack = options.lack;
+    // What is not known of it, the answer settles.
+    this.#isAsked = options.isHot && !own.isAsking;
+    this.#held = options.held;
+    this.#known = options.known;
+  }
+
+  /** Whether nothing stands against what comes: it runs as it is. */
+  get isPlain(): boolean {
+    const isLiving = !this.#life.isOver;
+    return (
+      isLiving &&
+      this.#own.all.length === 0 &&
+      !this.isInRequest &&
+      this.#stateAt === undefined &&
+      !this.isHot
+    );
+  }
+
+  /** Whether a command that reads or writes the key among others must be left out. */
+  get isInDoubt(): boolean {
+    return this.#options.own.isTouched || this.#isAsked || this.#stateAt !== undefined;
+  }
+
+  /** The state to be sent at the end of the run. */
+  get state():
+    | {
+        readonly timestamp: number;
+        readonly since: number;
+        readonly asElements: boolean;
+        readonly isWhole: boolean;
+      }
+    | undefined {
+    if (this.#stateAt === undefined) return undefined;
+    const since = this.#own.users.at(-1)?.sequence ?? 0;
+    const [asElements, isWhole] = [this.#asElements, this.#isWhole];
+    return { timestamp: this.#rankTimestamp(this.#stateAt), since, asElements, isWhole };
+  }
+
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  get isHot(): boolean {
+    return this.#options.isHot;
+  }
+
+  /** What is not in the value here, and only a state of the peer's brings. */
+  get lack(): Lack {
+    return this.#lack;
+  }
+
+  /** The same with what was left out because nobody here knows what it came to: that is asked for, and the answer is on its way. */
+  get askedLack(): Lack {
+    return this.#leftOut > this.#lack ? this.#leftOut : this.#lack;
+  }
+
+  /** Whether an open request says that writes of the peer's are left out here. */
+  get leavesOut(): boolean {
+    return this.#life.leavesOut;
+  }
+
+  /** Whether the peer has been asked, or will be. */
+  get isInRequest(): boolean {
+    return this.isAsking || this.#isAsked;
+  }
+
+  /** Whether something was put in the place of what may have been written here last. */
+  get isExposed(): boolean {
+    return this.#isExposed;
+  }
+
+  /** Whether the places of the list are others now than before the batch. */
+  get hasPlaces(): boolean {
+    return this.#hasPlaces || this.#stateAt !== undefined;
+  }
+
+  /** The places of the list for the next meeting. A state that is sent ends all memory of them. */
+  get places(): KnownPlaces | undefined {
+    return this.#stateAt === undefined ? this.#known : undefined;
+  }
+
+  /**
+   * Whether a request is answered with the state. One that has to do with a key too hot to be watched is asked back instead, until
+   * both sites can look at it: every state would be outdated on arrival, and it may be large.
+   */
+  answers({ timestamp, lack, isHot }: Need): boolean {
+    if (isHot === true) return false;
+    // A value that lacks something of the asker's is no answer: the asker's own is on its way here.
+    if (this.#life.leavesOut && lack < LACK.writes && timestamp > 0) return false;
+    // Nobody else has what the asker has lost, and a repair is told whose value is to stay.
+    if (lack === LACK.own || timestamp === 0) return true;
+    return this.#lack <= lack && (lack === LACK.writes || !this.isHot);
+  }
+
+  /** Whether a request is better met by the answer to one of this site's: what was left out here only the other site has. */
+  isMetByAnswer({ timestamp, lack, isHot, asElements }: Need): boolean {
+    if (isHot === true || asElements === true || lack === LACK.own || timestamp === 0 || this.isHot)
+      return false;
+    const open = this.#options.own.lack;
+    return (open > this.#leftOut ? open : this.#leftOut) > lack;
+  }
+
+  ask(): void {
+    this.#isAsked = true;
+  }
+
+  /** A request of the peer's is asked back. @param lack what it says that the peer's value lacks */
+  askBack(lack: Lack): void {
+    this.#isAsked = true;
+    if (lack > this.#theirLack) this.#theirLack = lack;
+  }
+
+  /** The peer says what the value here lacks, by a request from before this process began. */
+  remindOf(lack: Lack): void {
+    this.#leave(lack);
+  }
+
+  get theirLack(): Lack {
+    return this.#theirLack;
+  }
+
+  /** What the peer has made of the key, out of others, is not made here. */
+  askForDerived(): void {
+    this.#askFor(LACK.writes);
+    if (this.isHot) this.#leave(LACK.writes);
+  }
+
+  /**
+   * Asks for what was left out, unless an open request says already that the value here lacks so much. One that says less is not enough:
+   * a request of the peer's that it crosses would be answered with this value, and what was taken there would be back.
+   */
+  #askFor(lack: Lack): void {
+    if (!this.isAsking || this.#options.own.lack < lack) this.#isAsked = true;
+    if (lack > this.#leftOut) this.#leftOut = lack;
+  }
+
+  /** @param options whether it is to come as its elements, and whether the other site's value may lack what nobody took there */
+  sendState(timestamp: number, { asElements = false, isWhole = false } = {}): void {
+    this.#asElements ||= asElements;
+    this.#isWhole ||= isWhole;
+    this.#stateAt = Math.max(timestamp, this.#stateAt ?? 0);
+  }
+
+  /** A piece has run on the key as it is. */
+  ran(piece: Piece): void {
+    this.#held = heldAfter(this.#held, piece);
+  }
+
+  /** Something has run on the key that was not resolved by its pieces. */
+  changed(held: Held): void {
+    this.#held = held;
+  }
+
+  get occasion(): RuleContext {
+    const { key, own, site, isDoubtful, isMisplaced, applied, out, timestamp } = this.#options;
+    const isGone = this.#held.kind === 'nothing';
+    return {
+      key: key.key,
+      database: key.database,
+      site,
+      life: this.#life,
+      fieldLife: (field) => this.#fieldLife(field),
+      applied,
+      own: this.#own,
+      pending:
+        this.#stateAt === undefined
+          ? undefined
+          : { timestamp: isGone ? -1 : this.#rankTimestamp(this.#stateAt), site },
+      isAsking: this.isInRequest,
+      isHot: this.isHot,
+      isOnCell: own.isOnCell ?? ((cell) => this.#own.leavesOn(cell)),
+      held: this.#held,
+      known: this.#known,
+      isDoubtful,
+      isMisplaced,
+      out,
+      request: () => encodeNeed({ timestamp, lack: LACK.nothing, keys: [key] }),
+    };
+  }
+
+  /** Takes note of what a rule has come to. */
+  settled(
+    { role }: Piece,
+    { commands, held, outcome, state, asks, places, leaves, lacks, life }: Resolution,
+  ): void {
+    this.#held = held;
+    // What was left out here is in the other site's value.
+    if (role === 'state' && outcome !== 'own-stays' && !this.isHot) this.#lack = LACK.nothing;
+    if (life) this.#lives(life);
+    if (leaves !== undefined) this.#leave(leaves);
+    this.#isExposed ||= commands.length > 0 && (role === 'cell' || role === 'modify');
+    if (asks === true) this.#isAsked = true;
+    if (lacks !== undefined && this.isInRequest) this.#askFor(lacks);
+    // A value that lacks a removal of the peer's would undo it there. The peer's own value is on its way.
+    if (state !== undefined && !(this.isInRequest && this.#isShort)) this.sendState(state);
+    if (places === undefined) return;
+    const upTo = this.written.at(-1)?.sequence ?? 0;
+    this.#known = places === 'forgotten' ? undefined : { upTo, seen: this.#options.seen, ...places };
+    this.#hasPlaces = true;
+  }
+
+  /** What is to be remembered of the key's lives, and the deadline of the peer's where there is no such key here. */
+  get lifeNote(): LifeNote {
+    return this.#note;
+  }
+
+  get theirDeadline(): Deadline | undefined {
+    return this.#theirDeadline;
+  }
+
+  /** What is to be remembered of the lives of its fields. */
+  get fieldNotes(): readonly FieldChange[] {
+    return this.#fieldNotes;
+  }
+
+  /** As it is known, and as this batch has it. */
+  #fieldLife(field: string): FieldLife {
+    const known = this.#options.fields.of(field);
+    const note = this.#fieldNotes.findLast((one) => one.field === field && one.matched !== undefined);
+    if (!note) return known;
+    return { ...known, matchedThrough: note.matched!.through, madeAgainBy: note.matched!.madeAgainBy };
+  }
+
+  #lives({ matched, isEnded, deadline, isOver, field }: LifeChange): void {
+    if (field) {
+      this.#fieldNotes.push(field);
+      if (field.isEnded === true) this.#own = new LocalPieces(withoutField(this.#own.all, field.field));
+      return;
+    }
+    this.#life = {
+      ...this.#life,
+      ...(matched ? { matchedThrough: matched.through, madeAgainBy: matched.madeAgainBy } : {}),
+      ...(deadline === undefined ? {} : { deadline }),
+      ...(isOver === undefined ? {} : { isOver }),
+    };
+    this.#theirDeadline = deadline ?? this.#theirDeadline;
+    if (matched) this.#note = { ...this.#note, matched };
+    if (isEnded !== true) return;
+    this.#own = new LocalPieces([]);
+    this.#note = { ...this.#note, endedThrough: this.#options.decided };
+  }
+
+  /** Whether the value here lacks something that an answer brings. */
+  get #isShort(): boolean {
+    const { lack } = this.#options.own;
+    return lack > LACK.nothing || this.#leftOut > LACK.nothing || this.#lack > LACK.nothing;
+  }
+
+  #leave(lack: Lack): void {
+    if (lack > this.#lack) this.#lack = lack;
+  }
+
+  /** A value that lacks something ranks below every other. */
+  #rankTimestamp(timestamp: number): number {
+    return this.#isLacking || this.#life.leavesOut || this.#lack > LACK.nothing ? 0 : timestamp;
+  }
+}
+
+/** Without what was written to lives of fields that are over. */
+function withoutEnded(pieces: readonly Piece[], endedThrough: (field: string) => number): readonly Piece[] {
+  const isOver = ({ type, cell, sequence }: Piece): boolean =>
+    type === 'hash' && cell !== '' && sequence <= endedThrough(cell);
+  return pieces.some(isOver) ? pieces.filter((piece) => !isOver(piece)) : pieces;
+}
+
+function withoutField(pieces: readonly Piece[], field: string): readonly Piece[] {
+  return pieces.filter(({ type, cell }) => type !== 'hash' || cell !== field);
+}

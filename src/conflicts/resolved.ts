@@ -1,0 +1,106 @@
+/** What a batch has come to, before it is put into a transaction. */
+
+import type { ConflictOutcome } from '../observe/conflict-outcome.js';
+import type { Argument } from '../redis-commands/encode-command.js';
+import type { Lack } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { PayloadCommand } from '../protocol/payload.js';
+import type { Deadline } from '../local-writes/deadline.js';
+import type { LifeNote } from './life-memory.js';
+import type { FieldChange } from './rules/rule-context.js';
+import type { KnownPlaces } from './rules/list-places.js';
+
+/** A change that met one its sender had not seen. */
+export interface Conflict extends PlacedKey {
+  /** The incoming command's name. */
+  readonly command: string;
+  readonly outcome: ConflictOutcome;
+  readonly theirs: readonly Argument[];
+  readonly theirTimestamp: number;
+  /** The newest own command it met; nothing when too many come for each to be looked up. */
+  readonly own: readonly Argument[] | undefined;
+  readonly ownTimestamp: number;
+  /** Whether it is one for the list; otherwise it is but counted. */
+  readonly isListed: boolean;
+}
+
+/** A key whose state the peer is asked for. */
+export interface Asked extends PlacedKey {
+  /** What its value here may lack. */
+  readonly lack: Lack;
+  /** What the peer's lacks, as it has said in a request that is asked back. */
+  readonly theirLack: Lack;
+  readonly isHot: boolean;
+}
+
+/** A key whose state came in a form that this server does not take: it is asked for as its elements, to rank as that did. */
+export interface ElementsAsked extends PlacedKey {
+  readonly timestamp: number;
+}
+
+/** A key whose state the peer is to be sent, with its rank's time and the newest own write the peer may not have seen. */
+export interface StateRequest extends PlacedKey {
+  readonly timestamp: number;
+  readonly since: number;
+  /** Whether the peer does not take dumps, and has asked for the elements. */
+  readonly asElements: boolean;
+  /** Whether the peer's value may lack what nobody took there. */
+  readonly isWhole: boolean;
+}
+
+export interface Resolved {
+  readonly payload: readonly Buffer[];
+  /** Place of each command sent among the batch's commands. */
+  readonly origins: readonly number[];
+  /** Further ones that a command sent stands for, by its place among those sent. */
+  readonly gathered: ReadonlyMap<number, readonly number[]>;
+  /** Keys that the rules remove, whole or in part, by database and name. */
+  readonly removed: ReadonlySet<string>;
+  readonly conflicts: readonly Conflict[];
+  readonly states: readonly StateRequest[];
+  readonly asked: readonly Asked[];
+  readonly asElements: readonly ElementsAsked[];
+  /** Keys that could not be watched, by database and name. */
+  readonly hot: ReadonlyMap<string, HotRun>;
+  /** Keys whose value here is the peer's now. */
+  readonly settled: readonly string[];
+  /** Places of states that were not applied, because their key could not be watched, or they are asked for in another form. */
+  readonly dropped: ReadonlySet<number>;
+  /** What became of the places of lists; undefined: nothing is to be remembered. */
+  readonly places: ReadonlyMap<string, KnownPlaces | undefined>;
+  /** Keys on which a `SET` of this site's stays, so that nothing of the transaction touches them. */
+  readonly kept: readonly PlacedKey[];
+  /** What became of the lives of keys, and deadlines of keys that are not here, by database and name. */
+  readonly lives: ReadonlyMap<string, LifeNote>;
+  readonly fieldLives: ReadonlyMap<string, readonly FieldChange[]>;
+  readonly deadlines: readonly (PlacedKey & { readonly deadline: Deadline })[];
+  /** Commands left out. */
+  readonly rejected: readonly Rejected[];
+}
+
+/** What a batch has come to on a key that could not be watched. */
+export interface HotRun {
+  /** The peer is being asked for its state. */
+  readonly isInRequest: boolean;
+  readonly lack: Lack;
+  /** A local write that nobody knew of may have been replaced. */
+  readonly isExposed: boolean;
+}
+
+/** A command that this server does not take, and its words, or Tandem's. */
+export interface Rejected {
+  readonly command: PayloadCommand;
+  readonly error: string;
+}
+
+/** Keys that can be asked for together. */
+export function alike(asked: readonly Asked[]): Asked[][] {
+  const requests = new Map<string, Asked[]>();
+  for (const one of asked) {
+    const kind = `${one.lack} ${one.theirLack} ${one.isHot}`;
+    const request = requests.get(kind);
+    if (request) request.push(one);
+    else requests.set(kind, [one]);
+  }
+  return [...requests.values()];
+}

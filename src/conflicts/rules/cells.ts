@@ -1,0 +1,105 @@
+/** Cells: fields of a hash, members of a set or sorted set, bits, entries of a stream, its groups and what is pending in them. */
+
+import { scriptSource } from '../../lua/scripts.js';
+import { isWhole } from './clash.js';
+import { isAbove, rankOf, type Piece } from '../../pieces/piece.js';
+import { heldAfter, type Command, type RuleContext, type Resolution } from './rule-context.js';
+import { insertion } from './rerun.js';
+import { askBelowTrim } from './streams.js';
+import { delivery } from '../stream-entries.js';
+
+/**
+ * A head of a cell: the higher-ranked of it and the last own head of that cell is the base, and the own tails of the cell after
+ * that own head are run on it again.
+ */
+export function resolveCell(occasion: RuleContext, incoming: Piece, isClash: boolean): Resolution {
+  const { own, key, held, database, out } = occasion;
+  if (incoming.name === 'XADD' || incoming.name === 'XDEL') return resolveEntry(occasion, incoming);
+  const cell = onCell(occasion, incoming);
+  const at = cell.findLastIndex((piece) => piece.role === 'cell' && isSame(piece, incoming));
+  const mine = cell[at];
+  const isMine =
+    mine !== undefined &&
+    (isFinal(mine, incoming) || (!isFinal(incoming, mine) && isAbove(rankOf(mine), rankOf(incoming))));
+  const before: Command[] = [];
+  // Whichever of two groups ranks higher begins anew. One that came with a state meets no own head, and stays.
+  if (mine && isGroup(incoming)) before.push(['XGROUP', 'DESTROY', key, incoming.group!]);
+  // A delivery that loses has moved the group's last ID all the same.
+  if (isMine && incoming.name === 'XCLAIM') before.push(incoming.command);
+  const commands = settled(isMine ? mine : incoming, cell.slice(at + 1), isClash).map((command) =>
+    String(command[0]) === 'XCLAIM'
+      ? delivery({ database, key }, command, { out, isStrict: false })
+      : command,
+  );
+  return {
+    commands: [...before, ...commands],
+    outcome: isMine ? 'own-stays' : own.all.length > 0 && mine === undefined ? 'merged' : 'theirs-stays',
+    held: isClash && held.kind === 'list' ? held : heldAfter(held, isMine ? mine : incoming),
+  };
+}
+
+/** An entry is told by its ID alone, whoever has added it: what else there is to be settled shows when it is done. */
+function resolveEntry(occasion: RuleContext, incoming: Piece): Resolution {
+  const { own, site } = occasion;
+  const isAddition = incoming.name === 'XADD';
+  return {
+    commands: isAddition
+      ? [...askBelowTrim(occasion, incoming), insertion(incoming, site)]
+      : [incoming.command],
+    outcome: own.all.length > 0 ? 'merged' : 'theirs-stays',
+    held: heldAfter(occasion.held, incoming),
+  };
+}
+
+/** The own pieces on the cell, and on what it holds, since a cell that holds it was last replaced. */
+function onCell({ own }: RuleContext, incoming: Piece): readonly Piece[] {
+  // Only a string as a whole and a group hold other cells, and are held.
+  if (incoming.type !== 'string' && incoming.group === undefined) return own.fromHeadOfCell(incoming);
+  const from = own.built.findLastIndex((piece) => covers(piece, incoming)) + 1;
+  return own.built
+    .slice(from)
+    .filter((piece) => piece.role !== 'expiry' && (isSame(piece, incoming) || covers(incoming, piece)));
+}
+
+function isSame(one: Piece, other: Piece): boolean {
+  return one.type === other.type && one.cell === other.cell && isWhole(one) === isWhole(other);
+}
+
+/** Whether the cell of `above` holds that of `below` in it: the string its bits and sums, a group its pending entries. */
+function covers(above: Piece, below: Piece): boolean {
+  if (below.role === 'expiry' || above.type !== below.type) return false;
+  if (isWhole(above)) return !isWhole(below);
+  return isGroup(above) && !isGroup(below) && above.group === below.group;
+}
+
+function isGroup({ name }: Piece): boolean {
+  return name === 'XGROUP CREATE' || name === 'XGROUP DESTROY';
+}
+
+/** An acknowledged entry is not pending again by a delivery that had not seen it: the one removal that beats a write. */
+function isFinal(one: Piece, other: Piece): boolean {
+  return one.name === 'XACK' && other.name === 'XCLAIM';
+}
+
+/** The command of a cell's head. In a clash it does nothing to another type. */
+function alone(head: Piece, isClash: boolean): Command {
+  const { command } = head;
+  return isClash && isWhole(head)
+    ? ['EVAL', scriptSource('replace-string'), 1, command[1]!, ...command]
+    : command;
+}
+
+/**
+ * The cell as `head` has it, and the own tails on top. A removal with sums on top becomes their sum: removed and made again, the
+ * last cell would take the key and its expiry with it.
+ */
+function settled(head: Piece, tails: readonly Piece[], isClash: boolean): Command[] {
+  const amounts = tails.flatMap(({ amount }) => amount ?? []);
+  if (!head.isRemoval || amounts.length === 0)
+    return [alone(head, isClash), ...tails.map(({ command }) => command)];
+  const [, key] = head.command;
+  const cell = Buffer.from(head.cell, 'latin1');
+  if (head.type === 'zset')
+    return [['ZADD', key!, String(amounts.reduce((sum, amount) => sum + Number(amount), 0)), cell]];
+  return [['HSET', key!, cell, String(amounts.reduce((sum, amount) => sum + BigInt(amount), 0n))]];
+}

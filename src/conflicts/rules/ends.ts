@@ -1,0 +1,28 @@
+/** Pushes and pops at the ends of lists that mean the same whatever is known of places, so that nothing has to be looked at for them. */
+
+import { endCode } from '../../pieces/end-code.js';
+import type { Piece } from '../../pieces/piece.js';
+import { commutingWith, isPop, isPush, passes } from '../../redis-commands/effect-code.js';
+import type { RuleContext } from './rule-context.js';
+
+/**
+ * Whether an incoming command on an end of a list comes to the same when it runs as it is behind the own writes its sender had not
+ * seen. A pop does only where no own push may have been gone past, and the value is not being settled by a state.
+ */
+export function isFree(occasion: RuleContext, incoming: Piece): boolean {
+  const { own, known, pending, isAsking, isDoubtful, site } = occasion;
+  const code = endCode(incoming);
+  const free = commutingWith(code, incoming.site < site);
+  if (!free || !(isPush(code) || isPop(code))) return false;
+  for (const mine of own.endCodes) if (!free.has(mine)) return false;
+  if (isPush(code)) return known === undefined || known.places === undefined;
+  // Of those that had seen more none is doubtful either.
+  const isDoubted = own.leastSeen !== undefined && isDoubtful(own.leastSeen);
+  return known === undefined && !pending && !isAsking && !isDoubted;
+}
+
+/** Whether it goes past an own write at the end that this one was made at: where that stands is not known any more. */
+export function isPast({ own }: RuleContext, incoming: Piece): boolean {
+  const code = endCode(incoming);
+  return [...own.endCodes].some((mine) => passes(code, mine));
+}

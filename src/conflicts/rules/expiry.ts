@@ -1,0 +1,40 @@
+/** The expiry is a cell of its own: of two concurrent ones the longer life stays, and `PERSIST` is the longest. */
+
+import { scriptSource } from '../../lua/scripts.js';
+import type { Piece } from '../../pieces/piece.js';
+import type { Command, RuleContext, Resolution } from './rule-context.js';
+
+export function resolveExpiry({ own, held }: RuleContext, incoming: Piece): Resolution {
+  const mine = own.lastExpiry;
+  const stays = mine !== undefined && lifeOf(mine) >= lifeOf(incoming);
+  return {
+    commands: [stays ? mine.command : incoming.command],
+    outcome: stays ? 'own-stays' : 'theirs-stays',
+    held,
+  };
+}
+
+/** Milliseconds since 1970 until which a key lives; infinity for `PERSIST` and `GETEX … PERSIST`. */
+export function lifeOf({ command }: Piece): number {
+  const args = command.map(String);
+  const name = args[0]!.toUpperCase();
+  if (name === 'PERSIST') return Infinity;
+  if (name === 'EXPIREAT') return Number(args[2]) * 1000;
+  if (name !== 'GETEX') return Number(args[2]);
+  const at = args.findIndex((argument) => /^(EXAT|PXAT)$/i.test(argument));
+  if (at < 0) return Infinity;
+  return Number(args[at + 1]) * (args[at]!.toUpperCase() === 'EXAT' ? 1000 : 1);
+}
+
+/**
+ * At its origin a removal may have taken the last of a key, and the expiry with it, while own additions keep both alive here. The
+ * other way round, an expiry (or a group) may have been set on what own removals have taken away, while own additions have
+ * brought the key back without it. Only the origin knows: it is asked, if the key turns out so.
+ */
+export function expiryDoubt({ own, key, out, request }: RuleContext, incoming: Piece): Command | undefined {
+  const { role, name, isRemoval } = incoming;
+  const rests = role === 'expiry' || name.startsWith('XGROUP') || name === 'XCLAIM';
+  if (!isRemoval && !(rests && own.hasRemoval)) return undefined;
+  if (own.additions === 0) return undefined;
+  return ['EVAL', scriptSource('ask-doubted-expiry'), 1, out, key, isRemoval ? own.additions : -1, request()];
+}

@@ -1,0 +1,91 @@
+/** `SET` and `DEL` of the other site. */
+
+import { fieldsApart } from './fields.js';
+import { deleteList } from './lists.js';
+import { keepingDeadline } from './lives.js';
+import {
+  beats,
+  behindHead,
+  isAbove,
+  isHead,
+  isState,
+  latest,
+  rankOf,
+  type Piece,
+} from '../../pieces/piece.js';
+import {
+  NOTHING,
+  UNKNOWN,
+  heldAfter,
+  type Command,
+  type RuleContext,
+  type Resolution,
+} from './rule-context.js';
+import { LocalPieces } from './local-pieces.js';
+import { isByPosition, rerunAll } from './rerun.js';
+import { replaceBy } from './states.js';
+
+export function resolveKeyHead(occasion: RuleContext, incoming: Piece): Resolution {
+  const { own, held } = occasion;
+  const state = own.lastState;
+  if (!state || beats(incoming, state)) {
+    const resolution = meetHead(occasion, own.users, incoming);
+    // The other site ignores the state, and has yet to hear what became of the writes in it.
+    return state ? { ...resolution, state: latest([incoming, ...own.all]) } : resolution;
+  }
+  if (own.lastHead !== state) {
+    const behind = own.all.slice(own.all.indexOf(state) + 1);
+    // There the state comes out on top: what its list holds then, a later own head has covered here.
+    return { ...meetHead(occasion, behind, incoming), places: { places: undefined } };
+  }
+  if (occasion.pending) return { commands: [], outcome: 'own-stays', held };
+  // What was taken by position from it comes back here; at the other site it is gone.
+  const asks = own.built.some(isByPosition);
+  return { ...replaceBy(occasion, state, own.built), outcome: 'own-stays', asks };
+}
+
+/**
+ * No own state in the way. The higher of the two heads becomes the key's value, and the own pieces after the own head run on it:
+ * back to the **own branch** when the own head ranks higher, else the incoming value as the new **base**.
+ */
+function meetHead(occasion: RuleContext, own: readonly Piece[], incoming: Piece): Resolution {
+  const { held } = occasion;
+  const head = own.findLast(isHead);
+  const isMine = head !== undefined && isAbove(rankOf(head), rankOf(incoming));
+  // What was made of other keys cannot be made again; the other site has left it out and asks for it.
+  if (head?.role === 'derive' && (isMine || incoming.isRemoval))
+    return { commands: [], outcome: 'own-stays', held };
+  if (incoming.isRemoval && areListWrites(own) && held.kind !== 'other')
+    return deleteList({ ...occasion, own: new LocalPieces(own) }, incoming);
+  // What was written here is over already, at both sites.
+  const { deadline, now } = occasion.life;
+  const isOver = held.kind === 'nothing' && typeof deadline === 'number' && deadline < now;
+  if (incoming.isRemoval && isOver) return { commands: [], outcome: 'own-stays', held };
+  const built = behindHead(own);
+  const base = isMine ? head : incoming;
+  const fields = fieldsApart(occasion, built);
+  const again = rerunAll(fields.rest, heldAfter(NOTHING, base));
+  const commands = [...replacing(base, occasion.key), ...again.commands, ...fields.commands];
+  const keeps = base.isRemoval && incoming.isRemoval && incoming.endedAt === undefined;
+  return {
+    commands: keeps ? keepingDeadline(occasion, commands, built, true) : commands,
+    outcome: isMine ? 'own-stays' : built.length > 0 ? 'merged' : 'theirs-stays',
+    held: fields.commands.length > 0 ? UNKNOWN : again.held,
+    places: 'forgotten',
+    asks: built.some((piece) => piece.type === 'list' && isByPosition(piece)),
+  };
+}
+
+/** What puts a head's value in place of whatever is there. */
+function replacing({ isRemoval, command }: Piece, key: Buffer): Command[] {
+  if (isRemoval) return [['DEL', key]];
+  return String(command[0]).toUpperCase() === 'SET' ? [command] : [['DEL', key], command];
+}
+
+function areListWrites(own: readonly Piece[]): boolean {
+  const lasting = own.filter((piece) => !isState(piece) && piece.role !== 'expiry');
+  return (
+    lasting.every(({ type, name }) => type === 'list' || name === 'DEL') &&
+    lasting.some(({ type }) => type === 'list')
+  );
+}

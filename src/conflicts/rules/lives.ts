@@ -1,0 +1,136 @@
+/**
+ * Lives of keys with a deadline. A life begins with the write that makes the key and ends at its deadline, at every site, by each
+ * server's clock. It is the end of something both sites know of beforehand, and nobody's removal:
+ * - A write to a life ends with it, and does not make the key anew at the other site, where it would be without a deadline.
+ * - What is written after the end is a new life.
+ * - A deadline that was put off unseen keeps the life: the site that let it end asks for the key.
+ * - What a *removal by somebody* had not seen stays, and keeps the deadline it had where it was written.
+ */
+
+import { isAbsent, LACK, type KeyState } from '../../protocol/messages/messages.js';
+import { scriptSource } from '../../lua/scripts.js';
+import { lifeOf } from './expiry.js';
+import { isHead, type Piece, type StatePiece } from '../../pieces/piece.js';
+import type { Command, RuleContext, Resolution, LifeChange } from './rule-context.js';
+import { LocalPieces } from './local-pieces.js';
+
+/** The own removals of the key as a whole that a head of the sender's matches, as a change; nothing where there are none. */
+export function matchedBy({ own }: RuleContext, incoming: Piece): LifeChange {
+  const removal = own.ends.removals.at(-1)?.piece;
+  if (!removal) return {};
+  // Behind a removal an own write, which that had not seen, may have made the key again at the other site.
+  const made = incoming.isRemoval
+    ? own.users.find((piece) => !piece.isRemoval && piece.role !== 'expiry')
+    : undefined;
+  const isBefore = made !== undefined && made.sequence < removal.sequence;
+  return { matched: { through: removal.sequence, madeAgainBy: isBefore ? made.sequence : Infinity } };
+}
+
+/**
+ * A write to a life that has ended here ends with it. Only a longer deadline that its site has given it keeps it: that site is asked.
+ * Until the answer has come nothing of it is made anew here. Nothing for a write to a life that goes on.
+ */
+export function resolveOnEndedLife(occasion: RuleContext, incoming: Piece): Resolution | undefined {
+  const { own, held, life, isAsking } = occasion;
+  const end = own.ends.last;
+  const isMatched = end !== undefined && end.sequence <= life.matchedThrough;
+  const isAmbiguous = isMatched && incoming.seen >= life.madeAgainBy;
+  const isEnded = life.isOver || (end !== undefined && (!isMatched || isAmbiguous));
+  const isAwaited = isAsking && held.kind === 'nothing' && typeof life.deadline === 'number';
+  if (!isEnded && !isAwaited) return undefined;
+  const isDoubtful = isAmbiguous || (end !== undefined && end.sequence <= life.forgottenThrough);
+  const over = Math.max(end?.endedAt ?? 0, life.isOver ? life.now : 0);
+  const isPutOff = incoming.role === 'expiry' && lifeOf(incoming) > over;
+  const isAsked = isAsking && life.leavesOut && life.askedAt >= (end?.sequence ?? 0);
+  const asks = !isAsked && (isDoubtful || isPutOff || !isEnded);
+  const left: Resolution = { commands: [], outcome: asks ? 'state-asked' : 'own-stays', held };
+  return asks ? { ...left, asks, leaves: LACK.writes } : left;
+}
+
+/**
+ * A resolution of a write that an own removal had not seen, with the deadline that it has at its own site, as far as that is known
+ * here. The other site is asked for the key.
+ */
+export function withDeadline(occasion: RuleContext, incoming: Piece, resolution: Resolution): Resolution {
+  const { own, held, life, key, isAsking } = occasion;
+  const isExpiry = incoming.role === 'expiry';
+  if (isExpiry && held.kind === 'nothing') {
+    const given = lifeOf(incoming);
+    return { ...resolution, life: { deadline: given === Infinity ? 'none' : given } };
+  }
+  const isPast = isExpiry && lifeOf(incoming) <= life.now;
+  if (isPast) return { ...resolution, life: { isOver: true } };
+  if (incoming.isRemoval || isExpiry || life.deadline === 'none') return resolution;
+  const removal = own.ends.removals.findLast(
+    ({ piece }) => piece.sequence > life.matchedThrough || incoming.seen >= life.madeAgainBy,
+  );
+  // What was made here behind the removal has a deadline of its own, or was given none.
+  const isRemoved = removal !== undefined && !removal.isGivenExpiry;
+  const isEmptied = held.kind === 'nothing' && own.all.some((piece) => !isKeyRemoval(piece));
+  if (!isRemoved && !isEmptied) return resolution;
+  // A queue that has been emptied has none: of it an element that is left out, and comes with a state, may be taken twice.
+  const isQueue = incoming.type === 'list' || own.users.some(({ role }) => role === 'pop');
+  if (life.deadline === 'unknown' && !isRemoved && isQueue) return resolution;
+  if (life.deadline === 'unknown')
+    return isAsking && life.leavesOut ? resolution : { ...resolution, asks: true, leaves: LACK.writes };
+  const asks = resolution.asks === true || !isAsking;
+  return { ...resolution, commands: [...resolution.commands, until(key, life.deadline)], asks };
+}
+
+/** Gives a key a deadline if it is there and has none. */
+function until(key: Buffer, deadline: number | Buffer): Command {
+  return ['EVAL', scriptSource('give-deadline'), 1, key, deadline];
+}
+
+/**
+ * Commands that make a key again, between the two that keep the deadline it has meanwhile.
+ * @param asks whether the other site is asked for the key where that was needed
+ */
+export function keepingDeadline(
+  { key, database, applied, out, request, life }: RuleContext,
+  commands: readonly Command[],
+  built: readonly Piece[],
+  asks: boolean,
+): readonly Command[] {
+  const isTakenAway = built.some((piece) => piece.role === 'expiry' && lifeOf(piece) === Infinity);
+  if (
+    isTakenAway ||
+    life.deadline === 'none' ||
+    built.every(({ role, isRemoval }) => role === 'expiry' || isRemoval)
+  )
+    return commands;
+  const keep = ['EVAL', scriptSource('keep-deadline'), 3, applied, key, out, database, asks ? request() : ''];
+  return [['EVAL', scriptSource('hold-deadline'), 2, applied, key], ...commands, keep];
+}
+
+/** Own writes may empty the key and make it again: it keeps the deadline of the state, or the one it had here where there is no key. */
+export function withItsDeadline(
+  occasion: RuleContext,
+  state: KeyState,
+  commands: readonly Command[],
+  built: readonly Piece[],
+): readonly Command[] {
+  if (isAbsent(state)) return keepingDeadline(occasion, commands, built, false);
+  const isKept = Number(state.expiry) > 0 && built.some(({ isRemoval }) => isRemoval);
+  const isTakenAway = built.some((piece) => piece.role === 'expiry' && lifeOf(piece) === Infinity);
+  return isKept && !isTakenAway ? [...commands, until(occasion.key, state.expiry)] : commands;
+}
+
+function isKeyRemoval({ role, isRemoval }: Piece): boolean {
+  return role === 'key-head' && isRemoval;
+}
+
+/** Whether a state of a life arrives here behind that life's end. */
+export function isOfEndedLife({ own, life }: RuleContext, { state }: StatePiece): boolean {
+  const head = own.users.findLast(isHead);
+  const expiry = Number(state.expiry);
+  return head?.endedAt !== undefined && expiry > 0 && expiry <= Math.max(life.now, head.endedAt);
+}
+
+/** The own pieces that a state meets: a life that was put off has not ended, and what was written to it before counts. */
+export function meetingState(own: LocalPieces, { state }: StatePiece): LocalPieces {
+  const end = own.ends.last;
+  const expiry = isAbsent(state) ? 0 : Number(state.expiry) || Infinity;
+  if (!end || expiry <= end.endedAt!) return own;
+  return new LocalPieces(own.all.filter(({ endedAt }) => endedAt === undefined));
+}

@@ -1,0 +1,36 @@
+/** Chooses the rule for a meeting. docs/reference/concurrent-writes.md is this file in words. */
+
+import { resolveBuild } from './builds.js';
+import { LACK } from '../../protocol/messages/messages.js';
+import { replacedUnknown, resolveHot } from './contended.js';
+import { resolveKeyHead } from './key-heads.js';
+import { resolveEnd } from './life-ends.js';
+import { matchedBy, resolveOnEndedLife, withDeadline } from './lives.js';
+import { isState, type Piece } from '../../pieces/piece.js';
+import { expiryOf } from '../../redis-commands/late-expiry.js';
+import type { RuleContext, Resolution } from './rule-context.js';
+import { resolveState } from './states.js';
+
+export function resolve(occasion: RuleContext, incoming: Piece): Resolution {
+  const waiting = resolveHot(occasion, incoming);
+  if (waiting) return waiting;
+  if (isState(incoming)) return resolveState(occasion, incoming);
+  if (incoming.role === 'key-head') {
+    const isEnd = incoming.endedAt !== undefined;
+    const head = isEnd ? resolveEnd(occasion, incoming) : resolveKeyHead(occasion, incoming);
+    return {
+      ...head,
+      life: { ...head.life, ...matchedBy(occasion, incoming), isOver: isPast(occasion, incoming) },
+    };
+  }
+  const left = resolveOnEndedLife(occasion, incoming);
+  if (left) return left;
+  const resolution = withDeadline(occasion, incoming, resolveBuild(occasion, incoming));
+  return replacedUnknown(occasion, incoming) ? { ...resolution, leaves: LACK.own } : resolution;
+}
+
+/** Whether a value comes with a deadline that is past by now. */
+function isPast({ life }: RuleContext, { command, isRemoval }: Piece): boolean {
+  const at = isRemoval ? 0 : expiryOf(command);
+  return at > 0 && at <= life.now;
+}

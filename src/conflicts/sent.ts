@@ -1,0 +1,172 @@
+/**
+ * What is sent in the place of a batch's commands, in order. What goes to the server as a script is gathered from one command after
+ * another: a script costs the server many times what a command in it does.
+ */
+
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
+import { scriptSource } from '../lua/scripts.js';
+import { attemptsOf, MAX_SCRIPT_ARGUMENTS } from './attempts.js';
+import { withExpiryApart } from '../redis-commands/late-expiry.js';
+import { ListInserts } from './list-inserts.js';
+import { nameOf, type PayloadCommand } from '../protocol/payload.js';
+import type { Resolved } from './resolved.js';
+import { splice } from './rules/lists.js';
+import type { Insert } from './rules/rule-context.js';
+
+/** What commands have put into one list, and is not sent yet. */
+interface Inserting {
+  readonly key: PlacedKey;
+  readonly inserts: ListInserts;
+  readonly commands: PayloadCommand[];
+}
+
+/** Arguments for `attempt-commands.lua` that are not sent yet, and the keys they are for. */
+interface Attempting {
+  readonly together: Argument[];
+  readonly commands: PayloadCommand[];
+  readonly keys: Set<string>;
+}
+
+export interface SentOptions {
+  /** The key that counts errors. */
+  readonly applied: string;
+  /** The time by which deadlines are judged. */
+  readonly nowMs: number;
+  /** What runs in the place of a command on a hash that meets nothing. */
+  readonly asSent: (command: PayloadCommand) => readonly Buffer[];
+}
+
+export class Sent {
+  readonly #applied: string;
+  readonly #nowMs: number;
+  readonly #asSent: SentOptions['asSent'];
+  readonly #payload: Buffer[] = [];
+  readonly #origins: number[] = [];
+  readonly #gathered = new Map<number, number[]>();
+  /** By database and name of the list; all that waits is for one database. */
+  readonly #inserting = new Map<string, Inserting>();
+  #attempting: Attempting | undefined;
+
+  constructor({ applied, nowMs, asSent }: SentOptions) {
+    this.#applied = applied;
+    this.#nowMs = nowMs;
+    this.#asSent = asSent;
+  }
+
+  /** All that is to be sent. */
+  all(): Pick<Resolved, 'payload' | 'origins' | 'gathered'> {
+    this.#flush();
+    return { payload: this.#payload, origins: this.#origins, gathered: this.#gathered };
+  }
+
+  /** A command as it came. @param index its place among those of the batch */
+  plain(index: number, bytes: Buffer): void {
+    this.#flush();
+    this.#push(index, bytes);
+  }
+
+  /**
+   * A command in the place of one of the batch's.
+   * @param keys all that it has to do with, in the database that is selected; absent: what waits is sent before it
+   */
+  send(command: PayloadCommand, bytes: Buffer, keys?: readonly PlacedKey[]): void {
+    this.#before(keys);
+    const mayExpire = bytes === command.bytes && command.name === 'SET' && command.args.length > 3;
+    if (mayExpire) this.#value(command, command.args);
+    else if (bytes === command.bytes && command.spec?.type === 'hash') {
+      for (const one of this.#asSent(command)) this.#push(command.index, one);
+    } else this.#push(command.index, bytes);
+  }
+
+  /** Elements for a list wait for those of the commands that follow. */
+  insert(command: PayloadCommand, key: PlacedKey, insert: Insert): void {
+    const name = nameOf(key);
+    if (this.#attempting?.keys.has(name)) this.#flushAttempts();
+    if ((this.#inserting.get(name)?.inserts.count ?? 0) > MAX_SCRIPT_ARGUMENTS) this.#flushInserts(name);
+    const inserting = this.#inserting.get(name) ?? { key, inserts: new ListInserts(), commands: [] };
+    this.#inserting.set(name, inserting);
+    inserting.inserts.add(insert);
+    inserting.commands.push(command);
+  }
+
+  /**
+   * Runs commands that need not fit what is there: their errors are no failed change.
+   * @param keys all that they have to do with, in the database that is selected
+   */
+  attempt(
+    command: PayloadCommand,
+    commands: readonly (readonly Argument[])[],
+    keys: readonly PlacedKey[],
+  ): void {
+    for (const one of attemptsOf(commands)) {
+      if ('alone' in one) {
+        this.#before(keys);
+        this.#value(command, one.alone);
+      } else this.#together(command, one.together, keys);
+    }
+  }
+
+  #together(command: PayloadCommand, together: readonly Argument[], keys: readonly PlacedKey[]): void {
+    for (const key of keys) this.#flushInserts(nameOf(key));
+    const waiting = this.#attempting?.together.length ?? 0;
+    if (waiting + together.length > MAX_SCRIPT_ARGUMENTS) this.#flushAttempts();
+    this.#attempting ??= { together: [], commands: [], keys: new Set() };
+    for (const argument of together) this.#attempting.together.push(argument);
+    for (const key of keys) this.#attempting.keys.add(nameOf(key));
+    if (this.#attempting.commands.at(-1) !== command) this.#attempting.commands.push(command);
+  }
+
+  /** All is one transaction, so that only what has to do with the same keys must keep its order. */
+  #before(keys: readonly PlacedKey[] | undefined): void {
+    if (!keys) {
+      this.#flush();
+      return;
+    }
+    for (const key of keys) {
+      const name = nameOf(key);
+      this.#flushInserts(name);
+      if (this.#attempting?.keys.has(name)) this.#flushAttempts();
+    }
+  }
+
+  #flush(): void {
+    for (const name of this.#inserting.keys()) this.#flushInserts(name);
+    this.#flushAttempts();
+  }
+
+  #flushInserts(name: string): void {
+    const inserting = this.#inserting.get(name);
+    if (!inserting) return;
+    this.#inserting.delete(name);
+    this.#gather(inserting.commands, splice(inserting.key.key, inserting.inserts.edits));
+  }
+
+  #flushAttempts(): void {
+    const attempting = this.#attempting;
+    if (!attempting) return;
+    this.#attempting = undefined;
+    const script = ['EVAL', scriptSource('attempt-commands'), 1, this.#applied];
+    this.#gather(attempting.commands, [...script, ...attempting.together]);
+  }
+
+  #gather(commands: readonly PayloadCommand[], script: readonly Argument[]): void {
+    const [first, ...more] = commands as [PayloadCommand, ...PayloadCommand[]];
+    this.#push(first.index, encodeCommand(script));
+    if (more.length > 0)
+      this.#gathered.set(
+        this.#payload.length - 1,
+        more.map(({ index }) => index),
+      );
+  }
+
+  /** A `SET`, as it came or as the rules have it. */
+  #value(command: PayloadCommand, args: readonly Argument[]): void {
+    for (const one of withExpiryApart(args, this.#nowMs)) this.#push(command.index, encodeCommand(one));
+  }
+
+  #push(index: number, bytes: Buffer): void {
+    this.#payload.push(bytes);
+    this.#origins.push(index);
+  }
+}

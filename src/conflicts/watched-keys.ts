@@ -1,0 +1,306 @@
+/** WatchedKeys at the keys on which a decision will rest: nothing of that may change before it is carried out. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
+import { effectOf, effectOnKey, moveEnds } from '../redis-commands/command-table.js';
+import type { CommandNames } from '../redis-commands/command-names.js';
+import { effectCode, isOnMembers, isPop, type RecordedEffect } from '../redis-commands/effect-code.js';
+import type { KeyHash } from '../protocol/key-hash.js';
+import type { Deadlines } from '../local-writes/deadlines.js';
+import { ARRIVAL, endedBy, EXPIRED, GONE, NEED, parseNeed, STATE } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { CheckedBatch } from '../protocol/check-batch.js';
+import { isOnOneKey } from '../protocol/command-kinds.js';
+import type { FreeRuns } from './free-runs.js';
+import type { ContendedKeys } from './contended-keys.js';
+import type { Range } from '../local-writes/range.js';
+import { DUE_MS } from './life-memory.js';
+import type { LocalEntries } from '../local-writes/local-entries.js';
+import type { UnseenSets } from '../local-writes/unseen-sets.js';
+import {
+  forEachKey,
+  isSet,
+  keysOf,
+  nameOf,
+  PayloadScan,
+  type ExtraCommands,
+  type PayloadCommand,
+} from '../protocol/payload.js';
+import type { Held } from './rules/rule-context.js';
+import type { Unseen } from '../local-writes/unseen.js';
+
+/** A look at keys. */
+export interface Look {
+  /**
+   * Watches keys, waits until capture knows all that was written here before, and tells what is there; undefined when the server
+   * refuses it.
+   */
+  readonly at: (keys: readonly PlacedKey[]) => Promise<Held[] | undefined>;
+  /** How often the batch was decided in vain, because a watched key was written meanwhile. */
+  readonly tries: number;
+}
+
+/** What is to be looked up of own writes on a hot key: nothing, which cells they are on, or all of them. */
+export type LookUp = 'nothing' | 'cells' | 'all';
+
+/** What is known of the keys of a batch, by database and name. */
+export interface Looked {
+  /** What stands at those that are watched. */
+  readonly held: ReadonlyMap<string, Held>;
+  /** Those that are not, because they are written too fast. */
+  readonly hot: ReadonlyMap<string, LookUp>;
+}
+
+/** How long a decision holds, by what is known of deadlines. Times are ms since 1970. */
+export interface Term {
+  /** The first deadline to come of what it builds on; undefined where there is none. */
+  readonly until: number | undefined;
+  /** The last one of those that are past, or so near that the server must say whether the key lives; undefined where there is none. */
+  readonly dueUntil: number | undefined;
+}
+
+export const NO_TERM: Term = { until: undefined, dueUntil: undefined };
+
+export const NOTHING_TO_LOOK_AT: Looked = { held: new Map(), hot: new Map() };
+
+export interface WatchedKeysOptions {
+  readonly unseen: Unseen;
+  readonly entries: LocalEntries;
+  readonly hotKeys: ContendedKeys;
+  readonly ownSets: UnseenSets;
+  readonly free: FreeRuns;
+  /** Deadlines of this server's keys. */
+  readonly deadlines: Deadlines;
+  readonly extraCommands: ExtraCommands;
+  readonly names: CommandNames;
+  readonly translate: (command: PayloadCommand) => Buffer | undefined;
+  readonly capturedThrough: () => number;
+  readonly appendedThrough: () => number;
+  readonly appended: (sequence: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** Own writes of one key since the last look, in all and in a millisecond, that leave no hope for another. */
+const MANY_WRITES = 16;
+const FAST_PER_MS = 1;
+/** Own writes of a hot key that the sender had not seen: to meet them one by one takes longer than to wait until they are fewer. */
+const MANY_UNSEEN = 4096;
+
+/** A key on which a decision rests. */
+interface Resting {
+  readonly key: PlacedKey;
+  /** It is hot and its state has been asked for: what adds to it rests on nothing but that. */
+  isAwaited: boolean;
+  lookUp: LookUp;
+}
+
+export class WatchedKeys {
+  readonly #options: WatchedKeysOptions;
+  /** The last own sequence that was known at the last look, and when that was. */
+  #known = { through: 0, atMs: 0 };
+
+  constructor(options: WatchedKeysOptions) {
+    this.#options = options;
+  }
+
+  /** WatchedKeys at all the keys of a batch that need it. Undefined when one does and there is no `look`. */
+  async take(
+    batch: DeliveredBatch,
+    signal: AbortSignal,
+    look: Look | undefined,
+  ): Promise<Looked | undefined> {
+    const { hotKeys, unseen, capturedThrough, appendedThrough, appended } = this.#options;
+    const held = new Map<string, Held>();
+    const hot = new Map<string, LookUp>();
+    const since = { seen: this.#known.through, decided: capturedThrough() };
+    const elapsedMs = performance.now() - this.#known.atMs;
+    const isFast = (key: PlacedKey): boolean => {
+      const writes = unseen.count(key, since);
+      return writes >= MANY_WRITES && writes >= FAST_PER_MS * elapsedMs;
+    };
+    for (;;) {
+      const resting = this.#restingKeys(batch, { seen: batch.seen, decided: appendedThrough() });
+      for (const [name, { isAwaited, lookUp }] of resting)
+        if (isAwaited && !held.has(name)) hot.set(name, lookUp);
+      const fresh = [...resting].filter(([name]) => !held.has(name) && !hot.has(name));
+      if (fresh.length === 0) return { held, hot };
+      if (!look) return undefined;
+      const isLong = (name: string, key: PlacedKey): boolean =>
+        hotKeys.has(name) &&
+        unseen.count(key, { seen: batch.seen, decided: appendedThrough() }) >= MANY_UNSEEN;
+      const watched = fresh.filter(
+        ([name, { key }]) => !hotKeys.isGivenUp(name, look.tries, isFast(key) || isLong(name, key)),
+      );
+      // Also if nothing is watched: for what was applied before it must be known whether a local write was late.
+      const found = await look.at(watched.map(([, { key }]) => key));
+      await appended(capturedThrough(), signal);
+      this.#known = { through: appendedThrough(), atMs: performance.now() };
+      if (!found) return { held, hot };
+      watched.forEach(([name], at) => held.set(name, found[at]!));
+      for (const [name, { lookUp }] of fresh) {
+        if (held.has(name)) continue;
+        hotKeys.heated(name);
+        hot.set(name, lookUp);
+      }
+    }
+  }
+
+  /** Whether a decision on a batch rests on own writes, also on such as are not in the change list yet. */
+  rests(batch: DeliveredBatch): boolean {
+    const range = { seen: batch.seen, decided: this.#options.capturedThrough() };
+    return this.#restingKeys(batch, range).size > 0;
+  }
+
+  /** How long a decision on a batch holds: what it builds on lives until then. The deadlines it gives are taken note of. */
+  term(batch: DeliveredBatch, isGiving: boolean): Term {
+    const { deadlines, extraCommands: extra, names } = this.#options;
+    const { coming } = deadlines;
+    if (deadlines.isEmpty && coming.isEmpty && !isGiving) return NO_TERM;
+    const now = Date.now();
+    const last = lastSequence(batch);
+    coming.forget(last);
+    let [until, dueUntil]: [number, number | undefined] = [Infinity, undefined];
+    const each = (hash: KeyHash, isBuild: boolean, given: number): void => {
+      const soonest = isBuild ? deadlines.soonest(hash) : Infinity;
+      if (soonest <= now + DUE_MS) dueUntil = Math.max(dueUntil ?? 0, soonest);
+      if (soonest > now) until = Math.min(until, soonest);
+      if (given > 0) coming.give(hash, given, last);
+    };
+    forEachKey({ batch, names, extra, each });
+    return { until: until === Infinity ? undefined : until, dueUntil };
+  }
+
+  /** After an attempt in vain: waits until the deadlines that are near have passed, lest one of them passes in the next as well. */
+  async untilDue(batch: DeliveredBatch, signal: AbortSignal): Promise<void> {
+    const { dueUntil = 0 } = this.term(batch, true);
+    const waitMs = Math.min(DUE_MS, dueUntil + 1 - Date.now());
+    if (waitMs > 0) await sleep(waitMs, undefined, { signal });
+  }
+
+  /** Whether what is sent as it is could make a key anew whose life ends, or has ended. */
+  mayEnd(key: PlacedKey, { held, hot }: Looked): boolean {
+    const { unseen, deadlines } = this.#options;
+    const isGone = hot.has(nameOf(key)) || held.get(nameOf(key))?.kind === 'nothing';
+    const hash = unseen.hashOf(key);
+    return (isGone || deadlines.coming.of(hash) !== undefined) && this.isEnding(hash);
+  }
+
+  /** Whether a change of the key with this hash may meet something: what its sender had not seen, or the end of a life. */
+  isMet(hash: KeyHash, range: Range): boolean {
+    const { unseen, deadlines } = this.#options;
+    const isMet = unseen.newestAt(hash, range) !== 0 || this.isEnding(hash);
+    return isMet || deadlines.fields.has(hash.low, hash.high);
+  }
+
+  /** Whether a key ends, or has ended, before long. */
+  isEnding(hash: KeyHash): boolean {
+    return this.#options.deadlines.soonest(hash) <= Date.now() + DUE_MS;
+  }
+
+  /** Whether a batch gives fields of a hash deadlines, or writes a hash whose fields have some. */
+  isOnFields(batch: DeliveredBatch, { hasFields, hasHashes }: CheckedBatch): boolean {
+    const { deadlines, extraCommands: extra, names } = this.#options;
+    const { fields } = deadlines;
+    // What removes a hash as a whole ends what is on its way to its fields.
+    if (hasFields || fields.isEmpty || (!hasHashes && fields.coming.isEmpty)) return hasFields;
+    let isOn = false;
+    forEachKey({ batch, names, extra, each: ({ low, high }) => (isOn ||= fields.has(low, high)) });
+    return isOn;
+  }
+
+  /** The keys of a batch on which a decision rests on own writes, or whose state is asked for, by database and name. */
+  #restingKeys(batch: DeliveredBatch, range: Range): Map<string, Resting> {
+    const { extraCommands: extra, names, translate, unseen, hotKeys, deadlines } = this.#options;
+    const resting = new Map<string, Resting>();
+    // A batch may write one key hundreds of times, and as many own writes may stand against it.
+    const known = new Map<string, boolean>();
+    const passed = new Set<string>();
+    const scan = new PayloadScan(batch.payload, { extra });
+    const isMet = (hash: KeyHash): boolean =>
+      unseen.newestAt(hash, range) !== 0 || deadlines.soonest(hash) !== Infinity;
+    while (scan.next()) {
+      if (scan.isPlain(names, isMet)) continue;
+      const { command } = scan;
+      const { name } = command;
+      if (name === 'SELECT' || translate(command)) continue;
+      const before = resting.size;
+      const isState = name === NEED || name === STATE;
+      for (const [at, key] of keysOf(command, 'all').entries()) {
+        const effect = effectAt(command, at);
+        const keyName = nameOf(key);
+        const kind = `${name} ${effect} ${keyName}`;
+        const rests =
+          name === NEED ||
+          (known.get(kind) ??
+            (this.#isDue(key, effect) ||
+              (this.#rests(key, effect, range) && !this.#isRanked(command, key, range))));
+        known.set(kind, rests);
+        const isOnMember = !rests && this.#isOnOwnMember(command, effect, range);
+        if (effect !== undefined && unseen.isPast(key, effect, range)) passed.add(keyName);
+        // Behind an own write that a push of this batch goes past, an end is another one.
+        const isPastPop = effect !== undefined && isPop(effectCode(effect)) && passed.has(keyName);
+        if (!rests && !isPastPop && !isOnMember) continue;
+        const found = resting.get(keyName) ?? {
+          key,
+          isAwaited: hotKeys.has(keyName) && unseen.isAsking(key, range),
+          lookUp: 'nothing' as LookUp,
+        };
+        found.isAwaited &&= !isState;
+        if (found.lookUp !== 'all') found.lookUp = lookUpFor(command) ?? found.lookUp;
+        resting.set(keyName, found);
+      }
+      // A move that rests on one of its lists is carried out on both.
+      if (resting.size > before && isMove(command))
+        for (const key of keysOf(command, 'written'))
+          if (!resting.has(nameOf(key)))
+            resting.set(nameOf(key), { key, isAwaited: false, lookUp: 'nothing' });
+    }
+    return resting;
+  }
+
+  /** What comes of a `SET` that meets one of this site's does not change with what is written meanwhile. */
+  #isRanked(command: PayloadCommand, key: PlacedKey, range: Range): boolean {
+    const { ownSets, hotKeys } = this.#options;
+    return isSet(command) && !hotKeys.has(nameOf(key)) && ownSets.find(key, range) !== undefined;
+  }
+
+  /** Whether a command commutes with what was written on its key, but for a member that it shares with that. */
+  #isOnOwnMember(command: PayloadCommand, effect: RecordedEffect | undefined, range: Range): boolean {
+    if (effect === undefined || !isOnMembers(effectCode(effect))) return false;
+    return this.#options.entries.members.isOn(command, range);
+  }
+
+  /** Whether something is built on a key whose deadline is near. */
+  #isDue(key: PlacedKey, effect: RecordedEffect | undefined): boolean {
+    if (effect === 'set' || effect === 'remove' || effect === 'expired') return false;
+    return this.isEnding(this.#options.unseen.hashOf(key));
+  }
+
+  #rests(key: PlacedKey, effect: RecordedEffect | undefined, range: Range): boolean {
+    const { unseen, free } = this.#options;
+    if (unseen.newestOn(key, range) === 0) return false;
+    return effect === undefined || !free.isFree(key, effect, range);
+  }
+}
+
+function isMove({ spec, args }: PayloadCommand): boolean {
+  return spec !== undefined && moveEnds(spec, args) !== undefined;
+}
+
+/** What a command does to one of its keys by itself; nothing where that cannot be told. */
+function effectAt(command: PayloadCommand, at: number): RecordedEffect | undefined {
+  const { name, spec, args } = command;
+  if (name === EXPIRED) return endedBy(command.args);
+  if (name === GONE) return 'gone';
+  if (name === ARRIVAL) return 'arrival';
+  if (spec === undefined) return undefined;
+  if (isOnOneKey(command) || moveEnds(spec, args)) return effectOnKey(spec, args, at);
+  return undefined;
+}
+
+/** What replaces a cell waits for a state where it meets an own write; an answer says which own writes are in it. */
+function lookUpFor({ name, spec, args }: PayloadCommand): LookUp | undefined {
+  if (name === NEED) return parseNeed(args).isHot === true ? undefined : 'all';
+  if (spec === undefined || spec.type === 'set') return undefined;
+  const effect = effectOf(spec, args);
+  return effect === 'cells' || effect === 'member' ? 'cells' : undefined;
+}

@@ -1,0 +1,387 @@
+/**
+ * The applier: takes batches from the inbox and makes their changes here, each batch in one transaction together with its
+ * bookkeeping, several transactions on the way at a time.
+ *
+ * One run is, on a raw connection, in this order:
+ *
+ * | sent | why |
+ * | --- | --- |
+ * | `WATCH fence applied guard`, guard-transaction.lua | when another process has taken over, or the position is not the expected one, `guard` is touched and `EXEC` fails: so the next run may follow without waiting for an answer |
+ * | `MULTI`, `HSET applied …` | the marker: first in the transaction, so that capture knows the echo |
+ * | begin-transaction.lua | notes how many errors the server has counted |
+ * | the commands | as they were captured, or as the decision has it |
+ * | end-transaction.lua | takes the batch out of the inbox, unless a command failed |
+ * | `EXEC` | |
+ *
+ * Decisions rest on the window of local writes. A local write that slips in between decision and application is found by
+ * capture, which meets it in the stream before the marker that names the last local sequence decided against.
+ */
+
+import type { HybridClock } from '../protocol/clock.js';
+import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
+import { passesByItself, TandemError } from '../errors.js';
+import { LinkedAbort } from '../async/linked-abort.js';
+import type { Logger } from '../log/log.js';
+import { scriptSource } from '../lua/scripts.js';
+import type { KeyNames } from '../redis/keys.js';
+import type { RawConnection } from '../redis/raw-connection.js';
+import { ErrorReply } from '../redis/reply-reader.js';
+import { NOTHING, OTHER, type Held } from '../conflicts/rules/rule-context.js';
+import { backoffDelayMs } from '../redis/connect.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { BatchPlanner } from '../conflicts/plan-batch.js';
+import { settleFlush } from './flushes.js';
+import type { Look } from '../conflicts/watched-keys.js';
+import { withMending } from './clear-rejected.js';
+import type { Rejections } from './rejections.js';
+import { outcomeOf, sendTransaction, type Failures, type Outcome, type Transaction } from './transaction.js';
+
+export interface ApplierOptions {
+  readonly connection: RawConnection;
+  readonly keys: KeyNames;
+  readonly token: number;
+  readonly applied: { readonly epoch: number; readonly sequence: number };
+  readonly inbox: {
+    next(): Promise<DeliveredBatch | undefined>;
+    readonly fault: TandemError | undefined;
+    readonly arrived: { wait(signal: AbortSignal, timeoutMs?: number): Promise<void> };
+    settled(): void;
+  };
+  readonly decider: BatchPlanner;
+  readonly rejections: Rejections;
+  /** Resolves when capture has met the barrier with this text. */
+  readonly barrier: (text: string, signal: AbortSignal) => Promise<void>;
+  readonly clock: HybridClock;
+  /** Moves the clock past a timestamp of the peer's. */
+  readonly observe: (timestamp: number) => void;
+  readonly log: Logger;
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+  /** Whether the inbox is to be left alone for now. */
+  readonly isPaused: () => boolean;
+  /** Whether what was applied has to come round in the stream before more is. */
+  readonly isBehind: () => boolean;
+  /** A batch of the peer's was lost: the sites must be compared. */
+  readonly onGap: () => void;
+  /** A batch has been applied. */
+  readonly onApplied: (batch: DeliveredBatch) => void;
+}
+
+type ApplierState = 'streaming' | 'caught-up' | 'backing-off' | 'paused' | 'stopped';
+
+/** Transactions on the way without an answer. */
+const RUNS_IN_FLIGHT = 4;
+/** Bytes of batches on the way: a large batch travels alone. */
+const BYTES_IN_FLIGHT = 4 * 1024 * 1024;
+/** How often an empty inbox is looked at again without being told of anything. */
+const IDLE_MS = 1000;
+/** How often it is looked whether the stream has caught up with what was applied. */
+const BEHIND_MS = 10;
+
+export class Applier {
+  readonly #options: ApplierOptions;
+  #applied: { epoch: number; sequence: number };
+  /** Where the last run sent would leave {@link #applied}. */
+  #sent: { epoch: number; sequence: number };
+  #state: ApplierState = 'caught-up';
+  #detail: string | undefined;
+  #counts = { changes: 0, bytes: 0 };
+  /** Batches that wait until nothing else is on the way. */
+  readonly #waiting: DeliveredBatch[] = [];
+  #barriers = 0;
+  /** Why the next batch may not be applied. */
+  #fault: TandemError | undefined;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    this.#applied = { ...options.applied };
+    this.#sent = { ...options.applied };
+  }
+
+  get state(): ApplierState {
+    return this.#state;
+  }
+
+  get detail(): string | undefined {
+    return this.#detail;
+  }
+
+  get appliedSequence(): number {
+    return this.#applied.sequence;
+  }
+
+  /** Changes and bytes of batches applied since the process began. */
+  get counts(): { readonly changes: number; readonly bytes: number } {
+    return this.#counts;
+  }
+
+  /** Applies until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE: then everything starts from Redis again */
+  async run(signal: AbortSignal): Promise<void> {
+    const { inbox, isPaused, isBehind } = this.#options;
+    const flying: Transaction[] = [];
+    await this.#expectErrorCount();
+    for (let attempt = 0; ;) {
+      signal.throwIfAborted();
+      await this.#launch(flying, signal);
+      const oldest = flying[0];
+      if (!oldest) {
+        const fault = this.#fault ?? inbox.fault;
+        if (fault) this.#enter('stopped', fault);
+        else if (isPaused()) this.#enter('paused');
+        else if (isBehind()) this.#enter('backing-off', BEHIND);
+        else this.#enter('caught-up');
+        await inbox.arrived.wait(signal, isBehind() ? BEHIND_MS : IDLE_MS);
+        continue;
+      }
+      const outcome = await outcomeOf(oldest);
+      if (outcome.kind === 'applied') {
+        attempt = 0;
+        flying.shift();
+        this.#finish(oldest);
+        if (oldest.decision.flushes) await this.#afterFlush(oldest, signal);
+        continue;
+      }
+      const failed = flying.splice(0);
+      if (outcome.kind !== 'failed') await this.#expectNoneApplied(failed);
+      else await Promise.allSettled(failed.slice(1).map((run) => run.exec));
+      const again = await this.#recover(outcome, failed, signal, ++attempt);
+      this.#sent = { ...this.#applied };
+      if (isPaused()) this.#waiting.unshift(...again);
+      else await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
+    }
+  }
+
+  /** Whether a change failed is told by the server's count of errors: without it nothing may be applied. */
+  async #expectErrorCount(): Promise<void> {
+    const { connection } = this.#options;
+    const reply = await connection.replyTo('EVAL', scriptSource('count-error-replies'), 0);
+    if (reply instanceof ErrorReply) {
+      const error = connection.refusal(reply, 'EVAL');
+      if (passesByItself(error)) throw error;
+    } else if (reply !== null) return;
+    throw new TandemError('NO_PERMISSION', 'scripts cannot read the number of errors from INFO', {
+      hint: 'the account needs INFO, also inside of scripts, and the server must have it under its own name',
+      ...(reply === null ? {} : { details: { reply: reply.message.slice(0, 120) } }),
+    });
+  }
+
+  /**
+   * Whatever was sent behind a run that did not go through must have failed on its guard. A guard may have been refused itself
+   * (`BUSY`, `READONLY`) by a server that took the rest a moment later: then a batch is lost, and nobody may go on as if it were not.
+   */
+  async #expectNoneApplied([first, ...behind]: readonly Transaction[]): Promise<void> {
+    const outcomes = await Promise.all(behind.map((run) => outcomeOf(run)));
+    if (!outcomes.some(({ kind }) => kind === 'applied' || kind === 'failed')) return;
+    const { log, onGap } = this.#options;
+    const { origin, first: sequence, changes } = first!.batch;
+    onGap();
+    log.error(
+      { origin, sequence, changes },
+      'a batch of the peer was passed over, because the server refused its guard: the sites must be compared',
+    );
+    throw new TandemError('STATE_LOST', 'a later batch was applied without the one before it', {
+      details: { sequence },
+    });
+  }
+
+  /** Sends batches once more, each that must be alone after the others have come through. */
+  async #again(
+    batches: readonly DeliveredBatch[],
+    flying: Transaction[],
+    { signal, tries }: { signal: AbortSignal; tries: number },
+  ): Promise<void> {
+    for (const [at, batch] of batches.entries()) {
+      const run = await this.#send(batch, signal, {
+        isAlone: flying.length === 0,
+        tries: at === 0 ? tries : 0,
+      });
+      if (run) flying.push(run);
+      else {
+        this.#waiting.unshift(...batches.slice(at));
+        return;
+      }
+    }
+  }
+
+  async #launch(flying: Transaction[], signal: AbortSignal): Promise<void> {
+    const { inbox, isPaused, isBehind } = this.#options;
+    let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
+    while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
+      if (this.#fault || isPaused()) return;
+      // One that waits was decided before, and counts among what has not come round: it must not wait for itself.
+      const batch = this.#waiting.shift() ?? (isBehind() ? undefined : await inbox.next());
+      if (!batch) return;
+      this.#enter('streaming');
+      const run = await this.#send(batch, signal, { isAlone: flying.length === 0, tries: 0 });
+      if (!run) {
+        this.#waiting.unshift(batch);
+        return;
+      }
+      flying.push(run);
+      bytes += batch.length;
+    }
+  }
+
+  /**
+   * Decides a batch and sends its transaction. Undefined, with nothing sent, when it must be alone on the way and is not.
+   * @param tries how often it was in vain because watched keys had been written meanwhile
+   */
+  async #send(
+    batch: DeliveredBatch,
+    signal: AbortSignal,
+    { isAlone, tries }: { isAlone: boolean; tries: number },
+  ): Promise<Transaction | undefined> {
+    const { connection, keys, token, decider, clock } = this.#options;
+    // First of all: a local write captured from here on is later in time than this change.
+    this.#options.observe(batch.timestamp);
+    const look: Look = { at: (watched) => this.#look(watched, signal), tries };
+    const decided = await decider
+      .decide(batch, signal, isAlone ? look : undefined)
+      .catch((error: unknown) => this.#refused(error));
+    if (!decided) return undefined;
+    const decision = withMending(decided, batch, keys);
+    const expected = { ...this.#sent };
+    const last = lastSequence(batch);
+    this.#sent = { epoch: batch.epoch, sequence: last };
+    return sendTransaction(connection, { keys, token, batch, decision, expected, clock: clock.last });
+  }
+
+  /**
+   * Watches keys and reads the lengths of lists, and waits until capture knows all that was written to them before: a marker written
+   * behind the `WATCH` has come round in the stream. If one of them is written after that, the transaction fails and is decided anew.
+   * Nothing where the server refuses the marker (it is out of memory, or takes no writes): the run will be refused as well.
+   */
+  async #look(watched: readonly PlacedKey[], signal: AbortSignal): Promise<Held[] | undefined> {
+    const { connection, keys, barrier } = this.#options;
+    const { replies } = connection;
+    const text = String(++this.#barriers);
+    const over = new LinkedAbort(signal);
+    const passed = barrier(text, over.signal);
+    passed.catch(() => {});
+    const statuses = replies.statuses(watched.length * 2 + 2);
+    const watches = watched.flatMap(({ database, key }) => [
+      encodeCommand(['SELECT', database]),
+      encodeCommand(['WATCH', key]),
+    ]);
+    connection.write([...watches, SELECT_0, encodeCommand(['SET', keys.barrier, text])]);
+    const lengths = watched.map(({ database, key }) => {
+      const selected = replies.statuses(1);
+      const length = replies.value();
+      connection.write([encodeCommand(['SELECT', database]), encodeCommand(['LLEN', key])]);
+      return Promise.all([selected, length]);
+    });
+    const home = replies.statuses(1);
+    connection.write([SELECT_0]);
+    try {
+      const [refused, found] = await Promise.all([statuses, Promise.all(lengths), home]);
+      if (refused.length > 0) return undefined;
+      await passed;
+      return found.map(([, length]): Held => {
+        // The length of what is no list is refused.
+        if (typeof length !== 'number') return OTHER;
+        return length === 0 ? NOTHING : { kind: 'list', length };
+      });
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** A batch that may not be applied stands where it is, and the link with it; the process goes on. */
+  #refused(error: unknown): undefined {
+    if (!(error instanceof TandemError) || error.code !== 'BATCH_INVALID') throw error;
+    this.#fault = error;
+  }
+
+  /** A state that was to be sent, or asked for, has not come about: the peer is asked for it, for somebody waits. */
+  async #askAgain({ batch, decision }: Transaction, { epilogue }: Failures): Promise<void> {
+    const { connection, decider } = this.#options;
+    const keys = epilogue.flatMap(({ index }) => decision.epilogue[index]!.keys);
+    if (keys.length === 0) return;
+    const reply = connection.replies.value();
+    connection.write([decider.askFor(batch, keys)]);
+    await reply;
+  }
+
+  #afterFlush(run: Transaction, signal: AbortSignal): Promise<void> {
+    const look = (): Promise<unknown> => this.#look([], signal);
+    return settleFlush(run, { ...this.#options, look, signal });
+  }
+
+  #finish(run: Transaction): void {
+    const { batch, decision } = run;
+    const { inbox, onApplied, rejections } = this.#options;
+    this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
+    this.#counts = {
+      changes: this.#counts.changes + batch.changes,
+      bytes: this.#counts.bytes + batch.length,
+    };
+    inbox.settled();
+    decision.applied?.();
+    rejections.leftOut(batch, decision);
+    onApplied(batch);
+  }
+
+  /** Deals with the oldest run's failure; gives the batches that are to be sent (again). */
+  async #recover(
+    outcome: Outcome,
+    failed: readonly Transaction[],
+    signal: AbortSignal,
+    attempt: number,
+  ): Promise<DeliveredBatch[]> {
+    const { backoffMinMs, backoffMaxMs, connection, decider } = this.#options;
+    const [oldest] = failed as [Transaction];
+    const batches = failed.map((run) => run.batch);
+    switch (outcome.kind) {
+      case 'applied':
+        return [];
+      case 'lost':
+        throw outcome.error;
+      case 'changed':
+        // A watched key was written meanwhile: decided anew.
+        return batches;
+      case 'passing':
+        this.#enter('backing-off', connection.refusal(outcome.error, 'EXEC'));
+        await sleep(backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs }), undefined, {
+          signal,
+        });
+        return batches;
+      case 'unqueueable':
+        // The server does not even take these commands into a transaction: they are left out and listed.
+        decider.leaveOut(oldest.batch, oldest.decision, outcome.errors);
+        return batches;
+      case 'failed':
+        await this.#options.rejections.settle(oldest.batch, oldest.decision, outcome.failures);
+        await this.#askAgain(oldest, outcome.failures);
+        this.#finish(oldest);
+        return batches.slice(1);
+    }
+  }
+
+  #enter(state: ApplierState, reason?: TandemError): void {
+    const detail = reason?.message;
+    if (state === this.#state && detail === this.#detail) return;
+    const before = this.#state;
+    this.#state = state;
+    this.#detail = detail;
+    const { log } = this.#options;
+    if (state === 'backing-off')
+      log.warn(
+        { reason: reason?.code, detail, hint: reason?.hint },
+        "application of the peer's changes is backing off",
+      );
+    else if (state === 'stopped')
+      log.error(
+        { reason: reason?.code, detail, hint: reason?.hint },
+        "application of the peer's changes has stopped",
+      );
+    else if (before === 'backing-off') log.info({ state }, "application of the peer's changes");
+  }
+}
+
+const SELECT_0 = encodeCommand(['SELECT', 0]);
+const BEHIND = new TandemError(
+  'SERVER_BUSY',
+  "what was applied comes round in the server's replication stream more slowly than it is applied",
+);

@@ -1,0 +1,49 @@
+/**
+ * A flush of the peer's is a `DEL` of every key that its sender had seen. What was written here without the sender's knowledge is
+ * held against that, key by key; nothing else is left.
+ */
+
+import { LACK } from '../protocol/messages/messages.js';
+import type { Logger } from '../log/log.js';
+import type { RawConnection } from '../redis/raw-connection.js';
+import type { BatchPlanner } from '../conflicts/plan-batch.js';
+import type { Transaction } from './transaction.js';
+
+/**
+ * After a flush of the peer's was applied: what was written here between its decision and its application went with it, and not at the
+ * peer, which is asked for these keys.
+ *
+ * @param look resolves when capture has met all that was written before
+ */
+export async function settleFlush(
+  { batch, decision }: Transaction,
+  {
+    decider,
+    connection,
+    log,
+    look,
+    onGap,
+    signal,
+  }: {
+    decider: BatchPlanner;
+    log: Logger;
+    connection: RawConnection;
+    look: () => Promise<unknown>;
+    onGap: () => void;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  await look();
+  const keys = await decider.writtenAfter(decision.decided, signal);
+  if (keys === undefined || decision.flushes === 'blindly') {
+    onGap();
+    log.error(
+      { sequence: batch.first },
+      "a flush of the peer's met more writes of this site than are held against it: the sites must be compared",
+    );
+  }
+  if (keys === undefined || keys.length === 0) return;
+  const reply = connection.replies.value();
+  connection.write([decider.askFor(batch, keys, LACK.own)]);
+  await reply;
+}

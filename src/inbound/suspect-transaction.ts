@@ -1,0 +1,50 @@
+/** A run that failed in part while nobody was left to say what: the process died in between. */
+
+import type { Redis } from 'ioredis';
+import { decodeBatch, lastSequence } from '../protocol/batch.js';
+import { answerOf } from '../redis/connect.js';
+import type { KeyNames } from '../redis/keys.js';
+import type { Rejections } from './rejections.js';
+
+export interface SuspectTransaction {
+  readonly local: Redis;
+  readonly keys: KeyNames;
+  readonly pair: string;
+  readonly peer: string;
+  /** Where the application of the peer's changes stands: at the end of the suspect run. */
+  readonly applied: { readonly epoch: number; readonly sequence: number };
+  readonly rejections: Rejections;
+  /** Makes the peer deliver again what is not applied. */
+  readonly rewind: () => Promise<void>;
+}
+
+/**
+ * Lists the failure. Its batch still lies in the inbox, first of all; if it does not, the list is not what it was taken for, and
+ * what is not applied is delivered again.
+ */
+export async function settleSuspect(run: SuspectTransaction): Promise<void> {
+  const { local, keys, pair, peer, rejections, rewind } = run;
+  const { epoch, sequence } = run.applied;
+  const bytes = await answerOf(local, local.lindexBuffer(keys.inbox, 0));
+  const head = bytes === null ? undefined : decodeBatch(bytes);
+  if (bytes && head?.epoch === epoch && lastSequence(head) === sequence) {
+    await rejections.settleUnknown({ ...head, length: bytes.length });
+    return;
+  }
+  await rejections.settleUnknown({
+    pair,
+    origin: peer,
+    epoch,
+    first: sequence,
+    changes: 1,
+    commands: 0,
+    timestamp: 0,
+    seenEpoch: 0,
+    seen: 0,
+    special: 0,
+    groups: [],
+    payload: Buffer.alloc(0),
+    length: 0,
+  });
+  await rewind();
+}

@@ -1,0 +1,74 @@
+import {
+  ANSWER,
+  COMPARE,
+  comparedKeys,
+  hidingExcluded,
+  LIST,
+  LISTED,
+  TURN,
+} from '../protocol/messages/comparison.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
+import { kindsOf, type Filter } from '../config/filter.js';
+import { FUNCTIONS, LIBRARIES, LIBRARY, loadingOf } from '../protocol/messages/libraries.js';
+import { MARK } from '../protocol/messages/marks.js';
+import { scriptSource } from '../lua/scripts.js';
+import { answerToMark } from '../conflicts/marks.js';
+import type { PayloadCommand } from '../protocol/payload.js';
+
+/** Bytes of values after which a script looks at no further key. */
+const TURNED_BYTES = 1024 * 1024;
+
+/**
+ * What runs here for a question of a comparison (`protocol/messages/comparison.ts`), or for a library that comes (`protocol/messages/libraries.ts`). An
+ * answer runs nothing: it is taken note of, and so is a question about libraries, which no script can answer.
+ * @param options `seen`: that of the batch the question came in
+ */
+export function translateComparison(
+  { name, args }: PayloadCommand,
+  options: {
+    out: string;
+    waits: string;
+    seen: number;
+    fieldsExpire: boolean;
+    databases: number;
+    filter: Filter;
+    onAnswer: (args: readonly Buffer[]) => void;
+  },
+): Buffer | undefined {
+  const { out, seen, fieldsExpire, databases, filter, onAnswer } = options;
+  const [session, number] = args.slice(1, 3) as [Buffer, Buffer];
+  switch (name) {
+    case COMPARE: {
+      const keys = comparedKeys(args);
+      const header = [session, number, seen, kindsOf(keys, fieldsExpire, filter), databases];
+      const asked = hidingExcluded(args, ({ database, key }) => !filter.key(database, key));
+      return encodeCommand(['EVAL', scriptSource('compare-keys'), 1, out, ...header, ...asked]);
+    }
+    case LIST: {
+      // Capture leaves out names that are excluded; it is not told their database.
+      const known = filter.database(Number(args[3]!.toString('latin1'))) ? databases : 0;
+      return encodeCommand(['EVAL', scriptSource('list-keys'), 1, out, known, ...args.slice(1)]);
+    }
+    case TURN: {
+      const keys = comparedKeys(args).filter(
+        ({ database, key }) => database < databases && filter.key(database, key),
+      );
+      if (keys.length === 0) return undefined;
+      const header = [session, number, kindsOf(keys, fieldsExpire, filter), TURNED_BYTES];
+      const places = keys.flatMap(({ database, key }) => [database, key]);
+      return encodeCommand(['EVAL', scriptSource('digest-keys'), 1, out, ...header, ...places]);
+    }
+    case MARK:
+      return answerToMark(args, options);
+    case LIBRARY:
+      return loadingOf(args);
+    case ANSWER:
+    case LISTED:
+    case FUNCTIONS:
+    case LIBRARIES:
+      onAnswer(args);
+      return undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The control plane: long work, such as a comparison, as jobs in the local Redis, done by the process that has the lease.
+ * Replication does not depend on it: whatever goes wrong here is logged, counted and tried again with back-off.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/config.js';
+import { describeError, TandemError } from '../errors.js';
+import type { Logger } from '../log/log.js';
+import { backoffDelayMs } from '../redis/connect.js';
+import type { KeyNames } from '../redis/keys.js';
+import { JobKind } from './job-kind.js';
+import { NO_JOBS, type AddOptions, type JobCounts } from './job-view.js';
+import { JobSession } from './job-session.js';
+import type { Task } from './task.js';
+
+export type { JobContext, JobProgress, Task } from './task.js';
+
+/** After this long without a failure the next one begins at the shortest pause again. */
+const STEADY_MS = 10_000;
+/** `add` waits this long for a connection. */
+const ADD_LIMIT_MS = 10_000;
+const ADD_PAUSE_MS = 50;
+
+export interface ControlPlaneOptions {
+  readonly config: Config;
+  readonly keys: KeyNames;
+  readonly log: Logger;
+  /** Name of the kind → what does the work. */
+  readonly tasks: Readonly<Record<string, Task>>;
+}
+
+export class ControlPlane {
+  readonly #options: ControlPlaneOptions;
+  readonly #log: Logger;
+  readonly #kinds: readonly JobKind[];
+  /** The one at work, or the last one. */
+  #session: JobSession | undefined;
+  #counts: JobCounts = NO_JOBS;
+  #faults = 0;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    this.#log = options.log.child({ stage: 'jobs' });
+    this.#kinds = Object.entries(options.tasks).map(
+      ([name, task]) => new JobKind({ name, task, log: this.#log }),
+    );
+  }
+
+  /** Jobs by state, as last counted, and how often the control plane itself has failed. */
+  get status(): JobCounts & { faults: number } {
+    return { ...this.#counts, faults: this.#faults };
+  }
+
+  /**
+   * Does jobs until the signal aborts, and ends within two seconds then. The caller has the site's lease, and `fence` is the
+   * token that came with it. Never rejects. Called again it begins when the run before has ended.
+   */
+  async run(signal: AbortSignal, fence?: number): Promise<void> {
+    const before = this.#running;
+    this.#running = (async () => {
+      await before;
+      if (this.#kinds.length > 0) await this.#sessions(signal, fence);
+    })();
+    return this.#running;
+  }
+
+  /**
+   * Adds a job unless one of this id is waiting or at work, and gives its id. Waits for a connection.
+   * @param signal ends the waiting
+   * @throws TandemError when there is none for ten seconds, the kind is unknown, or Redis refuses; the signal's reason
+   */
+  async add(task: string, data: unknown, options: AddOptions = {}, signal?: AbortSignal): Promise<string> {
+    if (!this.#kinds.some(({ name }) => name === task))
+      throw new TandemError('INTERNAL', `there are no jobs of the kind ${task}`);
+    const end = Date.now() + ADD_LIMIT_MS;
+    while (this.#session?.isOpen !== true) {
+      if (Date.now() > end) throw new TandemError('CLOSED', 'jobs cannot be added now');
+      await sleep(ADD_PAUSE_MS, undefined, { signal });
+    }
+    return this.#session.add(task, data, options);
+  }
+
+  async #sessions(signal: AbortSignal, fence: number | undefined): Promise<void> {
+    let attempt = 0;
+    let told: string | undefined;
+    while (!signal.aborted) {
+      const began = Date.now();
+      const session = new JobSession({
+        ...this.#options,
+        log: this.#log,
+        kinds: this.#kinds,
+        fence,
+        onCounted: (counts) => (this.#counts = counts),
+      });
+      this.#session = session;
+      try {
+        await session.run(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#faults++;
+        attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
+        const pauseMs = this.#pauseMs(attempt);
+        const fields = { err: error, faults: this.#faults, pauseMs };
+        const { message } = describeError(error);
+        // Once for each reason, not at each attempt.
+        if (attempt === 1 || told !== message) this.#log.warn(fields, 'jobs are backing off');
+        else this.#log.debug(fields, 'jobs are still backing off');
+        told = message;
+        await sleep(pauseMs, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  #pauseMs(attempt: number): number {
+    const { backoffMinMs, backoffMaxMs } = this.#options.config;
+    return backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs });
+  }
+}

@@ -1,0 +1,40 @@
+/** What local changes have done to keys when a flush meets them. */
+
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { LocalChanges } from './local-changes.js';
+import type { LocalCommand } from '../pieces/piece.js';
+import type { Range } from './range.js';
+import { keysOf, nameOf } from '../protocol/payload.js';
+import type { Window } from './window.js';
+import { isFlush, empties, asDeletion } from '../protocol/flushes.js';
+
+/** Own changes that are held against a flush; where the sender had not seen more, the sites are compared. */
+const MAX_CHANGES = 100_000;
+
+/** Own commands as far as they concern one key: a flush is one of them. */
+export function onKey(commands: readonly LocalCommand[], key: PlacedKey): readonly LocalCommand[] {
+  return commands.map((command) =>
+    isFlush(command) && empties(command, key.database) ? asDeletion(command, key) : command,
+  );
+}
+
+/** The keys that own changes in a range have written; nothing when these are too many, or not known. */
+export async function keysWritten(
+  window: Window,
+  changes: LocalChanges,
+  range: Range,
+): Promise<PlacedKey[] | undefined> {
+  if (window.isBlindAbove(range.seen)) return undefined;
+  const sequences = new Set<number>();
+  for (let number = window.firstAbove(range.seen); number < window.head; number++) {
+    const sequence = window.sequenceOf(number);
+    if (sequence <= range.decided) sequences.add(sequence);
+    if (sequences.size > MAX_CHANGES) return undefined;
+  }
+  const found = new Map<string, PlacedKey>();
+  for (const sequence of sequences)
+    for (const command of await changes.commandsOf(sequence))
+      for (const { database, key } of keysOf(command, 'written'))
+        found.set(nameOf({ database, key }), { database, key: Buffer.from(key) });
+  return [...found.values()];
+}

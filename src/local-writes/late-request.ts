@@ -1,0 +1,24 @@
+import { encodeNeed, LACK } from '../protocol/messages/messages.js';
+import type { HybridClock } from '../protocol/clock.js';
+import type { Logger } from '../log/log.js';
+import type { LateWrites } from './late-writes.js';
+
+/** What asks the peer for the keys on which local writes slipped in before the applied transaction that has ended. */
+export function lateRequest(
+  late: LateWrites,
+  sequence: number,
+  { clock, log }: { readonly clock: HybridClock; readonly log: Logger },
+): Buffer[] {
+  const { lacking, disordered } = late.end(sequence);
+  if (lacking.length + disordered.length === 0) return [];
+  log.debug(
+    { keys: lacking.length + disordered.length },
+    'local writes slipped in before a change was applied: asking for the state',
+  );
+  const timestamp = clock.tick();
+  const needs = [
+    { timestamp, lack: LACK.own, keys: lacking },
+    { timestamp, lack: LACK.nothing, keys: disordered },
+  ];
+  return needs.filter(({ keys }) => keys.length > 0).map(encodeNeed);
+}

@@ -1,0 +1,400 @@
+/**
+ * Finds the local writes that slipped in between a decision and its application. The applied marker says up to which local
+ * sequence was decided; what stands in the stream between that and the marker, on a key of the applied batch, is late. Both
+ * are in the stream, so nothing is missed, whatever the timing. For the keys found the peer is asked for its state: it meets
+ * both changes by the ordinary rules, and what it sends settles the key here as well.
+ *
+ * The same goes for a key that expires at the very moment at which a change of the peer's touches it, or that is given an expiry
+ * that is past here already: the server removes it inside of the applied transaction, where no other local write can stand. At the
+ * peer the key may live on, with a later expiry.
+ */
+
+import { lastSequence, type Batch } from '../protocol/batch.js';
+import { CommandNames } from '../redis-commands/command-names.js';
+import {
+  codesOf,
+  commutingWith,
+  effectCode,
+  isListEnd,
+  isOnMembers,
+  isPop,
+  isPush,
+  passes,
+} from '../redis-commands/effect-code.js';
+import { KeyHash } from '../protocol/key-hash.js';
+import type { Deadlines } from './deadlines.js';
+import { EXPIRED, NEED } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import {
+  forEachKey,
+  keysOf,
+  nameOf,
+  payloadCommands,
+  recordedEffectAt,
+  recordedEffectOf,
+  type ExtraCommands,
+  type PayloadCommand,
+} from '../protocol/payload.js';
+import { streamOptions } from '../redis-commands/stream-options.js';
+import { wholeId } from '../redis-commands/stream-id.js';
+import { isDerived, isOfEntries } from '../protocol/command-kinds.js';
+import { LateEnds, type EndedKey } from './late-ends.js';
+import type { LocalEntries } from './local-entries.js';
+import { isRemoval, removalsOf } from '../protocol/removals.js';
+import type { Window } from './window.js';
+
+const [SET, REQUEST] = [effectCode('set'), effectCode('need')];
+const [STATE, COPY] = [effectCode('state'), effectCode('copy')];
+/** Of a sorted set: the other site runs it again, as it is, on a state that it had not seen. So it comes to the same behind that here. */
+const ON_MEMBERS = codesOf('member', 'member-remove');
+const FIELD_ENDED = effectCode('field-expired');
+const ON_FIELDS = codesOf('field-sum', 'cells', 'cell-remove', 'cell-expire', 'field-expired');
+/** Effects that come to the same whether the key's state is asked for or not. */
+const UNASKED = codesOf(
+  ...(['set', 'remove', 'expire', 'cells', 'cell-remove', 'member', 'member-remove'] as const),
+  ...(['sum', 'field-sum', 'score-sum', 'union'] as const),
+);
+
+/** Keys remembered as asked for. */
+const MAX_ASKED = 100_000;
+/** Bytes of decided batches that have not come round in the stream. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
+/** A batch on its way into the database, and what its rules have come to on some of its keys, by database and name. */
+interface Decided {
+  readonly batch: Batch;
+  /** Those that are removed, whole or in part. */
+  readonly removed: ReadonlySet<string>;
+  /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
+  readonly awaited: ReadonlyMap<string, () => void>;
+}
+
+/** What is under way between a marker and the end of its transaction. */
+interface Echo {
+  /** Running number in the window of the first local write after the decision. */
+  readonly from: number;
+  /** Whether the window has let go of writes after the decision, so that any key may be late. */
+  readonly isBlind: boolean;
+  /** The last local sequence that was decided about. */
+  readonly decided: number;
+  readonly found: Map<string, PlacedKey>;
+  /** Lists in which a push has gone past what slipped in at its end. */
+  readonly passed: Set<string>;
+  /** Those of the found keys of which something may be missing, not only pushes be in another order. */
+  readonly lacking: Set<string>;
+}
+
+export interface LateWritesOptions {
+  readonly entries: LocalEntries;
+  readonly extra?: ExtraCommands;
+  /** What the names of Tandem's own keys start with. */
+  readonly ownPrefix: string;
+  /** Whether the other site has the smaller name. */
+  readonly isSenderFirst: boolean;
+  /** A local write, the one with this sequence, came to stand elsewhere in a list than where it was made. */
+  readonly onPassed: (name: string, sequence: number) => void;
+  /** A local write was met wrongly: until a state comes, the key may lack what nobody took from it. */
+  readonly onMisplaced: (name: string) => void;
+  /** Deadlines of this server's keys. */
+  readonly deadlines: Deadlines;
+  /** Own writes on a key up to a sequence belong to a life that has ended at the peer. */
+  readonly onLifeEnded: (name: string, through: number, fields: readonly Buffer[]) => void;
+}
+
+/** What the peer must be asked for. */
+export interface LateKeys {
+  /** Those of which the value here may lack something. */
+  readonly lacking: readonly PlacedKey[];
+  /** Those in which nothing but pushes may stand in another order. */
+  readonly disordered: readonly PlacedKey[];
+}
+
+export class LateWrites {
+  readonly #options: LateWritesOptions;
+  readonly #window: Window;
+  readonly #ownPrefix: string;
+  readonly #extra: ExtraCommands | undefined;
+  readonly #names: CommandNames;
+  readonly #entries: LocalEntries;
+  readonly #hash = new KeyHash();
+  /** Decided batches whose marker has not come round, by last sequence. */
+  readonly #waiting = new Map<number, Decided>();
+  #waitingBytes = 0;
+  /** Keys asked for, by the sequence of the request: until the peer has seen that, its answer is on the way. */
+  readonly #asked = new Map<string, number>();
+  #echo: Echo | undefined;
+  /** What is being applied, as far as it is known here: a process before this one may have decided it. */
+  #decided: Decided | undefined;
+  /** How often it removes keys, by database and name; made when it is asked for. */
+  #removals: Map<string, number> | undefined;
+  /** Keys that have expired while it was applied. */
+  readonly #expired = new Map<string, PlacedKey>();
+  /** Entries of streams that were taken off though they were added here unseen: by key, and ID or '' for those below one. */
+  readonly #concerned = new Map<string, PlacedKey>();
+  readonly #ends: LateEnds;
+  readonly #deadlines: Deadlines;
+  #count = 0;
+
+  constructor(window: Window, options: LateWritesOptions) {
+    const { entries, extra, ownPrefix, deadlines } = options;
+    this.#options = options;
+    this.#entries = entries;
+    this.#deadlines = deadlines;
+    this.#ends = new LateEnds(window, options);
+    this.#ownPrefix = ownPrefix;
+    this.#window = window;
+    this.#extra = extra;
+    this.#names = new CommandNames(extra);
+  }
+
+  /** Late writes found since the process began. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether so much was decided and has not come round that no more is to be: the stream is read more slowly than is applied. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= MAX_WAITING_BYTES;
+  }
+
+  /** A batch was decided and is about to be applied. */
+  decided(batch: Batch, { removed, awaited }: Omit<Decided, 'batch'> = NOTHING_SPECIAL): void {
+    const last = lastSequence(batch);
+    this.#forget(last);
+    this.#waiting.set(last, { batch, removed, awaited });
+    this.#waitingBytes += batch.payload.length;
+  }
+
+  /**
+   * The marker of a batch has come round.
+   * @param kept keys that a `SET` of the batch was for, had this site not a later value: nothing of the transaction is on them
+   */
+  applied(sequence: number, decided: number, kept: () => readonly PlacedKey[]): void {
+    this.#decided = this.#forget(sequence);
+    this.#removals = undefined;
+    this.#expired.clear();
+    this.#concerned.clear();
+    this.#ends.clear();
+    const batch = this.#decided?.batch;
+    const from = this.#window.firstAbove(decided);
+    const isBlind = this.#window.droppedThrough > decided;
+    if (from === this.#window.head && !isBlind) {
+      this.#echo = undefined;
+      return;
+    }
+    this.#echo = { from, isBlind, decided, found: new Map(), passed: new Set(), lacking: new Set() };
+    if (!batch) for (const key of kept()) this.#keptHere(key);
+    else if (this.#touches(batch, from, isBlind))
+      for (const command of payloadCommands(batch.payload, { extra: this.#extra })) this.command(command);
+    // The same commands come by once more, from the first on.
+    this.#echo.passed.clear();
+  }
+
+  /** A command of the applied transaction has come round. */
+  echoed(command: PayloadCommand): void {
+    // To put an entry in its place the last ID is set back and forth, and what is gone is acknowledged. The peer's own commands were all
+    // looked at, if they are known.
+    const mayBeOwn = command.name === 'XSETID' || command.name === 'XACK';
+    if (!mayBeOwn || !this.#decided) this.command(command);
+    if (isOfEntries(command.name)) this.#onEntries(command);
+    if (!isRemoval(command.name)) {
+      this.#ends.madeAnew(command);
+      return;
+    }
+    this.#removals ??= this.#decided && removalsOf(this.#decided, this.#extra);
+    for (const key of keysOf(command, 'written')) {
+      const name = nameOf(key);
+      const left = this.#removals?.get(name) ?? 0;
+      this.#removals?.set(name, left - 1);
+      if (left > 0 || (command.name === 'HDEL' && this.#decided?.removed.has(name) === true)) continue;
+      if (key.key.toString('latin1').startsWith(this.#ownPrefix)) continue;
+      const gone = { database: key.database, key: Buffer.from(key.key) };
+      // A process before this one may have decided what removes it.
+      if (!this.#decided || !this.#ends.expired(gone)) this.#expired.set(name, gone);
+    }
+  }
+
+  /**
+   * Additions and removals of entries are carried out as if they were of different ones. Where an entry is removed that was added here
+   * unseen, they were not. One that is added again was only taken off to make room below it.
+   */
+  #onEntries({ name, args, database }: PayloadCommand): void {
+    const placed = { database, key: args[1]! };
+    if (this.#entries.isEmpty || !this.#entries.has(placed)) return;
+    const key = nameOf(placed);
+    const note = (id: string): void =>
+      void this.#concerned.set(`${key} ${id}`, { database, key: Buffer.from(placed.key) });
+    const seen = this.#decided?.batch.seen ?? 0;
+    if (name === 'XDEL') {
+      for (const id of args.slice(2).map((one) => wholeId(one.toString('latin1'))))
+        if (this.#entries.isUnseen(placed, id, seen)) note(id);
+      return;
+    }
+    const { trim, end } = streamOptions(args);
+    if (trim) {
+      const below = trim.strategy === 'MINID' ? wholeId(args[trim.limitAt]!.toString('latin1')) : undefined;
+      if (this.#entries.isUnseenBelow(placed, below, seen)) note('');
+    }
+    if (name === 'XADD') this.#concerned.delete(`${key} ${wholeId(args[end]!.toString('latin1'))}`);
+  }
+
+  /** A command of what is applied: after a restart the transaction itself is the only word of it. */
+  command(command: PayloadCommand): void {
+    const echo = this.#echo;
+    // A request changes nothing.
+    if (!echo || command.name === NEED) return;
+    if (command.name === EXPIRED && this.#ends.endsWhatIsLate(echo, command)) return;
+    const derives = isDerived(command);
+    const late = keysOf(command, 'all').filter((key, at) => {
+      const effect = effectCode(recordedEffectAt(command, at));
+      // A flush or a swap of the peer's moves Tandem's own keys out of the way and back: those are no data.
+      if (key.key.toString('latin1').startsWith(this.#ownPrefix)) return false;
+      // What is made of a key that is asked for is asked for, too.
+      // That entries may be gone was not known when it was decided how they are delivered.
+      if (command.name === 'XCLAIM' && this.#entries.isNewSince(key, echo.decided)) return true;
+      return this.#isLate(echo, key, effect, command) || (derives && echo.found.has(nameOf(key)));
+    });
+    if (late.length === 0) return;
+    for (const key of derives ? keysOf(command, 'written') : late) {
+      const name = nameOf(key);
+      if (this.#isAwaited(name)) continue;
+      echo.found.set(name, { database: key.database, key: Buffer.from(key.key) });
+      if (derives || !this.#isOrder(echo, key, command)) echo.lacking.add(name);
+    }
+  }
+
+  /** Whether {@link command} wants to see the commands of this transaction. */
+  get isWatching(): boolean {
+    return this.#echo !== undefined || !this.#ends.isEmpty;
+  }
+
+  /** The applied transaction has ended. The keys whose lives have ended in it. */
+  takeEnded(): EndedKey[] {
+    return this.#ends.take();
+  }
+
+  /** The applied transaction has ended: the keys the peer must be asked for. @param sequence of the request */
+  end(sequence: number): LateKeys {
+    const found = this.#echo?.found ?? new Map<string, PlacedKey>();
+    const lacks = this.#echo?.lacking ?? new Set<string>();
+    this.#echo = undefined;
+    this.#options.deadlines.fields.cameRound(sequence);
+    for (const name of lacks) this.#options.onMisplaced(name);
+    const concerned = [...this.#concerned.values()].filter((key) => !this.#isAwaited(nameOf(key)));
+    for (const key of [...this.#expired.values(), ...concerned]) {
+      found.set(nameOf(key), key);
+      lacks.add(nameOf(key));
+    }
+    this.#concerned.clear();
+    this.#count += found.size;
+    const [lacking, disordered]: [PlacedKey[], PlacedKey[]] = [[], []];
+    // What this very transaction brought may be the answer: the window hears of what its sender had seen only afterwards.
+    const seen = Math.max(this.#window.seen, this.#decided?.batch.seen ?? 0);
+    for (const [name, key] of found) {
+      if ((this.#asked.get(name) ?? 0) > seen) continue;
+      if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
+      this.#asked.set(name, sequence);
+      (lacks.has(name) ? lacking : disordered).push(key);
+    }
+    return { lacking, disordered };
+  }
+
+  /** Whether a key was written here by what a peer that has seen `seen` does not know, or may have been. */
+  isUnseen({ database, key }: PlacedKey, seen: number): boolean {
+    // The window lets go of what a later batch has made known before what an earlier one asked has come round.
+    if (this.#window.isBlindAbove(seen) || this.#window.droppedThrough > seen) return true;
+    this.#hash.of(database, key, 0, key.length);
+    const newest = this.#window.newest(this.#hash.low, this.#hash.high);
+    return newest >= 0 && this.#window.sequenceOf(newest) > seen;
+  }
+
+  #isAwaited(name: string): boolean {
+    const isLate = this.#decided?.awaited.get(name);
+    isLate?.();
+    return isLate !== undefined;
+  }
+
+  #forget(sequence: number): Decided | undefined {
+    const decided = this.#waiting.get(sequence);
+    this.#waiting.delete(sequence);
+    this.#waitingBytes -= decided?.batch.payload.length ?? 0;
+    return decided;
+  }
+
+  /** Whether any key of the batch was written here after its decision, by hashes alone. */
+  #touches(batch: Batch, from: number, isBlind: boolean): boolean {
+    let touches = isBlind;
+    const each = (hash: KeyHash): void => {
+      if (this.#window.newest(hash.low, hash.high) >= from) touches = true;
+    };
+    if (!touches) forEachKey({ batch, names: this.#names, extra: this.#extra, each });
+    return touches;
+  }
+
+  /** A process that is gone has left a `SET` of the peer's out for a value that may have been written over before. */
+  #keptHere(key: PlacedKey): void {
+    const echo = this.#echo!;
+    if (!this.#isLate(echo, key, SET)) return;
+    echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
+    echo.lacking.add(nameOf(key));
+  }
+
+  /** Whether a key may have been written after the decision by something that does not commute with `effect`. */
+  #isLate(
+    { from, decided, isBlind, passed }: Echo,
+    { database, key }: PlacedKey,
+    effect: number,
+    command?: PayloadCommand,
+  ): boolean {
+    if (isBlind) return true;
+    this.#hash.of(database, key, 0, key.length);
+    const isAtEnd = isPush(effect) || isPop(effect);
+    const isMember = isOnMembers(effect);
+    const isLosing = (isAtEnd || isMember) && this.#hasDeadline();
+    const together = isLosing ? undefined : commutingWith(effect, this.#options.isSenderFirst);
+    const name = isAtEnd ? nameOf({ database, key }) : '';
+    let entry = this.#window.newest(this.#hash.low, this.#hash.high);
+    const isOnMember = isMember && entry >= from && command !== undefined;
+    if (isOnMember && this.#entries.members.isOn(command, { seen: decided, decided: Infinity })) return true;
+    // Behind what a push of the same batch has gone past, an end is another one here.
+    if (entry >= from && isPop(effect) && passed.has(name)) return true;
+    for (; entry >= from; entry = this.#window.older(entry)) {
+      const own = this.#window.effectOf(entry);
+      if (this.#isNoWrite(own, effect)) continue;
+      // What is built on a field runs only where that is there, and what replaces it begins a new life.
+      if (own === FIELD_ENDED && ON_FIELDS.has(effect)) continue;
+      if (!together?.has(own)) return true;
+      if (!passes(effect, own)) continue;
+      passed.add(name);
+      this.#options.onPassed(name, this.#window.sequenceOf(entry));
+    }
+    return false;
+  }
+
+  /** Whether the key that was hashed last has a deadline, or had: what empties a list takes it along. */
+  #hasDeadline(): boolean {
+    return typeof this.#deadlines.of(this.#hash.low, this.#hash.high) === 'number';
+  }
+
+  /** Whether a command and all that slipped in on a key were pushes, or what a push goes beyond: nothing was put in the place of anything. */
+  #isOrder({ from, isBlind }: Echo, { database, key }: PlacedKey, command: PayloadCommand): boolean {
+    if (isBlind || !isPush(effectCode(recordedEffectOf(command)))) return false;
+    this.#hash.of(database, key, 0, key.length);
+    if (this.#hasDeadline()) return false;
+    let entry = this.#window.newest(this.#hash.low, this.#hash.high);
+    for (; entry >= from; entry = this.#window.older(entry))
+      if (!isListEnd(this.#window.effectOf(entry))) return false;
+    return true;
+  }
+
+  /** Whether what Tandem itself has put into the stream changes nothing about a command of the peer's with this effect. */
+  #isNoWrite(own: number, effect: number): boolean {
+    // The value as it was then, and nothing that the other site had not seen: it meets there what was written since, as here.
+    if (own === COPY) return effect !== STATE && effect !== COPY;
+    if (own === STATE) return ON_MEMBERS.has(effect);
+    // A request: while one is open, these run all the same.
+    return own === REQUEST && UNASKED.has(effect);
+  }
+}
+
+const NOTHING_SPECIAL: Omit<Decided, 'batch'> = { removed: new Set(), awaited: new Map() };

@@ -1,0 +1,56 @@
+/**
+ * Which own entries the peer has seen of streams whose entries are added in the order of their arrival: a trim of the peer's counts
+ * no entry that was not there. What is remembered are some of the entries, by sequence and ID: of what stands between two of them
+ * the older one tells.
+ */
+
+import { wholeId } from '../redis-commands/stream-id.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { nameOf } from '../protocol/payload.js';
+
+/** Entries remembered of a stream; beyond that every other one is let go of. */
+const MAX_REMEMBERED = 1024;
+/** Streams remembered, the one longest not written here goes first. */
+const MAX_STREAMS = 1000;
+
+interface Remembered {
+  readonly id: string;
+  readonly sequence: number;
+}
+
+export class LocalArrivals {
+  readonly #streams = new Map<string, Remembered[]>();
+  /** Of streams that are not remembered nothing is known up to this sequence. */
+  #forgottenThrough = 0;
+
+  /** Notes an own addition. */
+  record(key: PlacedKey, id: string, sequence: number): void {
+    const name = nameOf(key);
+    const entries = this.#streams.get(name) ?? [];
+    this.#streams.delete(name);
+    this.#streams.set(name, entries);
+    entries.push({ id: wholeId(id), sequence });
+    if (entries.length > MAX_REMEMBERED)
+      this.#streams.set(
+        name,
+        entries.filter((_, at) => at % 2 === 0 || at === entries.length - 1),
+      );
+    if (this.#streams.size <= MAX_STREAMS) return;
+    const [oldest, forgotten] = this.#streams.entries().next().value!;
+    this.#forgottenThrough = Math.max(this.#forgottenThrough, forgotten.at(-1)!.sequence);
+    this.#streams.delete(oldest);
+  }
+
+  /**
+   * Where own entries begin that a sender who has seen `seen` does not know, as `cap-stream.lua` takes it: an ID, behind `(` if that one is
+   * known; `-` where all may be unknown, `~` where nothing was added here since the process began, or the peer knows it.
+   */
+  unseenFrom(key: PlacedKey, seen: number): string {
+    const entries = this.#streams.get(nameOf(key));
+    if (!entries) return this.#forgottenThrough > seen ? '-' : '~';
+    const at = entries.findLastIndex(({ sequence }) => sequence <= seen);
+    if (at > 0) entries.splice(0, at);
+    const [first] = entries as [Remembered];
+    return at < 0 ? first.id : `(${first.id}`;
+  }
+}

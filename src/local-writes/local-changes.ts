@@ -1,0 +1,154 @@
+/**
+ * The own changes that an incoming one may not have seen, with their commands: the window knows which they are, the change list
+ * has them. A batch is scanned once for where its commands stand; only commands that are asked for are taken apart.
+ */
+
+import { decodeBatch, lastSequence, type Batch } from '../protocol/batch.js';
+import { CommandReader } from '../redis-commands/command-reader.js';
+import { TandemError } from '../errors.js';
+import { payloadCommands, type ExtraCommands, keysOf } from '../protocol/payload.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { LocalCommand } from '../pieces/piece.js';
+
+/** A batch with the places of its changes. */
+interface Scanned {
+  readonly batch: Batch;
+  /** Where each change starts in the payload; one more for the end. */
+  readonly starts: Float64Array;
+  /** The database selected where each change starts. */
+  readonly databases: Int32Array;
+}
+
+/** Bytes of batches kept at hand, 64 KiB each as a rule; the latest one is kept whatever its size. */
+const CACHED_BYTES = 24 * 1024 * 1024;
+/** Changes kept taken apart, and their bytes: one batch after another meets the same ones, until the peer has seen them. */
+const KNOWN_CHANGES = 16_384;
+const KNOWN_BYTES = 8 * 1024 * 1024;
+
+/** A change taken apart. It holds a copy of its own bytes, or it would keep its whole batch in memory. */
+interface Known {
+  readonly commands: readonly LocalCommand[];
+  readonly bytes: number;
+}
+
+export class LocalChanges {
+  readonly #fetch: (sequence: number) => Promise<Buffer | undefined>;
+  readonly #extra: ExtraCommands | undefined;
+  /** By first sequence, the least lately used first. */
+  readonly #batches = new Map<number, Scanned>();
+  #latest: Scanned | undefined;
+  /** By sequence, the one asked for first first. */
+  readonly #known = new Map<number, Known>();
+  #cachedBytes = 0;
+  #knownBytes = 0;
+
+  /** @param fetch reads the batch of the change list that holds a sequence */
+  constructor(fetch: (sequence: number) => Promise<Buffer | undefined>, extra?: ExtraCommands) {
+    this.#fetch = fetch;
+    this.#extra = extra;
+  }
+
+  /** The commands of an own change. @throws TandemError STATE_LOST when it is in the change list no more */
+  async commandsOf(sequence: number): Promise<readonly LocalCommand[]> {
+    const known = this.#known.get(sequence);
+    if (known) return known.commands;
+    const taken = await this.#takeApart(sequence);
+    this.#known.set(sequence, taken);
+    this.#knownBytes += taken.bytes;
+    while (this.#known.size > 1 && (this.#known.size > KNOWN_CHANGES || this.#knownBytes > KNOWN_BYTES)) {
+      const [oldest, { bytes }] = this.#known.entries().next().value!;
+      this.#known.delete(oldest);
+      this.#knownBytes -= bytes;
+    }
+    return taken.commands;
+  }
+
+  async #takeApart(sequence: number): Promise<Known> {
+    const { batch, starts, databases } = this.#cached(sequence) ?? (await this.#scan(sequence));
+    const at = sequence - batch.first;
+    const payload = Buffer.from(batch.payload.subarray(starts[at], starts[at + 1]));
+    const commands: LocalCommand[] = [];
+    for (const command of payloadCommands(payload, {
+      selected: databases[at] ?? 0,
+      extra: this.#extra,
+    })) {
+      const { timestamp, seen } = batch;
+      const batchEnd = lastSequence(batch);
+      if (command.name !== 'SELECT') commands.push({ ...command, sequence, batchEnd, timestamp, seen });
+    }
+    return { commands, bytes: payload.length };
+  }
+
+  #cached(sequence: number): Scanned | undefined {
+    if (this.#latest && holds(this.#latest, sequence)) return this.#latest;
+    for (const [first, scanned] of this.#batches) {
+      if (!holds(scanned, sequence)) continue;
+      this.#batches.delete(first);
+      this.#batches.set(first, scanned);
+      return (this.#latest = scanned);
+    }
+    return undefined;
+  }
+
+  async #scan(sequence: number): Promise<Scanned> {
+    const bytes = await this.#fetch(sequence);
+    if (bytes === undefined)
+      throw new TandemError('STATE_LOST', 'a change that the peer has not seen is not in the change list', {
+        details: { sequence },
+      });
+    const batch = decodeBatch(bytes);
+    const scanned = { batch, ...changePlaces(batch) };
+    this.#batches.set(batch.first, scanned);
+    this.#cachedBytes += batch.payload.length;
+    while (this.#batches.size > 1 && this.#cachedBytes > CACHED_BYTES) {
+      const [oldest, least] = this.#batches.entries().next().value!;
+      this.#batches.delete(oldest);
+      this.#cachedBytes -= least.batch.payload.length;
+    }
+    return (this.#latest = scanned);
+  }
+}
+
+function holds({ batch }: Scanned, sequence: number): boolean {
+  return sequence >= batch.first && sequence < batch.first + batch.changes;
+}
+
+function changePlaces(batch: Batch): { starts: Float64Array; databases: Int32Array } {
+  const starts = new Float64Array(batch.changes + 1);
+  const databases = new Int32Array(batch.changes);
+  const groupEnds = new Map<number, number>();
+  for (let i = 0; i + 1 < batch.groups.length; i += 2)
+    groupEnds.set(batch.groups[i]!, batch.groups[i]! + batch.groups[i + 1]!);
+  const reader = new CommandReader();
+  reader.push(batch.payload);
+  let database = 0;
+  let change = 0;
+  let groupEnd = 0;
+  for (let index = 0; reader.next(); index++) {
+    groupEnd = groupEnds.get(index) ?? groupEnd;
+    if (
+      reader.argc === 2 &&
+      reader.argumentEnd(0) - reader.argumentStart(0) === 6 &&
+      reader.argument(0).toString('latin1') === 'SELECT'
+    ) {
+      database = Number(reader.argument(1).toString('latin1'));
+      if (index >= groupEnd) {
+        // Between changes: the next one starts behind it.
+        if (change < batch.changes) databases[change] = database;
+        starts[change] = reader.consumed;
+        continue;
+      }
+    }
+    if (index + 1 >= groupEnd) {
+      change++;
+      starts[change] = reader.consumed;
+      if (change < batch.changes) databases[change] = database;
+    }
+  }
+  return { starts, databases };
+}
+
+/** Whether a command writes, reads or asks for a key: those of a transaction may be on others. */
+export function touches(command: LocalCommand, { database, key }: PlacedKey): boolean {
+  return keysOf(command, 'all').some((one) => one.database === database && one.key.equals(key));
+}

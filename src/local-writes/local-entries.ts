@@ -1,0 +1,145 @@
+/**
+ * Which entries of streams this site has added that the peer may not have seen, and which streams it adds to or takes entries off.
+ * Additions and removals of entries commute as long as they are of different entries, so they are carried out without a look at the
+ * own commands; here it shows afterwards, by the IDs, whether they were.
+ */
+
+import { streamOptions } from '../redis-commands/stream-options.js';
+import { isIdBelow, wholeId } from '../redis-commands/stream-id.js';
+import { ARRIVAL, parseArrival } from '../protocol/messages/messages.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { LocalArrivals } from './local-arrivals.js';
+import { UnseenMembers } from './unseen-members.js';
+import { nameOf, type PayloadCommand } from '../protocol/payload.js';
+
+/** Entries held of all streams; beyond that those of the stream that has most of them are let go of. */
+const MAX_ENTRIES = 100_000;
+/** Streams held, the one longest not written here goes first. */
+const MAX_STREAMS = 1000;
+
+/** An own addition. */
+interface Entry {
+  readonly id: string;
+  readonly sequence: number;
+}
+
+interface Stream {
+  /** By the ID, in the order of their sequences. */
+  readonly entries: Map<string, Entry>;
+  /** The first sequence it is held since. */
+  readonly since: number;
+  /** Of what was done up to this sequence not all is known. */
+  blurredThrough: number;
+}
+
+export class LocalEntries {
+  /** The same of streams whose entries are added in the order of their arrival. */
+  readonly arrivals = new LocalArrivals();
+  /** The same for members of sorted sets. */
+  readonly members: UnseenMembers;
+  readonly #letGo: () => number;
+  readonly #streams = new Map<string, Stream>();
+  #count = 0;
+  /** Of streams that are not held nothing is known up to this sequence. */
+  #forgottenThrough = 0;
+
+  /** @param letGo the highest sequence that no change of the peer's is held against any more */
+  constructor(letGo: () => number) {
+    this.#letGo = letGo;
+    this.members = new UnseenMembers(letGo);
+  }
+
+  /** Whether any stream was written here lately. */
+  get isEmpty(): boolean {
+    return this.#streams.size === 0 && this.#forgottenThrough === 0;
+  }
+
+  /** Whether this site adds to a stream, or takes entries off it: as far as it is remembered. */
+  has(key: PlacedKey): boolean {
+    return this.#forgottenThrough > 0 || this.#streams.has(nameOf(key));
+  }
+
+  /** Whether that was not known yet when own changes up to a sequence were. */
+  isNewSince(key: PlacedKey, sequence: number): boolean {
+    return this.#forgottenThrough === 0 && (this.#streams.get(nameOf(key))?.since ?? 0) > sequence;
+  }
+
+  /** Notes an own command. */
+  record(
+    { name, args, database }: Pick<PayloadCommand, 'name' | 'args' | 'database'>,
+    sequence: number,
+  ): void {
+    if (args.length < 3) return;
+    if (name === ARRIVAL) {
+      const { id, ...placed } = parseArrival(args);
+      if (id !== '') this.arrivals.record(placed, id, sequence);
+      return;
+    }
+    if (name === 'ZADD' || name === 'ZREM') {
+      this.members.record({ name, args, database }, sequence);
+      return;
+    }
+    const key = nameOf({ database, key: args[1]! });
+    if (name === 'XADD') {
+      const id = args[streamOptions(args).end];
+      const stream = this.#streamOf(key, sequence);
+      if (id) this.#note(stream, { id: wholeId(id.toString('latin1')), sequence });
+    } else if (name === 'XTRIM' || name === 'XDEL') this.#streamOf(key, sequence);
+  }
+
+  /** Whether an entry that is removed was added here by what the sender of the removal had not seen. */
+  isUnseen(key: PlacedKey, id: string, seen: number): boolean {
+    return this.#some(key, seen, (entry) => entry.id === id);
+  }
+
+  /** The same for all entries below an ID; for any at all without one. */
+  isUnseenBelow(key: PlacedKey, id: string | undefined, seen: number): boolean {
+    return this.#some(key, seen, (entry) => id === undefined || isIdBelow(entry.id, id));
+  }
+
+  #some(key: PlacedKey, seen: number, isMeant: (entry: Entry) => boolean): boolean {
+    const stream = this.#streams.get(nameOf(key));
+    if (!stream) return this.#forgottenThrough > seen;
+    if (stream.blurredThrough > seen) return true;
+    for (const entry of stream.entries.values()) if (entry.sequence > seen && isMeant(entry)) return true;
+    return false;
+  }
+
+  #streamOf(name: string, since: number): Stream {
+    const stream = this.#streams.get(name) ?? {
+      entries: new Map(),
+      since,
+      blurredThrough: this.#forgottenThrough,
+    };
+    this.#streams.delete(name);
+    this.#streams.set(name, stream);
+    if (this.#streams.size > MAX_STREAMS) {
+      const [oldest, { entries, blurredThrough }] = this.#streams.entries().next().value!;
+      const last = [...entries.values()].at(-1)?.sequence ?? 0;
+      this.#forgottenThrough = Math.max(this.#forgottenThrough, blurredThrough, last);
+      this.#count -= entries.size;
+      this.#streams.delete(oldest);
+    }
+    return stream;
+  }
+
+  #note({ entries }: Stream, entry: Entry): void {
+    if (!entries.delete(entry.id)) this.#count++;
+    entries.set(entry.id, entry);
+    const letGo = this.#letGo();
+    for (const [old, { sequence }] of entries) {
+      if (sequence > letGo) break;
+      entries.delete(old);
+      this.#count--;
+    }
+    if (this.#count > MAX_ENTRIES) this.#blur();
+  }
+
+  #blur(): void {
+    const streams = [...this.#streams.values()];
+    const longest = streams.reduce((one, other) => (other.entries.size > one.entries.size ? other : one));
+    longest.blurredThrough = [...longest.entries.values()].at(-1)!.sequence;
+    this.#count -= longest.entries.size;
+    longest.entries.clear();
+  }
+}

@@ -1,0 +1,5 @@
+/** Own sequences above `seen` and up to `decided`. */
+export interface Range {
+  readonly seen: number;
+  readonly decided: number;
+}

@@ -1,0 +1,63 @@
+/**
+ * Which members of sorted sets this site has written that the peer may not have seen. What is done to different members commutes, so
+ * it is carried out without a look at the own commands, and what slips in at another member is no late write.
+ */
+
+import { commandSpec, namedCells } from '../redis-commands/command-table.js';
+import { KeyHash } from '../protocol/key-hash.js';
+import type { Range } from './range.js';
+import type { PayloadCommand } from '../protocol/payload.js';
+import { Window } from './window.js';
+
+/** Members held, 24 bytes each; of those before it is not known whether they were written. */
+const MAX_MEMBERS = 1 << 18;
+/** Members after which those are let go of that no change of the peer's is held against. */
+const MEMBERS_A_LOOK = 256;
+
+type Named = Pick<PayloadCommand, 'name' | 'args' | 'database'>;
+
+export class UnseenMembers {
+  readonly #letGo: () => number;
+  readonly #window = new Window({ recentMs: 0, maxEntries: MAX_MEMBERS });
+  readonly #key = new KeyHash();
+  readonly #hash = new KeyHash();
+  #countdown = MEMBERS_A_LOOK;
+
+  /** @param letGo the highest sequence that no change of the peer's is held against any more */
+  constructor(letGo: () => number) {
+    this.#letGo = letGo;
+  }
+
+  /** Notes an own command. */
+  record(command: Named, sequence: number): void {
+    this.#some(command, ({ low, high }) => {
+      this.#window.record(low, high, sequence, 0);
+      return false;
+    });
+    if (--this.#countdown > 0) return;
+    this.#countdown = MEMBERS_A_LOOK;
+    this.#window.advance(this.#letGo());
+  }
+
+  /** Whether a command is on a member that own changes in a range have written, or may have. */
+  isOn(command: Named, { seen, decided }: Range): boolean {
+    if (this.#window.droppedThrough > seen || this.#letGo() > seen) return true;
+    return this.#some(command, ({ low, high }) => {
+      let entry = this.#window.newest(low, high);
+      while (entry >= 0 && this.#window.sequenceOf(entry) > decided) entry = this.#window.older(entry);
+      return entry >= 0 && this.#window.sequenceOf(entry) > seen;
+    });
+  }
+
+  /** Whether something holds for one of the members that a command names. */
+  #some({ name, args, database }: Named, holds: (hash: KeyHash) => boolean): boolean {
+    const spec = commandSpec(name);
+    if (spec === undefined || args.length < 2) return false;
+    this.#key.of(database, args[1]!, 0, args[1]!.length);
+    return namedCells(spec, args).some((index) => {
+      const member = args[index]!;
+      this.#hash.of(this.#key.low ^ this.#key.high, member, 0, member.length);
+      return holds(this.#hash);
+    });
+  }
+}

@@ -1,0 +1,127 @@
+/** Questions about the own writes on single keys that the sender of a batch had not seen, answered by the window alone. */
+
+import {
+  commutingWith,
+  effectCode,
+  isPush,
+  passes,
+  type RecordedEffect,
+} from '../redis-commands/effect-code.js';
+import { KeyHash } from '../protocol/key-hash.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { LASTING, REPLACING } from './unseen-on-key.js';
+import type { Range } from './range.js';
+import type { Window } from './window.js';
+
+const REQUEST = effectCode('need');
+const END = effectCode('expired');
+
+export class Unseen {
+  readonly #window: Window;
+  readonly #hash = new KeyHash();
+
+  readonly #isSenderFirst: boolean;
+
+  /** @param options whether the other site has the smaller name */
+  constructor(window: Window, { isSenderFirst }: { isSenderFirst: boolean }) {
+    this.#window = window;
+    this.#isSenderFirst = isSenderFirst;
+  }
+
+  /** The newest own sequence on a key in a range; 0 when there is none. */
+  newestOn(key: PlacedKey, range: Range): number {
+    return this.newestAt(this.hashOf(key), range);
+  }
+
+  /** The same for a key by its hash. */
+  newestAt(hash: KeyHash, { seen, decided }: Range): number {
+    let entry = this.#window.newest(hash.low, hash.high);
+    while (entry >= 0 && this.#window.sequenceOf(entry) > decided) entry = this.#window.older(entry);
+    const sequence = Math.max(
+      entry < 0 ? 0 : this.#window.sequenceOf(entry),
+      this.#window.flushesIn(seen, decided).at(-1) ?? 0,
+    );
+    return sequence > seen ? sequence : 0;
+  }
+
+  /**
+   * The newest own sequence on a key in a range if it put a value in place of all that was there, and nothing before it counts any
+   * more: no list, no state, no request. 0 otherwise.
+   */
+  soleSetOn(key: PlacedKey, { seen, decided }: Range): number {
+    const { low, high } = this.hashOf(key);
+    let newest = 0;
+    if (this.#window.flushesIn(seen, decided).length > 0) return 0;
+    for (let entry = this.#window.newest(low, high); entry >= 0; entry = this.#window.older(entry)) {
+      const sequence = this.#window.sequenceOf(entry);
+      if (sequence <= seen) break;
+      if (sequence > decided) continue;
+      const effect = this.#window.effectOf(entry);
+      if (LASTING.has(effect) || (newest === 0 && effect !== REPLACING)) return 0;
+      newest ||= sequence;
+    }
+    return newest;
+  }
+
+  /** How many own writes on a key stand in a range. */
+  count(key: PlacedKey, range: Range): number {
+    let count = 0;
+    this.#has(key, range, () => {
+      count++;
+      return false;
+    });
+    return count;
+  }
+
+  /** Whether all own changes of a key in a range come out the same before or after one with this effect. */
+  commutes(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
+    const together = commutingWith(effectCode(effect), this.#isSenderFirst);
+    if (this.#window.flushesIn(range.seen, range.decided).length > 0) return false;
+    return together !== undefined && !this.#has(key, range, (code) => !together.has(code));
+  }
+
+  /** Whether a push goes past own writes at its end. */
+  isPast(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
+    const code = effectCode(effect);
+    return isPush(code) && this.#has(key, range, (own) => passes(code, own));
+  }
+
+  /** The oldest own sequence on a key in a range; infinity when there is none. */
+  oldestOn(key: PlacedKey, { seen, decided }: Range): number {
+    const { low, high } = this.hashOf(key);
+    let oldest = Infinity;
+    for (let entry = this.#window.newest(low, high); entry >= 0; entry = this.#window.older(entry)) {
+      const sequence = this.#window.sequenceOf(entry);
+      if (sequence <= seen) break;
+      if (sequence <= decided) oldest = sequence;
+    }
+    return oldest;
+  }
+
+  /** Whether an own request for a key stands in a range. */
+  isAsking(key: PlacedKey, range: Range): boolean {
+    return this.#has(key, range, (code) => code === REQUEST);
+  }
+
+  /** Whether the end of a life of a key stands in a range. */
+  hasEnded(key: PlacedKey, range: Range): boolean {
+    return this.#has(key, range, (code) => code === END);
+  }
+
+  /** A hash that is another key's after the next question. */
+  hashOf({ database, key }: PlacedKey): KeyHash {
+    this.#hash.of(database, key, 0, key.length);
+    return this.#hash;
+  }
+
+  #has(key: PlacedKey, { seen, decided }: Range, isWanted: (effect: number) => boolean): boolean {
+    const hash = this.hashOf(key);
+    let entry = this.#window.newest(hash.low, hash.high);
+    for (; entry >= 0; entry = this.#window.older(entry)) {
+      const sequence = this.#window.sequenceOf(entry);
+      if (sequence <= seen) return false;
+      if (sequence <= decided && isWanted(this.#window.effectOf(entry))) return true;
+    }
+    return false;
+  }
+}

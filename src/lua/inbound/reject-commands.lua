@@ -1,0 +1,25 @@
+-- KEYS: applied, received, inbox, fence, rejected, site   ARGV: token, n, bytes of the batch, cap, then per failure: sequence, database, command, key, error
+-- Ends a suspect run: lists what failed, takes the batch out of the inbox.
+-- Result: OK. Errors: FENCED, POSITION.
+local fence = redis.call('GET', KEYS[4])
+if not fence then
+  return redis.error_reply('STATE the keys of this site are missing')
+elseif fence ~= ARGV[1] then
+  return redis.error_reply('FENCED another process works for this site')
+end
+if redis.call('HGET', KEYS[1], 'suspect') ~= ARGV[2] then
+  return redis.error_reply('POSITION the suspect run is another one')
+end
+-- First of all: if the list cannot be written to, the run stays suspect.
+for i = 5, #ARGV, 5 do
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[4], '*', 'sequence', ARGV[i], 'database', ARGV[i + 1],
+    'command', ARGV[i + 2], 'key', ARGV[i + 3], 'error', ARGV[i + 4])
+  -- The peer sent it, and wants to know that it did not come to be here.
+  if string.find(string.sub(ARGV[i + 2], 1, 32), 'TANDEM.STATE', 1, true) then
+    redis.call('HINCRBY', KEYS[6], 'refused', 1)
+  end
+end
+redis.call('HDEL', KEYS[1], 'suspect')
+redis.call('HINCRBY', KEYS[2], 'bytes', -tonumber(ARGV[3]))
+redis.call('LTRIM', KEYS[3], 1, -1)
+return 'OK'

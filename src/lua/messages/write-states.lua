@@ -1,0 +1,16 @@
+-- KEYS: out   ARGV: site, versions of dumps the peer takes, 1 if fields of a hash can expire, then per key: database, key,
+--                   rank timestamp, newest own sequence the peer may not have seen, 1 if its elements are asked for, 1 if the peer's
+--                   own value may lack what nobody took from it
+-- Writes the state of keys to an own key and removes it again: capture takes it out of the replication stream as a TANDEM.STATE
+-- change at this very place in the order. (A message would need no key, but any account that may publish could forge one, and
+-- any subscriber could read it.)
+-- Result: OK.
+local fields_expire = ARGV[3] == '1'
+-- @include state
+-- @include elements
+for i = 4, #ARGV, 6 do
+  write_state(KEYS[1], { database = ARGV[i], key = ARGV[i + 1], rank = ARGV[i + 2], since = ARGV[i + 3], site = ARGV[1],
+    accepted = ARGV[2], wants_elements = ARGV[i + 4] == '1', whole = ARGV[i + 5] == '1' })
+end
+redis.call('UNLINK', KEYS[1])
+return 'OK'

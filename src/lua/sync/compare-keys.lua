@@ -1,0 +1,80 @@
+-- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire and for each key 1 if it is a stream in the order of arrival,
+--                   databases of this server,
+--                   then per key: database, key, entry; an entry `x`: this key is not to be looked at
+-- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream. It speaks of equal keys as
+-- well: only capture knows which of them have writes the peer has not heard of, and may be equal by chance.
+-- Result: keys that differ.
+local fields_expire = string.sub(ARGV[4], 1, 1) == '1'
+-- @include state
+-- @include value
+local function parted(entry)
+  local expires, about = string.match(entry, ':(%d+)(~?)')
+  return string.sub(entry, 1, 1), string.sub(entry, 2, 17), tonumber(expires) or 0, about == '~' and 5000 or 0
+end
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+-- A key whose time has come goes at each site by itself, a moment apart.
+local function is_ending(expires)
+  return expires > 0 and expires <= now + 1000
+end
+local function is_passing(entry)
+  return string.sub(entry, -1) == '!'
+end
+-- Of a stream in the order of arrival a half of the digest may say nothing.
+local function are_alike(one, other, arrives)
+  if not arrives then
+    return one == other
+  end
+  for from = 1, 9, 8 do
+    local a, b = string.sub(one, from, from + 7), string.sub(other, from, from + 7)
+    if a ~= b and a ~= UNKNOWN_HALF and b ~= UNKNOWN_HALF then
+      return false
+    end
+  end
+  return true
+end
+local function finding(theirs, own, size, arrives)
+  if theirs == own then
+    return 'q'
+  elseif is_passing(theirs) or is_passing(own) then
+    return 'b'
+  end
+  local kind, digest, expires, tolerance = parted(own)
+  local their_kind, their_digest, their_expires, their_tolerance = parted(theirs)
+  if is_ending(expires) or is_ending(their_expires) then
+    return 'b'
+  elseif own == '-' then
+    return 'm'
+  elseif theirs == '-' then
+    return 'o' .. size
+  elseif kind ~= their_kind then
+    return 't' .. size
+  elseif not are_alike(digest, their_digest, arrives) then
+    -- Of what no server tells the parts only the dump is known, which need not be the same for equal values.
+    return (kind == 'o' and 'u' or 'v') .. size
+  elseif (expires > 0) ~= (their_expires > 0) or math.abs(expires - their_expires) > tolerance + their_tolerance then
+    return 'e' .. size
+  end
+  return 'q'
+end
+local parts, differing = {}, 0
+for i = 6, #ARGV, 3 do
+  local own, size, found = '-', 0, ARGV[i + 2]
+  local arrives = string.sub(ARGV[4], #parts + 2, #parts + 2) == '1'
+  if found ~= 'x' then
+    if tonumber(ARGV[i]) < tonumber(ARGV[5]) then
+      redis.call('SELECT', ARGV[i])
+      own, size = entry_of(ARGV[i + 1], arrives)
+    end
+    found = finding(ARGV[i + 2], own, size, arrives)
+  end
+  parts[#parts + 1] = bulk(ARGV[i]) .. bulk(ARGV[i + 1]) .. bulk(found)
+  if found ~= 'q' then
+    differing = differing + 1
+  end
+end
+redis.call('SELECT', 0)
+redis.call('SET', KEYS[1], '*' .. 5 + 3 * #parts .. '\r\n' .. bulk('TANDEM.ANSWER') .. bulk(ARGV[1]) .. bulk(ARGV[2])
+  .. bulk(ARGV[3]) .. bulk('-') .. table.concat(parts))
+redis.call('UNLINK', KEYS[1])
+return differing

@@ -1,0 +1,113 @@
+/** What a process says about itself: shown by `tandem status`, served as /status, and the source of the metrics. */
+export interface SiteStatus {
+  pair: string;
+  site: string;
+  peer: string;
+  version: string;
+  /** `standby`: another process works for this site. */
+  role: 'active' | 'standby';
+  /** When this was taken, ms since 1970. */
+  at: number;
+  uptimeMs: number;
+  epoch: number;
+  capture: CaptureStatus;
+  /** This site's changes on their way to the peer. */
+  outbound: OutboundStatus;
+  /** The peer's changes on their way to this site. */
+  inbound: InboundStatus;
+  /** What the other site has told of itself last; null before it has. */
+  other: OtherStatus | null;
+  /** Conflicts met, by kind. */
+  conflicts: Record<string, number>;
+  /** Changes that could not be applied and stand in the list of rejected ones. */
+  rejected: number;
+  /** Local writes that slipped in between a decision and its application, and were settled afterwards. */
+  late: number;
+  jobs: JobsStatus;
+  /** The peer's clock minus ours; null while unknown. */
+  clockSkewMs: number | null;
+  memoryBytes: number;
+  /** Lines of the log that could not be written. */
+  logLinesLost: number;
+  /** Whether a gap is open: changes are missing, and a repair is due. */
+  gap: boolean;
+}
+
+/** Jobs of all kinds, by state. `delayed`: for their time, or for their next attempt. */
+export interface JobsStatus {
+  waiting: number;
+  delayed: number;
+  active: number;
+  failed: number;
+  completed: number;
+  /** How often the control plane itself has failed and begun again. */
+  faults: number;
+}
+
+export interface CaptureStatus {
+  state: string;
+  replid: string;
+  offset: number;
+  nextSequence: number;
+  /** Changes made at this site that were put into its change list. */
+  changesTotal: number;
+  commandsTotal: number;
+  /** Applied changes of the peer that came round in our own stream. */
+  echoesTotal: number;
+  /** Commands left out, by reason. */
+  skippedTotal: Record<string, number>;
+  /** Commands that are not in the command table. */
+  unknownTotal: number;
+  gaps: number;
+}
+
+export type LinkState =
+  | 'starting'
+  | 'connecting'
+  | 'streaming'
+  | 'caught-up'
+  | 'backing-off'
+  | 'paused'
+  | 'stopped';
+
+export interface LinkStatus {
+  state: LinkState;
+  /** Why, in words, when the state is not a good one. */
+  detail?: string;
+  /** Since when it is paused, ms since 1970; null while it is not. It may stand for another reason at the same time. */
+  pausedSince: number | null;
+  lagMs: number;
+  changesPerSecond: number;
+  changesTotal: number;
+  bytesTotal: number;
+}
+
+/** A direction as the other site sees it. */
+export type OtherLink = Pick<LinkStatus, 'state' | 'pausedSince' | 'lagMs'>;
+
+/** How the other site is, as it has told itself. */
+export interface OtherStatus {
+  /** When it was heard, ms since 1970, by this machine's clock. */
+  heardMs: number;
+  version: string;
+  /** From there to here. */
+  outbound: OtherLink;
+  /** From here to there. */
+  inbound: OtherLink;
+  /** Whether its history was cut and a comparison is due. */
+  gap: boolean;
+}
+
+export interface OutboundStatus extends LinkStatus {
+  changeListBatches: number;
+  changeListBytes: number;
+  deliveredSequence: number;
+  seenByPeer: number;
+}
+
+export interface InboundStatus extends LinkStatus {
+  inboxBatches: number;
+  inboxBytes: number;
+  receivedSequence: number;
+  appliedSequence: number;
+}

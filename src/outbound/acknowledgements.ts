@@ -1,0 +1,102 @@
+/**
+ * How far the peer has applied this site's changes, and what follows: those batches leave the change list. The peer says so in
+ * every batch, and in a heartbeat when it has no changes of its own.
+ */
+
+import type { Batch } from '../protocol/batch.js';
+import { Signal } from '../async/signal.js';
+
+export interface AcknowledgementsOptions {
+  /** The peer's highest sequence that is applied here. */
+  readonly applied: () => number;
+  /** The highest local sequence there is: what goes beyond cannot have been applied by anybody. */
+  readonly made: () => number;
+  /** What the peer was known to have applied when this process began. */
+  readonly seen?: number;
+  /** Takes the batches up to a sequence off the change list. */
+  readonly trim: (seen: number) => Promise<unknown>;
+  /** The peer's knowledge has moved on. */
+  readonly onSeen: (seen: number) => void;
+}
+
+/** What a heartbeat says: after its changes up to `sequence` the peer had applied ours up to `seen`. */
+export interface Heartbeat {
+  readonly sequence: number;
+  readonly seen: number;
+}
+
+/** How often the change list is trimmed at the most. */
+const TRIM_MS = 50;
+
+export class Acknowledgements {
+  readonly #options: AcknowledgementsOptions;
+  readonly #raised = new Signal();
+  #seen = 0;
+  #asked = 0;
+  #askedCount = 0;
+  #beat: Heartbeat | undefined;
+
+  constructor(options: AcknowledgementsOptions) {
+    this.#options = options;
+    this.#seen = options.seen ?? 0;
+  }
+
+  /** Highest local sequence the peer is known to have applied. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** The peer is asked for keys, by the local change with this sequence. */
+  asked(sequence: number): void {
+    this.#asked = sequence;
+    this.#askedCount++;
+  }
+
+  /** Whether keys were asked for whose state has not come: what brings it says that the request was seen. */
+  get isAsking(): boolean {
+    return this.#asked > this.#seen;
+  }
+
+  /** Keys that were asked for since this process began. */
+  get askedCount(): number {
+    return this.#askedCount;
+  }
+
+  heartbeat(beat: Heartbeat): void {
+    // The peer's account can write anything there.
+    if (!Number.isSafeInteger(beat.sequence) || !Number.isSafeInteger(beat.seen)) return;
+    this.#beat = beat;
+    this.#useBeat();
+  }
+
+  /** A batch of the peer's has been applied. */
+  applied(batch: Batch): void {
+    this.#advance(batch.seen);
+    this.#useBeat();
+  }
+
+  /** Trims the change list until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const pause = new Signal();
+    for (;;) {
+      await this.#raised.wait(signal);
+      await this.#options.trim(this.#seen);
+      await pause.wait(signal, TRIM_MS);
+    }
+  }
+
+  /** A heartbeat counts only when all the changes made before it are applied here: until then they may need what it would let go. */
+  #useBeat(): void {
+    const beat = this.#beat;
+    if (!beat || this.#options.applied() < beat.sequence) return;
+    this.#beat = undefined;
+    this.#advance(beat.seen);
+  }
+
+  #advance(seen: number): void {
+    if (seen <= this.#seen || seen > this.#options.made()) return;
+    this.#seen = seen;
+    this.#options.onSeen(seen);
+    this.#raised.raise();
+  }
+}

@@ -1,0 +1,169 @@
+/** What is where in the change list: for each batch its sequences and length, and, as long as memory allows, the batch itself. */
+
+/** A batch in the change list. */
+export interface Entry {
+  readonly epoch: number;
+  readonly first: number;
+  readonly last: number;
+  /** The sequence right before `first` in the history; less than `first - 1` only where an epoch begins. */
+  readonly previous: number;
+  readonly length: number;
+  readonly timestamp: number;
+}
+
+/** How what the peer has received fits to the history of this site. */
+export type Continuity =
+  /** What follows is here. */
+  | 'whole'
+  /** What follows is gone: the list was dropped, or the peer has lost what it had. */
+  | 'hole'
+  /** The peer has changes that this site knows nothing of. */
+  | 'ahead';
+
+/** Bytes of batches kept in memory. */
+const CACHE_BYTES = 4 * 1024 * 1024;
+/** Batches of which the numbers stand side by side in memory. */
+const BLOCK = 4096;
+/** Numbers of one batch, its length aside. */
+const NUMBERS = 5;
+
+interface Block {
+  /** Epoch, first, last, previous, timestamp of one batch after another. */
+  readonly numbers: Float64Array;
+  readonly lengths: Uint32Array;
+}
+
+/**
+ * A peer that is away for hours may leave millions of small batches in the list: 44 bytes for each of them, not the 150 and more
+ * of an object, and nothing for the garbage collector to go through.
+ */
+export class ChangeIndex {
+  readonly #blocks: Block[] = [];
+  /** Place of the oldest batch in the first block. */
+  #head = 0;
+  #size = 0;
+  /** Batches ever taken off: a batch keeps its number while others go. */
+  #shifted = 0;
+  /** Batches in memory, until they were read, by their number. */
+  readonly #cache = new Map<number, Buffer>();
+  #cachedBytes = 0;
+
+  /** Batches in the list. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The batch at a place of the list; undefined behind its end. */
+  at(place: number): Entry | undefined {
+    if (place < 0 || place >= this.#size) return undefined;
+    const { numbers, lengths } = this.#blockOf(place);
+    const slot = (this.#head + place) % BLOCK;
+    const from = slot * NUMBERS;
+    return {
+      epoch: numbers[from]!,
+      first: numbers[from + 1]!,
+      last: numbers[from + 2]!,
+      previous: numbers[from + 3]!,
+      timestamp: numbers[from + 4]!,
+      length: lengths[slot]!,
+    };
+  }
+
+  /** The batches from a place on, so many and with so many bytes at the most, but one at least if there is one. */
+  from(place: number, maxBatches: number, maxBytes: number): Entry[] {
+    const found: Entry[] = [];
+    for (let bytes = 0; found.length < maxBatches;) {
+      const entry = this.at(place + found.length);
+      bytes += entry?.length ?? 0;
+      if (!entry || (found.length > 0 && bytes > maxBytes)) break;
+      found.push(entry);
+    }
+    return found;
+  }
+
+  get newest(): Entry | undefined {
+    return this.at(this.#size - 1);
+  }
+
+  /** The bytes of a batch, if they are in memory. */
+  bytesAt(place: number): Buffer | undefined {
+    return this.#cache.get(this.#shifted + place);
+  }
+
+  /** Place of the first batch that ends at or after `sequence`; {@link size} when there is none. */
+  find(sequence: number): number {
+    let low = 0;
+    let high = this.#size;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#lastAt(middle) >= sequence) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** How a peer that has received all up to `received` goes on; `last` is the newest sequence there is, or ever was. */
+  continuity(received: number, last: number): Continuity {
+    const entry = this.at(this.find(received + 1));
+    const previous = entry?.previous ?? last;
+    if (previous > received) return 'hole';
+    return previous < received && (entry === undefined || received < entry.first) ? 'ahead' : 'whole';
+  }
+
+  /** A batch was appended, or found at the end of the list. */
+  push(entry: Entry, bytes?: Buffer): void {
+    const place = this.#size;
+    if ((this.#head + place) % BLOCK === 0)
+      this.#blocks.push({ numbers: new Float64Array(BLOCK * NUMBERS), lengths: new Uint32Array(BLOCK) });
+    this.#size++;
+    this.#write(place, entry);
+    if (bytes === undefined || this.#cachedBytes + entry.length > CACHE_BYTES) return;
+    this.#cachedBytes += entry.length;
+    this.#cache.set(this.#shifted + place, bytes);
+  }
+
+  /** It is not known what came before the oldest batch but what its own number says. */
+  forgetPast(): void {
+    const oldest = this.at(0);
+    if (oldest) this.#write(0, { ...oldest, previous: oldest.first - 1 });
+  }
+
+  /** The bytes of a batch are needed no more, or not soon. */
+  release(place: number): void {
+    const number = this.#shifted + place;
+    const bytes = this.#cache.get(number);
+    if (!bytes) return;
+    this.#cachedBytes -= bytes.length;
+    this.#cache.delete(number);
+  }
+
+  /** Takes the oldest batches off. */
+  shift(batches: number): void {
+    for (let place = 0; place < batches; place++) this.release(place);
+    this.#shifted += batches;
+    this.#size -= batches;
+    this.#head += batches;
+    const emptied = Math.floor(this.#head / BLOCK);
+    this.#blocks.splice(0, emptied);
+    this.#head -= emptied * BLOCK;
+  }
+
+  clear(): void {
+    this.shift(this.#size);
+  }
+
+  #write(place: number, entry: Entry): void {
+    const { numbers, lengths } = this.#blockOf(place);
+    const slot = (this.#head + place) % BLOCK;
+    numbers.set([entry.epoch, entry.first, entry.last, entry.previous, entry.timestamp], slot * NUMBERS);
+    lengths[slot] = entry.length;
+  }
+
+  #blockOf(place: number): Block {
+    return this.#blocks[Math.floor((this.#head + place) / BLOCK)]!;
+  }
+
+  #lastAt(place: number): number {
+    return this.#blockOf(place).numbers[((this.#head + place) % BLOCK) * NUMBERS + 2]!;
+  }
+}

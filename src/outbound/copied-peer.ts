@@ -1,0 +1,85 @@
+/**
+ * A peer whose Redis was brought up from a copy of this site's: before a process can work there, `tandem adopt` asks in the key
+ * `in:copy` how far in this site's history the copy is, and this site, which alone can tell, answers there.
+ */
+
+import type { Redis } from 'ioredis';
+import { restOfBatch } from '../protocol/batch-rest.js';
+import { TandemError } from '../errors.js';
+import type { Logger } from '../log/log.js';
+import { runScript } from '../lua/scripts.js';
+import type { KeyNames } from '../redis/keys.js';
+import type { ListedBatch } from './listed-batch.js';
+import { newestPlace, placeOfCopy, type ListedHistory } from './copy-place.js';
+import type { PeerHistory } from './peer-history.js';
+import { fromPeer, PeerError } from './peer-error.js';
+
+export interface CopiedPeerOptions {
+  /** A client at the peer's Redis. */
+  readonly client: Redis;
+  readonly keys: KeyNames;
+  readonly site: string;
+  readonly peer: string;
+  readonly epoch: number;
+  readonly list: ListedHistory;
+  readonly log: Logger;
+  /** How far the stream is read with all of it in the change list; undefined when something is not. */
+  readonly readThrough: () => number | undefined;
+  /** How far the peer's changes were applied and received here. */
+  readonly peerHistory: () => Promise<PeerHistory>;
+  readonly onGap: (whose: 'own' | 'peer') => void;
+}
+
+const COPY = new TandemError('PEER_NOT_READY', "the peer's Redis is a copy of this one, not taken over yet", {
+  hint: 'let tandem adopt come to its end there',
+});
+
+/**
+ * Answers the question of a copy, if there is one that is not answered.
+ * @throws PeerError PEER_NOT_READY as long as the peer's Redis is a copy that nobody has taken over
+ * @param onNamed a sequence is about to be known at the peer: no other change may get it any more
+ */
+export async function answerCopy(
+  options: CopiedPeerOptions,
+  onNamed: (sequence: number) => void,
+): Promise<void> {
+  const { client, keys, site, peer, epoch, list, log, onGap } = options;
+  const fields = ['id', 'site', 'of', 'place', 'epoch', 'next', 'offset', 'applied'] as const;
+  const asked = await fromPeer(client, client.hmget(keys.copy, ...fields));
+  const [id, whose, of, place, itsEpoch, next, offset, applied] = asked;
+  if (id == null || whose !== peer || of !== site) return;
+  if (place != null) throw new PeerError(COPY);
+  const history = await options.peerHistory();
+  const isSame = Number(applied) === history.applied && history.received === history.applied;
+  const moment = { epoch: Number(itsEpoch), next: Number(next), offset: Number(offset) };
+  const isKnown = isSame && offset !== '' && Object.values(moment).every(Number.isSafeInteger);
+  const found = isKnown ? await placeOfCopy(moment, list, options) : 'unknown';
+  if (found === 'later') throw new PeerError(COPY);
+  const isExact = found !== 'unknown';
+  const { sequence, epoch: placeEpoch } = isExact ? found : newestPlace(list, epoch);
+  const answer = {
+    place: sequence,
+    placeEpoch,
+    isExact: Number(isExact),
+    received: history.received,
+    receivedEpoch: history.receivedEpoch,
+  };
+  onNamed(sequence);
+  const args = [id, ...Object.entries(answer).flat()];
+  if ((await fromPeer(client, runScript(client, 'answer-copy', [keys.copy], args))) !== 1)
+    throw new PeerError(COPY);
+  if (isExact) log.info({ sequence }, "the peer's Redis is a copy of this one, and what follows it is sent");
+  else {
+    onGap('own');
+    log.error(
+      { sequence, isSame, trimmed: list.trimmed },
+      "the peer's Redis is a copy of this one, of which it cannot be told what it has: the sites must be compared",
+    );
+  }
+  throw new PeerError(COPY);
+}
+
+/** A copy may be of a moment between two changes of a batch: what it has is not sent once more. */
+export function behind(batch: ListedBatch, from: number): ListedBatch {
+  return { ...batch, first: from, previous: from - 1, bytes: restOfBatch(batch.bytes, from) };
+}

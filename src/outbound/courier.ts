@@ -1,0 +1,392 @@
+/**
+ * The courier: carries batches from the change list into the peer's inbox, in order, many in flight on one connection.
+ *
+ * States: **connecting** (the peer is asked how far it has received), **streaming** (batches are on their way), **caught up**
+ * (all were accepted), **backing off** (the peer is away, not ready, or full). What the peer answers decides: `accepted` and
+ * `duplicate` move on; `gap` and `epoch` mean that our idea of what it has is wrong, so it is asked again; `full` makes us wait.
+ * Nothing is forgotten here: a batch leaves the change list only when the peer says that it was applied.
+ *
+ * When what the peer lacks is in the change list no more, or the peer has what this site has forgotten, that is a gap: it is
+ * said once, loudly, and delivery goes on behind it with a batch that says that the history is cut in front of it.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeBatch } from '../protocol/batch.js';
+import { TandemError } from '../errors.js';
+import { runScript } from '../lua/scripts.js';
+import { backoffDelayMs, connectionOf } from '../redis/connect.js';
+import { connectPrimary } from '../redis/primary.js';
+import { answerCopy, behind } from './copied-peer.js';
+import type { ListedBatch } from './listed-batch.js';
+import type { CourierOptions } from './courier-options.js';
+import { shakeHands, type Handshake } from './handshake.js';
+import { PeerClock } from './peer-clock.js';
+import { PeerError, fromPeer, refusedBy } from './peer-error.js';
+
+export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off' | 'paused';
+
+/** Batches and bytes on the way without an answer. */
+const IN_FLIGHT_BATCHES = 512;
+const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
+/** How often an idle peer is asked: packets may be swallowed without anybody being told, and its Redis may have forgotten. */
+const LOOK_MS = 5000;
+/** First and longest pause after `full`; it doubles. */
+const FULL_PAUSE_MS = 100;
+const MAX_FULL_PAUSE_MS = 1000;
+
+interface Answer {
+  readonly verdict: string;
+  readonly epoch: number;
+  readonly received: number;
+}
+
+/** A batch on its way. */
+interface Flying {
+  readonly batch: ListedBatch;
+  readonly answer: Promise<Answer>;
+  isAnswered: boolean;
+}
+
+export class Courier {
+  readonly #options: CourierOptions;
+  readonly #origin: string;
+  #state: CourierState = 'connecting';
+  #detail: string | undefined;
+  #delivered = 0;
+  /** The highest sequence that was ever on the way. */
+  #sentThrough = 0;
+  /** What the peer had received where it refused to go on, until it accepts something. */
+  #refusedAt = -1;
+  /** What the peer had received at the last gap that was noted. */
+  #gapAt = -1;
+  /** Set when something went through: what fails next is the first failure. */
+  #hasProgressed = false;
+  #sent = { changes: 0, bytes: 0 };
+  /** The `seen` the peer has been told, in a batch or a heartbeat. */
+  #told = -1;
+  #lookedAt = -Infinity;
+  #connection: object | undefined;
+  readonly #clock: PeerClock;
+  /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
+  #fullInARow = 0;
+  /** What the peer has told when it was met last. */
+  #greeting: Handshake | undefined;
+  /** The highest sequence that was passed over because it is larger than the peer takes. */
+  #passedOver = -1;
+  /** Whether the log knows that all is well. */
+  #isTold = false;
+
+  constructor(options: CourierOptions) {
+    this.#options = options;
+    this.#origin = `${options.pair}/${options.site}`;
+    const { client, clockSkewWarnMs: warnMs, log } = options;
+    this.#clock = new PeerClock({ client, warnMs, log });
+  }
+
+  get state(): CourierState {
+    return this.#state;
+  }
+
+  /** Why, when it is backing off. */
+  get detail(): string | undefined {
+    return this.#detail;
+  }
+
+  /** The highest sequence the peer has accepted. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** Whether a change of this process's time was sent, so that its number is known to the peer. */
+  get hasSent(): boolean {
+    return this.#sentThrough >= this.#options.next;
+  }
+
+  /** Changes and bytes accepted since the process began. */
+  get sent(): { readonly changes: number; readonly bytes: number } {
+    return this.#sent;
+  }
+
+  /** The peer's clock minus ours, in milliseconds; null while unknown. */
+  get skewMs(): number | null {
+    return this.#clock.skewMs;
+  }
+
+  /** Versions of dumps that the peer's server takes, as it has told when it was met last; empty before that. */
+  get peerRestores(): string {
+    return this.#greeting?.restores ?? '';
+  }
+
+  /** Delivers until the signal aborts; nothing the peer does ends it. @throws only what the local side throws, and the abort */
+  async run(signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#enter('connecting');
+        await fromPeer(this.#options.client, connectPrimary(this.#options.client, signal));
+        this.#connection = connectionOf(this.#options.client);
+        await this.#session(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof PeerError)) throw error;
+        if (this.#hasProgressed) attempt = 0;
+        this.#hasProgressed = false;
+        const pauseMs = backoffDelayMs({
+          attempt: Math.max(attempt, 1),
+          minMs: this.#options.backoffMinMs,
+          maxMs: this.#options.backoffMaxMs,
+        });
+        this.#enter('backing-off', error.reason);
+        await sleep(pauseMs, undefined, { signal });
+      }
+    }
+  }
+
+  async #session(signal: AbortSignal): Promise<void> {
+    let next = await this.#handshake();
+    this.#enter('streaming');
+    for (;;) {
+      const outcome = await this.#stream(next, signal);
+      next = outcome.next;
+      if (outcome.full) {
+        this.#fullInARow++;
+        this.#enter(
+          'backing-off',
+          new TandemError(
+            'SERVER_BUSY',
+            "the peer's inbox is full: it applies more slowly than changes come",
+          ),
+        );
+        const pauseMs = Math.min(FULL_PAUSE_MS * 2 ** (this.#fullInARow - 1), MAX_FULL_PAUSE_MS);
+        await sleep(pauseMs, undefined, { signal });
+      }
+    }
+  }
+
+  /** Asks the peer how far it has received; gives the sequence to go on with. */
+  async #handshake(): Promise<number> {
+    await answerCopy(this.#options, (place) => (this.#sentThrough = Math.max(this.#sentThrough, place)));
+    const greeting = await shakeHands(this.#options);
+    const { epoch, received, adopted } = greeting;
+    if (adopted !== this.#greeting?.adopted) this.#options.onAdopted();
+    this.#greeting = greeting;
+    this.#judgeReceived(epoch, received);
+    this.#delivered = received;
+    this.#told = -1;
+    await this.#clock.measure();
+    return this.#delivered + 1;
+  }
+
+  /**
+   * Held against what this site knew when it began: what it numbers afterwards may take the place of what it has lost.
+   * @throws TandemError EPOCH when the peer has numbers that are still to be given out here
+   */
+  #judgeReceived(epoch: number, received: number): void {
+    const { epoch: own, next } = this.#options;
+    if (epoch > own || received > Math.max(next - 1, this.#sentThrough)) {
+      throw new TandemError(
+        'EPOCH',
+        "the peer has received more of this site's changes than this site knows of: its Redis has lost writes",
+        {
+          details: { epoch, received },
+        },
+      );
+    }
+  }
+
+  /** Whether the history has a hole right behind `received`. Says so, once, if it is not as it should be there. */
+  #isCutBehind(received: number): boolean {
+    const { list, log, onGap } = this.#options;
+    const continuity = list.continuity(received);
+    if (continuity === 'whole') return false;
+    if (this.#gapAt !== received) {
+      onGap(continuity === 'hole' ? 'own' : 'peer');
+      const details = { received, from: list.firstSequence, last: list.last };
+      if (continuity === 'hole')
+        log.error(
+          details,
+          'changes that the peer has not received are here no more: the sites must be compared',
+        );
+      else log.error(details, 'the peer has changes that this site has lost: the sites must be compared');
+    }
+    this.#gapAt = received;
+    return continuity === 'hole';
+  }
+
+  /** Sends batches from `next` on until the peer answers something else than yes. */
+  async #stream(from: number, signal: AbortSignal): Promise<{ next: number; full: boolean }> {
+    const { client, list } = this.#options;
+    const inFlight: Flying[] = [];
+    let bytes = 0;
+    let next = from;
+    let isCut = this.#isCutBehind(from - 1);
+    try {
+      for (;;) {
+        while (inFlight.length < this.#room() && bytes < IN_FLIGHT_BYTES && list.reaches(next)) {
+          const batches = await list.read(next, IN_FLIGHT_BYTES - bytes);
+          if (batches.length === 0) break;
+          for (const listed of batches.slice(0, this.#room() - inFlight.length)) {
+            const batch = listed.first < next ? behind(listed, next) : listed;
+            next = batch.last + 1;
+            if (batch.bytes.length > this.#greeting!.maxBulkBytes) {
+              this.#passOver(batch);
+              isCut = true;
+              continue;
+            }
+            inFlight.push(this.#fly(batch, isCut));
+            isCut = false;
+            bytes += batch.bytes.length;
+            this.#sentThrough = Math.max(this.#sentThrough, batch.last);
+          }
+        }
+        const [oldest] = inFlight;
+        if (!oldest) {
+          const back = await this.#idle(signal);
+          if (back !== undefined) return { next: back, full: false };
+          continue;
+        }
+        // What is appended meanwhile must not wait for an answer that is a round trip away.
+        if (!oldest.isAnswered) {
+          await list.appended.wait(signal);
+          continue;
+        }
+        const { batch } = inFlight.shift()!;
+        const { verdict, epoch, received } = await fromPeer(client, oldest.answer);
+        bytes -= batch.bytes.length;
+        signal.throwIfAborted();
+        if (verdict === 'accepted' || verdict === 'duplicate') {
+          this.#delivered = Math.max(this.#delivered, batch.last);
+          this.#hasProgressed = true;
+          this.#refusedAt = -1;
+          this.#fullInARow = 0;
+          this.#enter('streaming');
+          if (verdict === 'accepted')
+            this.#sent = {
+              changes: this.#sent.changes + batch.last - batch.first + 1,
+              bytes: this.#sent.bytes + batch.bytes.length,
+            };
+          continue;
+        }
+        this.#judge(verdict, epoch, received);
+        return { next: received + 1, full: verdict === 'full' };
+      }
+    } finally {
+      // What was sent behind the answer that stopped us has its own answers; they must be in before anything is sent again.
+      await Promise.allSettled(inFlight.map((one) => one.answer));
+    }
+  }
+
+  /** The peer's server would close the connection over it, again and again: it goes on behind it, as behind a cut. */
+  #passOver({ first, last, bytes }: ListedBatch): void {
+    if (last <= this.#passedOver) return;
+    this.#passedOver = last;
+    const { log, onGap } = this.#options;
+    // A state that was to mend a key is no new cut: whoever sent it finds the key different still, and would send it for ever.
+    const { special, commands } = decodeBatch(bytes);
+    if (special < commands - 1) onGap('own');
+    log.error(
+      { sequence: first, bytes: bytes.length, maxBytes: this.#greeting!.maxBulkBytes },
+      'a change is larger than the server of the peer takes, and was passed over: the sites must be compared',
+    );
+  }
+
+  /** How many batches may be on the way. */
+  #room(): number {
+    if (this.#options.isPaused()) return 0;
+    return this.#fullInARow > 0 ? 1 : IN_FLIGHT_BATCHES;
+  }
+
+  #judge(verdict: string, epoch: number, received: number): void {
+    if (verdict === 'full') return;
+    if (verdict === 'gap') {
+      this.#options.log.debug({ received }, 'the peer has received less than expected: going back');
+      if (this.#refusedAt !== received) {
+        this.#refusedAt = received;
+        return;
+      }
+    }
+    throw refusedBy(verdict, { epoch, received });
+  }
+
+  /** Nothing to send: waits for changes, and tells what was applied meanwhile. Gives the place to go back to, if there is one. */
+  async #idle(signal: AbortSignal): Promise<number | undefined> {
+    const { list, heartbeatMs, seen, isPaused } = this.#options;
+    if (isPaused()) this.#enter('paused');
+    else if (this.#state === 'streaming' || this.#state === 'paused') this.#enter('caught-up');
+    await list.appended.wait(signal, heartbeatMs);
+    const isDue = await this.#look();
+    // Without them nothing may be told either: what is told counts for all that was made before it.
+    if (list.reaches(this.#delivered + 1)) return undefined;
+    if ((seen().sequence === this.#told && !isDue) || !this.#options.isSettled()) return undefined;
+    return this.#beat();
+  }
+
+  /** Notices a peer that has gone while there is nothing to send. Gives whether it was time to ask. */
+  async #look(): Promise<boolean> {
+    const { client } = this.#options;
+    if (this.#connection === undefined || connectionOf(client) !== this.#connection)
+      throw new PeerError(new TandemError('UNREACHABLE', 'the connection to the peer was lost'));
+    if (performance.now() - this.#lookedAt < LOOK_MS) return false;
+    await this.#clock.measure();
+    this.#lookedAt = performance.now();
+    return true;
+  }
+
+  /** Tells what is applied here. Everything was delivered: if the peer has less now, gives the place to go back to. */
+  async #beat(): Promise<number | undefined> {
+    const { client, keys, epoch, seen, clock } = this.#options;
+    const told = seen();
+    const args = [this.#origin, epoch, this.#delivered, told.epoch, told.sequence, clock()];
+    const reply = (await fromPeer(client, runScript(client, 'deliver-heartbeat', [keys.received], args))) as [
+      string,
+      number,
+      number,
+    ];
+    const [verdict, itsEpoch, received] = reply;
+    if (verdict !== 'accepted') this.#judge(verdict, itsEpoch, received);
+    this.#told = told.sequence;
+    this.#hasProgressed = true;
+    if (received >= this.#delivered) return undefined;
+    this.#delivered = received;
+    return received + 1;
+  }
+
+  #fly(batch: ListedBatch, isCut: boolean): Flying {
+    const flying = { batch, answer: this.#send(batch, isCut), isAnswered: false };
+    const answered = (): void => {
+      flying.isAnswered = true;
+      this.#options.list.appended.raise();
+    };
+    // A failure is met when its turn comes; until then it must not count as unhandled.
+    flying.answer.then(answered, answered);
+    return flying;
+  }
+
+  async #send(batch: ListedBatch, isCut: boolean): Promise<Answer> {
+    const { client, keys } = this.#options;
+    const previous = isCut ? '' : batch.previous;
+    const args = [this.#origin, batch.epoch, batch.first, batch.last, batch.bytes, previous];
+    const [verdict, epoch, received] = (await runScript(
+      client,
+      'deliver-batch',
+      [keys.received, keys.inbox],
+      args,
+    )) as [string, number, number];
+    return { verdict, epoch, received };
+  }
+
+  #enter(state: CourierState, reason?: TandemError): void {
+    const { log, peer } = this.#options;
+    const detail = reason?.message;
+    if (state === this.#state && detail === this.#detail) return;
+    this.#state = state;
+    this.#detail = detail;
+    if (reason)
+      log.warn(
+        { peer, state, reason: reason.code, detail, hint: reason.hint },
+        'delivery to the peer is backing off',
+      );
+    // Between streaming and caught up it goes to and fro with every burst: that is nothing to tell each time.
+    else if (state === 'connecting' || !this.#isTold) log.info({ peer, state }, 'delivery to the peer');
+    this.#isTold = state === 'caught-up' || (this.#isTold && state === 'streaming');
+  }
+}

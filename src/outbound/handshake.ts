@@ -1,0 +1,97 @@
+import type { Redis } from 'ioredis';
+import { TandemError } from '../errors.js';
+import { answerOf } from '../redis/connect.js';
+import type { KeyNames } from '../redis/keys.js';
+import { PeerError, fromPeer } from './peer-error.js';
+
+/** `proto-max-bulk-len`, if nobody has changed it. */
+export const DEFAULT_MAX_BULK_BYTES = 512 * 1024 * 1024;
+
+/** How often the peer is asked when acknowledgements overtake its answers. */
+const MAX_GREETINGS = 10;
+
+interface HandshakeOptions {
+  readonly client: Redis;
+  readonly keys: KeyNames;
+  readonly pair: string;
+  readonly site: string;
+  readonly peer: string;
+  readonly list: { readonly firstSequence: number };
+}
+
+/** What the peer tells of itself. */
+export interface Handshake {
+  readonly epoch: number;
+  readonly received: number;
+  readonly maxBulkBytes: number;
+  /** When a copy of this site's data was taken over there; undefined where it was not. */
+  readonly adopted: string | undefined;
+  /** Versions of dumps that its `RESTORE` takes; empty when it has not told. */
+  readonly restores: string;
+}
+
+/**
+ * Asks the peer's Redis whose it is, how far it has received this site's changes, and how large an argument it takes. What was sent
+ * on a connection that is gone may arrive behind the question, and be acknowledged and taken off the list before the answer is here:
+ * then the peer has received more than it says, and is asked again.
+ * @throws PeerError PEER_NOT_READY before a process has worked there; WRONG_PAIR when it is another site's
+ */
+export async function shakeHands(options: HandshakeOptions): Promise<Handshake> {
+  const { list } = options;
+  for (let asked = 1; ; asked++) {
+    const known = list.firstSequence - 1;
+    const greeting = await ask(options);
+    const { received } = greeting;
+    const isOvertaken = received >= known && received < list.firstSequence - 1;
+    if (!isOvertaken || asked === MAX_GREETINGS) return greeting;
+  }
+}
+
+async function ask({ client, keys, pair, site, peer }: HandshakeOptions): Promise<Handshake> {
+  const [receivedFields, siteFields] = await fromPeer(
+    client,
+    Promise.all([
+      client.hmget(keys.received, 'epoch', 'n', 'origin'),
+      client.hmget(keys.site, 'pair', 'site', 'largest', 'restores', 'adopted'),
+    ]),
+  );
+  const [epoch, received, origin] = receivedFields;
+  const [itsPair, itsSite, largest, restores, adopted] = siteFields;
+  if (epoch == null || received == null || itsSite == null) {
+    throw new PeerError(
+      new TandemError('PEER_NOT_READY', 'no Tandem process has worked at the peer yet', {
+        hint: `start Tandem for site ${peer}`,
+      }),
+    );
+  }
+  if (itsSite === site && itsPair === pair && origin === `${pair}/${peer}`) {
+    throw new PeerError(
+      new TandemError('PEER_NOT_READY', `the peer's Redis is that of site ${site} too, or a copy of it`, {
+        hint: `if it was brought up from a copy, run tandem adopt for site ${peer} there; else check peerUrl`,
+      }),
+    );
+  }
+  if (itsSite !== peer || itsPair !== pair || origin !== `${pair}/${site}`) {
+    throw new PeerError(
+      new TandemError(
+        'WRONG_PAIR',
+        `the peer's Redis belongs to site ${itsSite} of pair ${itsPair}, which pairs with ${String(origin)}`,
+        {
+          hint: `check peerUrl and peer here, and site and peer there: this is ${pair}/${site} and expects ${pair}/${peer}`,
+        },
+      ),
+    );
+  }
+  return {
+    epoch: Number(epoch),
+    received: Number(received),
+    maxBulkBytes: Number(largest) || DEFAULT_MAX_BULK_BYTES,
+    adopted: adopted ?? undefined,
+    restores: restores ?? '',
+  };
+}
+
+/** How many values of this site's the peer's server has rejected since the pair began. @throws TandemError when it cannot be asked */
+export async function refusedAt(client: Redis, keys: KeyNames): Promise<number> {
+  return Number(await answerOf(client, client.hget(keys.site, 'refused'))) || 0;
+}

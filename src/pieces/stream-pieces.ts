@@ -1,0 +1,95 @@
+/** Takes stream commands apart: an addition that trims is an addition and a trim. */
+
+import { streamOptions } from '../redis-commands/stream-options.js';
+import type { Argument } from '../redis-commands/encode-command.js';
+import type { Piece } from './piece.js';
+
+type Bare = Omit<Piece, 'role'>;
+
+/** @param args of the command, the name first */
+export function streamPieces(args: readonly Buffer[], bare: Bare): Piece[] {
+  const key = args[1]!;
+  const text = (at: number): string => args[at]?.toString('latin1') ?? '';
+  switch (bare.name) {
+    case 'XADD':
+    case 'XTRIM':
+      return addedOrTrimmed(args, bare);
+    case 'XDEL':
+      return args.slice(2).map((id) => ({
+        ...bare,
+        role: 'cell',
+        command: ['XDEL', key, id],
+        cell: `entry ${wholeId(id)}`,
+        isRemoval: true,
+      }));
+    case 'XACK':
+      return args.slice(3).map((id) => ({
+        ...bare,
+        role: 'cell',
+        command: ['XACK', key, args[2]!, id],
+        cell: `pending ${text(2)} ${wholeId(id)}`,
+        group: text(2),
+        isRemoval: true,
+      }));
+    case 'XCLAIM':
+      return [
+        { ...bare, role: 'cell', cell: `pending ${text(2)} ${wholeId(args[5] ?? '0')}`, group: text(2) },
+      ];
+    case 'XGROUP CREATE':
+    case 'XGROUP DESTROY':
+      return [
+        {
+          ...bare,
+          role: 'cell',
+          cell: `group ${text(3)}`,
+          group: text(3),
+          isRemoval: bare.name === 'XGROUP DESTROY',
+        },
+      ];
+    case 'XGROUP SETID':
+      return [{ ...bare, role: 'cell', cell: `last ${text(3)}`, group: text(3) }];
+    case 'XGROUP CREATECONSUMER':
+      return [{ ...bare, role: 'tail', cell: `consumers ${text(3)}`, group: text(3) }];
+    default:
+      return [{ ...bare, role: 'modify' }];
+  }
+}
+
+/** Which entries a trim takes: `MAXLEN` or `MINID`, and the limit. */
+export interface Trim {
+  readonly strategy: string;
+  readonly limit: Argument;
+}
+
+/** What an `XTRIM`'s piece takes. */
+export function trimOf({ command }: Piece): Trim {
+  return { strategy: String(command[2]), limit: command[3]! };
+}
+
+function addedOrTrimmed(args: readonly Buffer[], bare: Bare): Piece[] {
+  const key = args[1]!;
+  const pieces: Piece[] = [];
+  const { trim, end: at } = streamOptions(args);
+  if (bare.name === 'XADD' && at < args.length)
+    pieces.push({
+      ...bare,
+      role: 'cell',
+      command: ['XADD', key, ...args.slice(at)],
+      cell: `entry ${wholeId(args[at]!)}`,
+    });
+  if (trim)
+    pieces.push({
+      ...bare,
+      role: 'trim',
+      name: 'XTRIM',
+      command: ['XTRIM', key, trim.strategy, args[trim.limitAt] ?? '0'],
+      isRemoval: true,
+    });
+  return pieces;
+}
+
+/** An ID in full: `5` is `5-0`. */
+function wholeId(id: Argument): string {
+  const text = typeof id === 'object' ? id.toString('latin1') : String(id);
+  return text.includes('-') ? text : `${text}-0`;
+}

@@ -1,0 +1,54 @@
+/**
+ * What a site tells its peer of itself in `in:site`, beside its name, so that `tandem check` can hold the two against each other: which
+ * commands its server has, and what it leaves out. Patterns are told as digests, which are enough to see that two are not the same.
+ */
+
+import { createHash } from 'node:crypto';
+import { COMMAND_TABLE } from '../redis-commands/command-table.js';
+import type { ServerCommands } from '../redis-commands/command-names.js';
+import type { Config } from '../config/config.js';
+
+const DIGEST_DIGITS = 12;
+
+/** The settings that say what crosses, each with its digest: `keysExclude=0123456789ab …`. */
+export function publishedFilters({ filters, publish, publishChannels, functions, streams }: Config): string {
+  const { databases, keysInclude, keysExclude, commandsExclude } = filters;
+  const settings: Record<string, unknown> = {
+    'filters.databases': databases === 'all' ? databases : databases.toSorted((a, b) => a - b),
+    'filters.keysInclude': keysInclude.toSorted(),
+    'filters.keysExclude': keysExclude.toSorted(),
+    'filters.commandsExclude': commandsExclude.toSorted(),
+    'publishChannels.include': publishChannels.include.toSorted(),
+    'publishChannels.exclude': publishChannels.exclude.toSorted(),
+    publish,
+    functions,
+    'streams.arrival': streams.arrival.toSorted(),
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${digestOf(value)}`)
+    .join(' ');
+}
+
+/** The names of the server's writes, in upper case. */
+export function publishedCommands({ names, writes }: ServerCommands): string {
+  const known = COMMAND_TABLE.filter(({ effect }) => effect !== 'none').map(
+    ({ name }) => name.split(' ', 1)[0]!,
+  );
+  return [...new Set([...known, ...writes.keys()])]
+    .filter((name) => names.has(name))
+    .toSorted()
+    .join(' ');
+}
+
+/** The settings that differ. @param own and theirs as {@link publishedFilters} gives them */
+export function differingSettings(own: string, theirs: string): string[] {
+  const known = new Set(theirs.split(' '));
+  return own
+    .split(' ')
+    .filter((setting) => !known.has(setting))
+    .map((setting) => setting.split('=', 1)[0]!);
+}
+
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, DIGEST_DIGITS);
+}

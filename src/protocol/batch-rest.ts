@@ -1,0 +1,62 @@
+import { decodeBatch, encodeBatch, lastSequence, type Batch } from './batch.js';
+import { CommandReader } from '../redis-commands/command-reader.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
+import { decodeEnds, encodeEnds } from './stream-ends.js';
+
+/**
+ * A batch without its changes before `from`, which the receiver has already.
+ * @param from a sequence within the batch, and not its first
+ * @throws TandemError BATCH_INVALID
+ */
+export function restOfBatch(bytes: Buffer, from: number): Buffer {
+  const batch = decodeBatch(bytes);
+  const left = from - batch.first;
+  const { start, command, special, database } = endOf(batch, left);
+  const select = encodeCommand(['SELECT', database]);
+  // The SELECT in front takes the place of one command.
+  const moved = command - 1;
+  const groups: number[] = [];
+  for (let i = 0; i < batch.groups.length; i += 2)
+    if (batch.groups[i]! >= command) groups.push(batch.groups[i]! - moved, batch.groups[i + 1]!);
+  return encodeBatch({
+    ...batch,
+    first: from,
+    changes: lastSequence(batch) - from + 1,
+    commands: batch.commands - moved,
+    special: batch.special - special,
+    groups,
+    ends: encodeEnds(decodeEnds(batch.ends ?? Buffer.alloc(0)).slice(left)),
+    payload: Buffer.concat([select, batch.payload.subarray(start)]),
+  });
+}
+
+/** What stands before and after a change that is not the last one of its batch. */
+interface End {
+  /** Bytes of the payload, and commands, up to its end. */
+  readonly start: number;
+  readonly command: number;
+  /** Commands among them that the receiver translates. */
+  readonly special: number;
+  /** The database selected there. */
+  readonly database: number;
+}
+
+const SPECIAL = /^(TANDEM\..*|FLUSHALL|FLUSHDB|SWAPDB)$/i;
+
+function endOf({ payload, groups }: Pick<Batch, 'payload' | 'groups'>, changes: number): End {
+  const reader = new CommandReader();
+  reader.push(payload);
+  const groupEnds = new Map<number, number>();
+  for (let i = 0; i + 1 < groups.length; i += 2) groupEnds.set(groups[i]!, groups[i]! + groups[i + 1]!);
+  let [command, left, groupEnd, special, database] = [0, changes, 0, 0, 0];
+  while (left > 0 && reader.next()) {
+    groupEnd = groupEnds.get(command) ?? groupEnd;
+    command++;
+    const name = reader.argument(0).toString('latin1');
+    const selects = name === 'SELECT';
+    if (selects) database = Number(reader.argument(1).toString('latin1'));
+    if (SPECIAL.test(name)) special++;
+    if (command === groupEnd || (!selects && command > groupEnd)) left--;
+  }
+  return { start: reader.consumed, command, special, database };
+}

@@ -1,0 +1,276 @@
+/**
+ * Looks through every batch before anything of it is sent. The commands go raw into a transaction of an account with all rights,
+ * so what the peer's account put into the inbox, or damage, must not become anything but changes of data:
+ *
+ * | found | what follows |
+ * | --- | --- |
+ * | bytes that are no commands, another number of them than the header says, a command this server knows that is no write (`EXEC`, `CONFIG` …), a key of Tandem's own | the batch is refused, and the link stops |
+ * | a command this server does not know, a script, a database it does not have | that command is left out and listed, the rest is applied |
+ */
+
+import type { Batch } from './batch.js';
+import { CommandNames, type ServerCommands } from '../redis-commands/command-names.js';
+import { wallMs } from './clock.js';
+import { CommandReader } from '../redis-commands/command-reader.js';
+import { effectOf } from '../redis-commands/command-table.js';
+import { comparedKeys, comparisonFault, isComparison } from './messages/comparison.js';
+import { elementNames } from './elements.js';
+import { KeyHash } from './key-hash.js';
+import { isOfLibraries, librariesFault, LIBRARY } from './messages/libraries.js';
+import { ARRIVAL, NEED, OF_KEYS, parseState, specialFault, specialKeys, STATE } from './messages/messages.js';
+import { TandemError } from '../errors.js';
+import { expiresSoon, isSoon } from '../redis-commands/late-expiry.js';
+import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
+
+export interface BatchCheckOptions {
+  readonly server: ServerCommands;
+  /** How many databases the server has. */
+  readonly databases: number;
+  /** What all of Tandem's own keys begin with. */
+  readonly ownPrefix: string;
+  /** A batch, made at `ms` of the peer's clock, writes the key with this hash. Not told of states: they are no writes. */
+  readonly onWritten?: (low: number, high: number, ms: number) => void;
+}
+
+export interface CheckedBatch {
+  /** Commands that are translated, never sent as they are. */
+  readonly special: number;
+  /** Whether the peer asks for the state of keys. */
+  readonly asks: boolean;
+  /** Whether a value comes with an expiry that is past already, or nearly. */
+  readonly isLate: boolean;
+  /** Whether keys are given deadlines. */
+  readonly isGiving: boolean;
+  /** Whether streams are written. */
+  readonly hasStreams: boolean;
+  /** Whether hashes are written, and fields of them given a deadline. */
+  readonly hasHashes: boolean;
+  readonly hasFields: boolean;
+  /** Whether databases are emptied. */
+  readonly flushes: boolean;
+  /** Why commands are left out, by their place. */
+  readonly leftOut: ReadonlyMap<number, string>;
+}
+
+/** Scripts stand in a replication stream as what they wrote; one that stands there itself could write anything. */
+const SCRIPTS: ReadonlySet<string> = new Set(['EVAL', 'EVALSHA', 'FCALL']);
+
+const NOTHING_LEFT_OUT: ReadonlyMap<number, string> = new Map();
+const NUMBER = /^-?\d{1,16}$/;
+
+interface Found {
+  special: number;
+  asks: boolean;
+  isLate: boolean;
+  isGiving: boolean;
+  hasStreams: boolean;
+  hasHashes: boolean;
+  hasFields: boolean;
+  flushes: boolean;
+  leftOut: Map<number, string> | undefined;
+}
+
+export class BatchCheck {
+  readonly #options: BatchCheckOptions;
+  readonly #names: CommandNames;
+  readonly #prefix: Buffer;
+  readonly #hash = new KeyHash();
+  /** When the batch at hand was made. */
+  #madeAtMs = 0;
+  /** Names the server has refused, with its words. */
+  readonly #refused = new Map<string, string>();
+
+  constructor(options: BatchCheckOptions) {
+    this.#options = options;
+    this.#names = new CommandNames(options.server.writes);
+    this.#prefix = Buffer.from(options.ownPrefix);
+  }
+
+  /** The server does not know this command: from now on it is left out at once. */
+  refuse(name: string, error: string): void {
+    this.#refused.set(name, error);
+  }
+
+  /** @throws TandemError BATCH_INVALID */
+  inspect(batch: Batch): CheckedBatch {
+    const found: Found = {
+      special: 0,
+      asks: false,
+      isLate: false,
+      isGiving: false,
+      hasStreams: false,
+      hasHashes: false,
+      hasFields: false,
+      flushes: false,
+      leftOut: undefined,
+    };
+    const reader = new CommandReader();
+    reader.push(batch.payload);
+    this.#madeAtMs = wallMs(batch.timestamp);
+    let count: number;
+    try {
+      count = this.#readAll(reader, found);
+    } catch (cause) {
+      if (cause instanceof TandemError && cause.code === 'BATCH_INVALID') throw cause;
+      throw new TandemError('BATCH_INVALID', 'the payload of a batch is not Redis commands', { cause });
+    }
+    if (reader.consumed !== batch.payload.length) throw invalid('its payload ends inside a command');
+    if (count !== batch.commands)
+      throw invalid(`it holds ${count} commands, its header says ${batch.commands}`);
+    if (!areGroupsSound(batch)) throw invalid('its transactions do not lie within it');
+    return { ...found, leftOut: found.leftOut ?? NOTHING_LEFT_OUT };
+  }
+
+  #readAll(reader: CommandReader, found: Found): number {
+    let database = 0;
+    let index = 0;
+    const now = Date.now();
+    const argument = (at: number): Buffer => reader.argument(at);
+    for (; reader.next(); index++) {
+      const known = this.#names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
+      // Without options it is as short as this.
+      if (reader.argc > 4 && known.name === 'SET') found.isLate ||= expiresSoon(argument, reader.argc, now);
+      else if (reader.argc === 3 && known.name === 'PEXPIREAT') found.isLate ||= isSoon(argument(2), now);
+      // Of a state it is in its arguments.
+      found.isGiving ||=
+        known.name === 'PEXPIREAT' || known.name === STATE || (known.name === 'SET' && reader.argc > 4);
+      const type = known.spec?.type;
+      if (type === 'stream') found.hasStreams = true;
+      else if (type === 'hash') {
+        found.hasHashes = true;
+        found.hasFields ||= known.spec!.effect === 'cell-expire' || known.name === 'HSETEX';
+      }
+      const isPlain = known.spec?.singleKey === true && reader.argc > 1;
+      if (isPlain && database < this.#options.databases && this.#refused.size === 0) {
+        if (this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) throw ownKey();
+        this.#written(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
+        continue;
+      }
+      if (known.name === 'SELECT') database = selectedBy(reader);
+      const command = { ...currentCommand(reader, database, this.#options.server.writes), index };
+      const reason = this.#judge(command, found);
+      if (reason !== undefined) (found.leftOut ??= new Map<number, string>()).set(index, reason);
+    }
+    return index;
+  }
+
+  /** Why a command is to be left out, or nothing. */
+  #judge(command: PayloadCommand, found: Found): string | undefined {
+    const { name, spec, args, database } = command;
+    const { databases } = this.#options;
+    const refused = this.#refused.get(name);
+    if (refused !== undefined) return refused;
+    if (database >= databases) return noSuchDatabase(database);
+    if (name === 'SELECT') return undefined;
+    if (OF_KEYS.has(name)) {
+      found.special++;
+      found.asks ||= name === NEED;
+      return this.#judgeOwnKind(command);
+    }
+    if (isComparison(name)) {
+      found.special++;
+      return this.#judgeComparison(command);
+    }
+    if (isOfLibraries(name)) {
+      found.special++;
+      return this.#judgeLibraries(command);
+    }
+    if (spec === undefined) return this.#unknown(command);
+    if (SCRIPTS.has(name)) return 'TANDEM a script is not run for the peer';
+    const effect = effectOf(spec, args);
+    if (effect === 'flush' || effect === 'swap') {
+      found.flushes ||= effect === 'flush';
+      found.special++;
+      const numbers = effect === 'swap' ? args.slice(1, 3).map((one) => one.toString('latin1')) : [];
+      const beyond = numbers.find((one) => !NUMBER.test(one) || Number(one) >= databases);
+      return beyond === undefined ? undefined : noSuchDatabase(Number(beyond));
+    }
+    const written = keysOf(command, 'written');
+    for (const { database: at, key } of written) this.#written(at, key, 0, key.length);
+    const own = written.filter(({ key }) => this.#isOwn(key, 0, key.length)).length;
+    if (own > 0 && own === written.length) throw ownKey();
+    return own === 0 ? undefined : "TANDEM a key of Tandem's own is among its keys";
+  }
+
+  #written(database: number, buffer: Buffer, start: number, end: number): void {
+    const { onWritten } = this.#options;
+    if (!onWritten) return;
+    this.#hash.of(database, buffer, start, end);
+    onWritten(this.#hash.low, this.#hash.high, this.#madeAtMs);
+  }
+
+  /** A state, or a request for one. */
+  #judgeOwnKind({ name, args }: PayloadCommand): string | undefined {
+    const fault = specialFault(args);
+    if (fault === 'arguments') throw invalid(`${name} has ${args.length} arguments`);
+    if (fault === 'number') throw invalid(`${name} lacks a number`);
+    if (fault === 'elements') throw invalid(`${name} holds what makes no value of its key`);
+    const keys = specialKeys(name, args);
+    if (keys.some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
+    const beyond = keys.find(({ database }) => database >= this.#options.databases);
+    if (beyond) return noSuchDatabase(beyond.database);
+    if (name === ARRIVAL) for (const { database, key } of keys) this.#written(database, key, 0, key.length);
+    const made = name === STATE ? parseState(args).made : undefined;
+    const unknown = made && [...elementNames(made)].find((one) => !this.#options.server.names.has(one));
+    return unknown === undefined ? undefined : `TANDEM this server does not know ${unknown}`;
+  }
+
+  /** A question or an answer of a comparison. */
+  #judgeComparison({ args }: PayloadCommand): undefined {
+    const fault = comparisonFault(args);
+    if (fault !== undefined) throw invalid(fault);
+    // In a database that this server does not have there is nothing: that is an answer, too.
+    if (comparedKeys(args).some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
+  }
+
+  /** What is said of function libraries. */
+  #judgeLibraries({ name, args }: PayloadCommand): string | undefined {
+    const fault = librariesFault(args);
+    if (fault !== undefined) throw invalid(fault);
+    const isLacking = name === LIBRARY && !this.#options.server.names.has('FUNCTION');
+    return isLacking ? 'TANDEM this server has no functions' : undefined;
+  }
+
+  #unknown({ name, args }: PayloadCommand): string {
+    const spelt = args[0]!.toString('latin1').toUpperCase();
+    if (this.#options.server.names.has(spelt)) throw invalid(`it holds the command ${name.slice(0, 40)}`);
+    return 'TANDEM neither this server nor this version of Tandem knows the command';
+  }
+
+  #isOwn(buffer: Buffer, start: number, end: number): boolean {
+    const prefix = this.#prefix;
+    if (end - start < prefix.length || buffer[start] !== prefix[0]) return false;
+    return buffer.compare(prefix, 0, prefix.length, start, start + prefix.length) === 0;
+  }
+}
+
+function selectedBy(reader: CommandReader): number {
+  const text = reader.argc === 2 ? reader.argument(1).toString('latin1') : '';
+  if (!/^\d{1,10}$/.test(text)) throw invalid('a SELECT names no database');
+  return Number(text);
+}
+
+/** Pairs of first command and number of commands, in rising order. */
+function areGroupsSound({ groups, commands }: Batch): boolean {
+  let end = 0;
+  for (let i = 0; i < groups.length; i += 2) {
+    const [first, count] = [groups[i]!, groups[i + 1] ?? 0];
+    if (first < end || count < 1) return false;
+    end = first + count;
+  }
+  return end <= commands;
+}
+
+function noSuchDatabase(database: number): string {
+  return `TANDEM this server has no database ${database}`;
+}
+
+function ownKey(): TandemError {
+  return invalid("it writes a key of Tandem's own");
+}
+
+function invalid(why: string): TandemError {
+  return new TandemError('BATCH_INVALID', `a batch from the peer is refused: ${why}`, {
+    hint: 'nothing of it is applied, and the link stands still; look at what the peer delivered, and at who may write to the inbox',
+  });
+}

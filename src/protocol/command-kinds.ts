@@ -1,0 +1,35 @@
+/** What kind of command it is, by the keys it takes. */
+
+import { effectOf } from '../redis-commands/command-table.js';
+import { keysOf, type PayloadCommand } from './payload.js';
+
+/** Whether a command makes keys of other keys. */
+export function isDerived(command: PayloadCommand): boolean {
+  const { spec, args } = command;
+  if (spec === undefined) return false;
+  const effect = effectOf(spec, args);
+  // `SMOVE` takes a member out of one set and puts it into another: each says what it is by itself.
+  if (isSetMove(command)) return false;
+  return effect === 'derive' || effect === 'move' || (effect === 'union' && spec.reads.length > 0);
+}
+
+export function isOnOneKey(command: PayloadCommand): boolean {
+  return command.spec?.singleKey === true || keysOf(command, 'all').length === 1;
+}
+
+/** Whether each of its keys can be resolved without the others. */
+export function isPerKey(command: PayloadCommand): boolean {
+  const { spec, args } = command;
+  if (spec === undefined) return false;
+  const effect = effectOf(spec, args);
+  return effect === 'remove' || (effect === 'set' && spec.name === 'MSET') || isSetMove(command);
+}
+
+function isSetMove({ spec, args }: PayloadCommand): boolean {
+  return spec?.name === 'SMOVE' && args.length > 3 && !args[1]!.equals(args[2]!);
+}
+
+/** Whether a command adds entries to a stream or takes them off. */
+export function isOfEntries(name: string): boolean {
+  return name === 'XDEL' || name === 'XTRIM' || name === 'XADD';
+}

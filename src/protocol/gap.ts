@@ -1,0 +1,58 @@
+/**
+ * Whose value of a key stays where both sites have one and they differ behind a cut of their histories. Both sites come to the same,
+ * whichever of them asks: what it rests on is told with every answer of a comparison.
+ *
+ * A site whose own history was cut has all that the other one had sent it, and what it wrote inside the cut itself; so alone it stands
+ * above the other. One that came back with older data stands below any other. Between two of a kind nobody knows what was written
+ * inside of the cuts, so the site stays that is known to have written the key last: one that has not written it never wins.
+ */
+
+/**
+ * What a cut of a site's history has left missing, and when it was found (ms since 1970). `own`: changes of its own, at the other
+ * site. `peer`: changes at the site itself, which came back with older data.
+ */
+export interface Gap {
+  readonly kind: 'own' | 'peer';
+  readonly foundMs: number;
+}
+
+/** What speaks for a site's value of a key. */
+export interface Side {
+  readonly site: string;
+  /** The cut of its history that is not repaired. */
+  readonly cut: Gap | undefined;
+  /** When it last wrote the key, as far as either site knows; 0 when neither does. */
+  readonly wroteMs: number;
+}
+
+const CUT = /^(?:-|(own|peer):(\d{1,16}))$/;
+
+export function isGap(text: string): boolean {
+  return CUT.test(text);
+}
+
+export function encodeGap(cut: Gap | undefined): string {
+  return cut === undefined ? '-' : `${cut.kind}:${cut.foundMs}`;
+}
+
+/** @param text as {@link encodeGap} gave it */
+export function parseGap(text: string): Gap | undefined {
+  const [, kind, foundMs] = CUT.exec(text) ?? [];
+  return kind === undefined ? undefined : { kind: kind as Gap['kind'], foundMs: Number(foundMs) };
+}
+
+/** Whether a site's value stands above, with or below that of a site that misses nothing. */
+const STANDING = { own: 1, none: 0, peer: -1 } as const;
+
+/** The side whose value stays. */
+export function whoStays(first: Side, second: Side): Side {
+  const standing = ({ cut }: Side): number => STANDING[cut?.kind ?? 'none'];
+  const later = (by: (side: Side) => number): Side | undefined =>
+    by(first) === by(second) ? undefined : by(first) > by(second) ? first : second;
+  return (
+    later(standing) ??
+    later(({ wroteMs }) => wroteMs) ??
+    later(({ cut }) => cut?.foundMs ?? 0) ??
+    (first.site < second.site ? first : second)
+  );
+}

@@ -1,0 +1,57 @@
+/**
+ * Expiries that are past when they arrive. A server that is given a key with one may drop it without a word in its stream (Valkey
+ * 8.1 and 9.1 do so with `SET`, all with `RESTORE`), although the key may live on at its origin, with a later expiry. Given by
+ * itself, such an expiry stands in the stream as a `DEL`, and the key is asked for.
+ */
+
+import type { Argument } from './encode-command.js';
+
+/** What expires so soon after a decision may do so before it is carried out, also by a clock that differs a little. */
+const SOON_MS = 1000;
+
+/** Whether a `SET` gives an expiry that may be past when it is carried out. @param argument of the command, the name being the first */
+export function expiresSoon(argument: (index: number) => Argument, count: number, now: number): boolean {
+  const at = expiryAt(argument, count);
+  return at > 0 && isSoon(argument(at), now);
+}
+
+/** Whether a time, in ms since 1970, may be past when a decision is carried out. */
+export function isSoon(time: Argument, now: number): boolean {
+  return Number(time.toString()) <= now + SOON_MS;
+}
+
+/** The time of a `SET`'s expiry, in ms since 1970; 0 when it has none. @param args the name first */
+export function expiryOf(args: readonly Argument[]): number {
+  if (String(args[0]).toUpperCase() !== 'SET') return 0;
+  return expiryIn((index) => args[index]!, args.length);
+}
+
+/** The same for a command that is a `SET`. @param argument of the command, the name being the first */
+export function expiryIn(argument: (index: number) => Argument, count: number): number {
+  const at = expiryAt(argument, count);
+  return at > 0 ? Number(argument(at).toString()) : 0;
+}
+
+/** The deadline a command gives, in ms since 1970: of a `SET` or a `PEXPIREAT`; 0 for none. @param args the name first */
+export function deadlineOf(args: readonly Argument[]): number {
+  if (args.length !== 3) return expiryOf(args);
+  return String(args[0]).toUpperCase() === 'PEXPIREAT' ? Number(args[2]!.toString()) : 0;
+}
+
+/** A command, its expiry by itself if that may be past when it is carried out. */
+export function withExpiryApart(args: readonly Argument[], now: number): (readonly Argument[])[] {
+  const argument = (index: number): Argument => args[index]!;
+  if (String(args[0]).toUpperCase() !== 'SET' || !expiresSoon(argument, args.length, now)) return [args];
+  const at = expiryAt(argument, args.length);
+  const rest = args.filter((_, index) => index !== at - 1 && index !== at);
+  const [, , , ...options] = rest;
+  // With a condition it is not known whether it sets anything.
+  const isCertain = options.every((option) => String(option).toUpperCase() === 'GET');
+  return isCertain ? [rest, ['PEXPIREAT', args[1]!, args[at]!]] : [args];
+}
+
+/** Place of the time of a `SET`'s expiry, behind name, key and value: in a stream it is absolute, in milliseconds. 0 when it has none. */
+function expiryAt(argument: (index: number) => Argument, count: number): number {
+  for (let i = 3; i < count - 1; i++) if (String(argument(i)).toUpperCase() === 'PXAT') return i + 1;
+  return 0;
+}

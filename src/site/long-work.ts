@@ -1,0 +1,369 @@
+/**
+ * The long work of a site: what the control plane runs as jobs, wired to the stages, which do not know of it. A job outlives the
+ * process and its work on the stream; it goes on as soon as the site is at work again.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Claims } from '../sync/claims.js';
+import type { Found } from '../protocol/messages/comparison.js';
+import type { Filter } from '../config/filter.js';
+import { FUNCTIONS, parseFunctions } from '../protocol/messages/libraries.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { whoStays, type Gap } from '../protocol/gap.js';
+import type { Config } from '../config/config.js';
+import type { JobContext } from '../jobs/jobs.js';
+import { gapOf } from './gap-repair.js';
+import type { Logger } from '../log/log.js';
+import { TandemError } from '../errors.js';
+import { LinkedAbort } from '../async/linked-abort.js';
+import { answerOf, openClient, type Redis } from '../redis/connect.js';
+import { connectPrimary } from '../redis/primary.js';
+import type { KeyNames } from '../redis/keys.js';
+import type { OpenedState } from './history.js';
+import { fieldsExpire, filterOf } from './stage-settings.js';
+import { compareSites, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
+import { Exchange } from '../sync/exchange.js';
+import { copyFirst, type FirstCopyResult } from '../sync/first-copy.js';
+import { Inventory } from '../sync/inventory.js';
+import { Chosen } from '../sync/chosen-keys.js';
+import { Pace } from '../async/pace.js';
+import { librariesOf, sendLibraries, shelfOf } from '../sync/libraries.js';
+import { Ledger } from '../sync/ledger.js';
+import type { Judgement, SyncSite } from '../sync/work.js';
+
+export interface LongWorkOptions {
+  readonly config: Config;
+  readonly keys: KeyNames;
+  readonly log: Logger;
+  readonly claims: Claims;
+  /** The cut of this site's history that is not repaired. */
+  readonly cut: () => Gap | undefined;
+  /** What a cut of the histories had left different is equal again. */
+  readonly onRepaired: () => void;
+  /** The first copy is done. */
+  readonly onCopied: () => void;
+}
+
+/** A site at work, as far as long work needs it. */
+interface Stages {
+  /** Whether capture reads the stream: what is asked before is heard by nobody. */
+  readonly isCapturing: () => boolean;
+  /** Bytes in the change list. */
+  readonly changesBytes: () => number;
+  /** The newest sequence of the peer's that has come, and the newest that is applied. */
+  readonly received: () => number;
+  readonly applied: () => number;
+  /** Batches of the peer's that are not applied. */
+  readonly inboxBatches: () => number;
+  /** A number that changes whenever the peer has made a change that is applied here, or says that it has applied one. */
+  readonly heardOfPeer: () => number;
+  /** Versions of dumps that the peer's server takes; empty while they are not known. */
+  readonly peerRestores: () => string;
+  /** How many states of this site's the peer has rejected since the pair began. */
+  readonly refusedThere: () => Promise<number>;
+}
+
+interface RepairCheckpoint {
+  /** The cut that was repaired. */
+  readonly noted?: string;
+  /** How far the comparison was. */
+  readonly comparison: unknown;
+}
+
+interface Attached extends Stages {
+  readonly client: Redis;
+  readonly exchange: Exchange;
+  readonly databases: number;
+}
+
+/** A change list longer than this is left to drain before more old data goes into it. */
+const ROOM_BYTES = 16 * 1024 * 1024;
+const READY_MS = 20;
+/** How often the sites are compared until nothing is found any more. */
+const ROUNDS = 5;
+const NOTHING_COPIED: FirstCopyResult = {
+  looked: 0,
+  sent: 0,
+  bytes: 0,
+  differing: 0,
+  libraries: 0,
+  rejected: 0,
+};
+/** A peer that has said nothing for so long is away, and how often it is looked. */
+const SILENCE_MS = 15_000;
+const SIGN_OF_LIFE_MS = 500;
+/** A question that costs the peer nothing. */
+const ANY_KEY = { database: 0, cursor: '0', count: 1 };
+
+export class LongWork {
+  readonly #options: LongWorkOptions;
+  readonly #filter: Filter;
+  readonly #pace: Pace;
+  #attached: Attached | undefined;
+  #inventory: Inventory | undefined;
+  #answering: Promise<unknown> = Promise.resolve();
+
+  constructor(options: LongWorkOptions) {
+    const { config } = options;
+    this.#options = options;
+    this.#filter = filterOf(config);
+    this.#pace = new Pace({ keys: config.syncKeysPerSecond, bytes: config.syncBytesPerSecond });
+  }
+
+  /** By the name of their kind. */
+  readonly tasks = {
+    verify: (context: JobContext): Promise<ComparisonResult> => this.#verify(context),
+    'first-copy': (context: JobContext): Promise<FirstCopyResult> => this.#copyFirst(context),
+    repair: (context: JobContext): Promise<ComparisonResult> => this.#repair(context),
+  };
+
+  /** The site is at work until {@link detach}. */
+  attach(opened: OpenedState, stages: Stages): void {
+    const { config, keys, log } = this.#options;
+    const client = openClient({
+      url: config.localUrl,
+      tls: config.tls,
+      name: `tandem:${config.site}:sync`,
+      log,
+      connectTimeoutMs: config.connectTimeoutMs,
+      commandTimeoutMs: config.commandTimeoutMs,
+      backoffMinMs: config.backoffMinMs,
+      backoffMaxMs: config.backoffMaxMs,
+    });
+    const exchange = new Exchange({
+      client,
+      out: keys.out,
+      site: config.site,
+      session: randomBytes(8).toString('hex'),
+      fieldsExpire: fieldsExpire(opened),
+      filter: this.#filter,
+      peerRestores: stages.peerRestores,
+    });
+    this.#attached = { ...stages, client, exchange, databases: opened.databases };
+  }
+
+  /** To be called before anything of the peer's is applied: what this site has when they first meet is its own. */
+  async prepare({ isCopied, applied }: OpenedState, signal: AbortSignal): Promise<void> {
+    const { client } = this.#attached!;
+    await connectPrimary(client, signal);
+    const place = { client, name: this.#options.keys.inventory };
+    this.#inventory = await Inventory.find(place);
+    if (this.#inventory || isCopied || applied.sequence > 0) return;
+    const chosen = new Chosen({ filter: this.#filter, ownPrefix: this.#options.keys.prefix, choice: {} });
+    this.#inventory = await Inventory.take(place, chosen, signal);
+  }
+
+  /** Whether this site had no such key when the sites first met, as far as that is known. */
+  isNew(key: PlacedKey): boolean {
+    return this.#inventory?.has(key) === false;
+  }
+
+  detach(): void {
+    this.#attached?.client.disconnect();
+    this.#attached = undefined;
+  }
+
+  /** The peer has answered a question, or asks about libraries. @param args well-formed, the name first */
+  answered(args: readonly Buffer[]): void {
+    if (args[0]!.toString('latin1') === FUNCTIONS) this.#askedForLibraries(args);
+    else this.#attached?.exchange.take(args);
+  }
+
+  /** One question after the other: what is sent for one stands before the answer to the next. */
+  #askedForLibraries(args: readonly Buffer[]): void {
+    const { config, log } = this.#options;
+    const { session, number, names } = parseFunctions(args);
+    const answer = async (): Promise<void> => {
+      if (!this.#attached) return;
+      const { client, exchange } = this.#attached;
+      const own = config.functions ? await librariesOf(client) : undefined;
+      if (names.length === 0) await exchange.tellLibraries({ session, number, shelf: own && shelfOf(own) });
+      else if (own) await sendLibraries({ client, exchange }, names);
+    };
+    // Whoever asks asks again.
+    this.#answering = this.#answering
+      .then(answer)
+      .catch((err: unknown) => log.debug({ err }, 'a question about libraries was not answered'));
+  }
+
+  /** Changes are missing on the way: questions and answers may be among them, and are not waited for. */
+  missed(): void {
+    this.#attached?.exchange.lost();
+  }
+
+  /** Somebody waits for the outcome: a peer that is away is not waited for. */
+  async #verify(context: JobContext): Promise<ComparisonResult> {
+    const over = new AbortController();
+    const either = new LinkedAbort(context.signal, this.#watchPeer(over.signal).signal);
+    try {
+      return await this.#compare({ ...context, signal: either.signal });
+    } finally {
+      over.abort();
+      either.abort();
+    }
+  }
+
+  /** Aborts when nothing of the peer's has come for a while, neither a change nor word that it has applied any. */
+  #watchPeer(over: AbortSignal): AbortController {
+    const silent = new AbortController();
+    const watch = async (): Promise<void> => {
+      let [last, since] = [-1, Date.now()];
+      while (!over.aborted) {
+        await sleep(SIGN_OF_LIFE_MS, undefined, { signal: over }).catch(() => {});
+        const now = this.#attached?.heardOfPeer() ?? last;
+        if (now !== last) [last, since] = [now, Date.now()];
+        if (Date.now() - since > SILENCE_MS) {
+          silent.abort(
+            new TandemError(
+              'TIMEOUT',
+              'the peer does not answer: neither changes nor acknowledgements come',
+              {
+                hint: 'see whether both processes run and the link flows: tandem status',
+              },
+            ),
+          );
+          return;
+        }
+      }
+    };
+    void watch();
+    return silent;
+  }
+
+  async #compare(context: JobContext): Promise<ComparisonResult> {
+    const site = await this.#site(context.signal);
+    const { config, keys, log } = this.#options;
+    const request = (context.data ?? {}) as ComparisonRequest;
+    const data = { ...request, prefer: request.prefer ?? config.prefer ?? undefined };
+    const ledger = new Ledger(site.client, `${keys.differencesPrefix}${context.id}`);
+    const result = await compareSites(site, ledger, { ...context, data });
+    log.info({ job: context.id, ...result }, 'the sites have been compared');
+    return result;
+  }
+
+  async #copyFirst(context: JobContext): Promise<FirstCopyResult> {
+    const site = await this.#site(context.signal);
+    const { config, keys, log } = this.#options;
+    // A site that has forgotten what the peer knows of it is no new one: all of it is repaired. A peer may have a copy by now.
+    const { whose, isCopied } = await this.#cut(site.client);
+    const isKnown = whose === 'peer' || isCopied;
+    const saved = context.checkpoint as { readonly refused?: number } | null | undefined;
+    const refused = saved?.refused ?? (await this.#refusedThere(context.signal));
+    const save = (checkpoint: unknown): Promise<void> => context.save({ ...(checkpoint as object), refused });
+    const attempt = { ...context, save };
+    const copied = isKnown ? NOTHING_COPIED : await copyFirst(site, config.prefer ?? undefined, attempt);
+    const rejected = copied.sent === 0 ? 0 : (await this.#refusedInTheEnd(site, context.signal)) - refused;
+    const result = { ...copied, rejected };
+    if (rejected > 0)
+      log.warn({ rejected, job: context.id }, 'the peer has rejected values of the first copy');
+    await answerOf(site.client, site.client.hset(keys.state, 'copied', 1));
+    this.#options.onCopied();
+    log.info({ ...result }, 'what this site held before the pair began has been sent to the peer');
+    return result;
+  }
+
+  /**
+   * How many states the peer has rejected when it has applied all that was sent up to now. It has applied what stands before a
+   * question when it answers, and has listed what failed of that when it answers the next one.
+   */
+  async #refusedInTheEnd({ exchange }: SyncSite, signal: AbortSignal): Promise<number> {
+    for (let asked = 0; asked < 2; asked++) await exchange.list(ANY_KEY, signal);
+    return this.#refusedThere(signal);
+  }
+
+  /** A peer that is away is waited for. */
+  async #refusedThere(signal: AbortSignal): Promise<number> {
+    for (;;) {
+      const refused = await this.#attached?.refusedThere().catch(() => undefined);
+      if (refused !== undefined) return refused;
+      await sleep(SIGN_OF_LIFE_MS, undefined, { signal });
+    }
+  }
+
+  /** What a cut of the histories has left different. Another cut meanwhile means: once more. */
+  async #repair(context: JobContext): Promise<ComparisonResult> {
+    const { keys, config, onRepaired } = this.#options;
+    const { client } = await this.#site(context.signal);
+    let saved = context.checkpoint as RepairCheckpoint | null;
+    for (let round = 1; ; saved = null) {
+      await this.#untilApplied(context.signal);
+      const { noted, whose, isCopied } = await this.#cut(client);
+      // What a process before this one went through for an earlier cut, a later one may have left different.
+      const checkpoint = saved?.noted === noted ? saved?.comparison : null;
+      const save = (comparison: unknown): Promise<void> => context.save({ noted, comparison });
+      const prefer = whose === 'peer' ? config.peer : isCopied ? config.site : undefined;
+      // Until the first copy is done nobody has said whose values stay.
+      const leaves = prefer === undefined && config.prefer === null;
+      const judged = !leaves && prefer !== undefined;
+      const data: ComparisonRequest = { repair: true, prefer, leaves, judged, insists: true };
+      const result = await this.#compare({ ...context, checkpoint, save, data });
+      const isRepaired = result.repaired === result.differing;
+      const after = await this.#cut(client);
+      if (after.noted !== noted || (leaves && !isRepaired && after.isCopied)) continue;
+      // What was made of keys that differed, by a COPY for one, while they did, differs as well.
+      if (result.differing > 0 && !leaves && round++ < ROUNDS) continue;
+      await answerOf(client, client.hdel(keys.state, 'repair'));
+      if (isRepaired) onRepaired();
+      return result;
+    }
+  }
+
+  /** The cut that is to be repaired, as it is noted; whose values stay. */
+  async #cut(
+    client: Redis,
+  ): Promise<{ noted: string | undefined; whose: 'own' | 'peer'; isCopied: boolean }> {
+    const { state } = this.#options.keys;
+    const [noted, copied] = await answerOf(client, client.hmget(state, 'repair', 'copied'));
+    const whose = typeof noted === 'string' ? gapOf(noted).kind : 'own';
+    return { noted: noted ?? undefined, whose, isCopied: typeof copied === 'string' };
+  }
+
+  #judge(one: Found): Judgement {
+    const { config, claims, cut } = this.#options;
+    const { ownMs, peerMs } = claims.of(one);
+    const own = { site: config.site, cut: cut(), wroteMs: Math.max(ownMs, one.claim.peerMs) };
+    const peer = { site: config.peer, cut: one.cut, wroteMs: Math.max(peerMs, one.claim.ownMs) };
+    return {
+      stays: whoStays(own, peer) === own ? 'own' : 'peer',
+      ownWroteMs: own.wroteMs,
+      peerWroteMs: peer.wroteMs,
+    };
+  }
+
+  /**
+   * What has come before a cut was found may be forgotten where it was made: applied behind a comparison it would part the sites, and
+   * nobody would tell.
+   */
+  async #untilApplied(signal: AbortSignal): Promise<void> {
+    const received = this.#attached?.received() ?? 0;
+    const isWaiting = ({ applied, inboxBatches }: Stages): boolean =>
+      inboxBatches() > 0 && applied() < received;
+    while (this.#attached && isWaiting(this.#attached)) await sleep(READY_MS, undefined, { signal });
+  }
+
+  async #site(signal: AbortSignal): Promise<SyncSite> {
+    // Many questions wait side by side.
+    setMaxListeners(0, signal);
+    const { config, keys, log } = this.#options;
+    while (this.#attached?.isCapturing() !== true) await sleep(READY_MS, undefined, { signal });
+    const { client, exchange, databases, changesBytes } = this.#attached;
+    await connectPrimary(client, signal);
+    return {
+      site: config.site,
+      peer: config.peer,
+      client,
+      exchange,
+      databases,
+      functions: config.functions,
+      isNewHere: (key) => this.isNew(key),
+      judge: (one) => this.#judge(one),
+      filter: this.#filter,
+      ownPrefix: keys.prefix,
+      hasRoom: () => changesBytes() < Math.min(ROOM_BYTES, config.changesBytes / 4),
+      pace: this.#pace,
+      log,
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { renderFindings } from '../../../src/cli/check.js';
+import { renderStatus } from '../../../src/cli/status.js';
+import { exampleStatus } from '../observe/example-status.js';
+
+describe('what tandem status prints', () => {
+  const now = exampleStatus().at + 500;
+
+  it('shows both directions, and the sums', () => {
+    const text = renderStatus(exampleStatus(), now);
+    expect(text).toContain('pair orders, site east  active, up 1 h 2 min, tandem 0.1.0');
+    expect(text).toMatch(/east → west {2}streaming\n {2}lag 12 ms, 1,200 changes\/s, 34,567 changes/);
+    expect(text).toMatch(/west → east {2}caught-up\n/);
+    expect(text).toContain('west: tandem 0.1.0, heard of 900 ms ago\n');
+    expect(text).toContain(
+      'conflicts 8 (set:own-stays 5, hset:own-stays 2, set:merged 1), rejected 1, late 2, clock skew -250 ms, epoch 2',
+    );
+    expect(text).toContain("jobs: waiting 3, delayed 1, active 1, failed 2, the jobs' own failures 4");
+  });
+
+  it('says when it is old, why a direction stands still, and that a comparison is due', () => {
+    const status = exampleStatus({ gap: true, conflicts: {}, clockSkewMs: null });
+    status.jobs = { waiting: 0, delayed: 0, active: 0, failed: 0, completed: 9, faults: 0 };
+    status.outbound.state = 'backing-off';
+    status.outbound.detail = 'the peer is away';
+    const text = renderStatus(status, status.at + 8000);
+    for (const part of [
+      '(as of 8.0 s ago)',
+      'backing-off: the peer is away',
+      'comparison',
+      'conflicts 0,',
+      'clock skew unknown',
+    ])
+      expect(text).toContain(part);
+    expect(text).not.toContain('jobs');
+  });
+});
+
+describe('what tandem check prints', () => {
+  const names = { site: 'east', peer: 'west' };
+
+  it('has a line for each finding, advice below it, and a summary', () => {
+    const text = renderFindings(
+      [
+        { subject: 'local', name: 'version', outcome: 'pass', message: 'Redis 7.0.15', advice: 'not shown' },
+        { subject: 'local', name: 'backlog', outcome: 'warn', message: 'small', advice: 'make it larger' },
+        { subject: 'peer', name: 'role', outcome: 'fail', message: 'a replica', advice: 'use the primary' },
+      ],
+      names,
+    );
+    expect(text.split('\n')).toEqual([
+      'local (east)',
+      '  pass  version  Redis 7.0.15',
+      '  warn  backlog  small',
+      '                 → make it larger',
+      '',
+      'peer (west)',
+      '  FAIL  role     a replica',
+      '                 → use the primary',
+      '',
+      'Not ready: 1 to put right.',
+    ]);
+  });
+
+  it('is ready without failures', () => {
+    expect(renderFindings([{ subject: 'local', name: 'v', outcome: 'pass', message: '' }], names)).toMatch(
+      /\nReady\.$/,
+    );
+    expect(renderFindings([{ subject: 'local', name: 'v', outcome: 'warn', message: '' }], names)).toMatch(
+      /\nReady, with 1 to think about\.$/,
+    );
+  });
+});

@@ -1,0 +1,116 @@
+import { ENDLESS, ENDLESS_FIELD } from '../../support/life.js';
+import { describe, expect, test } from 'vitest';
+import { PlannedKey } from '../../../src/conflicts/planned-key.js';
+import { NOTHING_ON_KEY } from '../../../src/local-writes/unseen-on-key.js';
+import { UNKNOWN } from '../../../src/conflicts/rules/rule-context.js';
+import type { Piece } from '../../../src/pieces/piece.js';
+import { LACK, type Lack } from '../../../src/protocol/messages/messages.js';
+
+const KEY = { database: 0, key: Buffer.from('k') };
+
+function run({
+  isHot = false,
+  lack = LACK.nothing,
+  asked,
+}: {
+  isHot?: boolean;
+  lack?: Lack;
+  /** What an open request says. */
+  asked?: Lack;
+}): PlannedKey {
+  return new PlannedKey({
+    key: KEY,
+    site: 'east',
+    own: asked === undefined ? NOTHING_ON_KEY : { ...NOTHING_ON_KEY, isAsking: true, lack: asked },
+    held: UNKNOWN,
+    known: undefined,
+    isDoubtful: () => false,
+    isHot,
+    isMisplaced: false,
+    lack,
+    timestamp: 5,
+    seen: 0,
+    decided: 0,
+    applied: 'applied',
+    life: ENDLESS,
+    fields: { of: () => ENDLESS_FIELD, endedThrough: () => 0 },
+    out: 'out',
+  });
+}
+
+describe('a request for the state', () => {
+  const need = { timestamp: 7, keys: [KEY], lack: LACK.nothing };
+
+  test('is answered by a site that can look at the key', () => {
+    expect(run({}).answers(need)).toBe(true);
+  });
+
+  test('is asked back while the key cannot be looked at, at either site', () => {
+    expect(run({}).answers({ ...need, isHot: true })).toBe(false);
+    expect(run({ isHot: true }).answers(need)).toBe(false);
+  });
+
+  test('is asked back by a site whose value lacks worse than that of the asker', () => {
+    expect(run({ lack: LACK.removals }).answers(need)).toBe(false);
+    expect(run({ lack: LACK.writes }).answers({ ...need, lack: LACK.removals })).toBe(false);
+    expect(run({ lack: LACK.removals }).answers({ ...need, lack: LACK.removals })).toBe(true);
+  });
+
+  test('is asked back with what the asker has said of its own value, so that one who has begun again knows it', () => {
+    const asked = run({});
+    asked.askBack(LACK.removals);
+    expect(asked).toMatchObject({ isAsked: true, askedLack: LACK.nothing, theirLack: LACK.removals });
+    const forgetful = run({});
+    forgetful.remindOf(LACK.removals);
+    expect(forgetful.answers(need)).toBe(false);
+  });
+
+  test('is answered in any case when the asker has lost own writes, or repairs', () => {
+    expect(run({ isHot: true, lack: LACK.own }).answers({ ...need, lack: LACK.own })).toBe(true);
+    expect(run({ isHot: true }).answers({ ...need, timestamp: 0 })).toBe(true);
+  });
+
+  test('is answered by a value that lacks something with the lowest rank', () => {
+    const lacking = run({ lack: LACK.removals });
+    lacking.sendState(7);
+    expect(lacking.state?.timestamp).toBe(0);
+  });
+});
+
+describe('what was left out', () => {
+  test('is in the request, on a key that cannot be looked at as on any other', () => {
+    for (const isHot of [false, true]) {
+      const planned = run({ isHot });
+      planned.askForDerived();
+      expect(planned).toMatchObject({ isAsked: true, askedLack: LACK.writes });
+    }
+  });
+
+  test('is asked for again where the open request does not say that it is lacking', () => {
+    const saysLess = run({ asked: LACK.removals });
+    saysLess.askForDerived();
+    expect(saysLess).toMatchObject({ isAsked: true, askedLack: LACK.writes });
+    const saysAll = run({ asked: LACK.writes });
+    saysAll.askForDerived();
+    expect(saysAll.isAsked).toBe(false);
+  });
+
+  test('on a key that cannot be looked at is known here until a state comes', () => {
+    const planned = run({ isHot: true, asked: LACK.nothing });
+    planned.askForDerived();
+    expect(planned.lack).toBe(LACK.writes);
+    expect(planned.answers({ timestamp: 7, keys: [KEY], lack: LACK.nothing })).toBe(false);
+  });
+
+  test('is not sent to the one who has taken it away, as the state of a value that stays', () => {
+    const stays = { commands: [], outcome: 'own-stays', held: UNKNOWN, state: 7 } as const;
+    const piece = { role: 'cell' } as Piece;
+    for (const planned of [run({ isHot: true, lack: LACK.removals }), run({ asked: LACK.writes })]) {
+      planned.settled(piece, stays);
+      expect(planned.state).toBeUndefined();
+    }
+    const whole = run({ asked: LACK.nothing });
+    whole.settled(piece, stays);
+    expect(whole.state?.timestamp).toBe(7);
+  });
+});
