@@ -170,7 +170,7 @@ export class FieldDeadlines {
     if (!fields) this.#hashes.set(name, (fields = new Map()));
     if (!fields.has(field)) this.#count++;
     fields.set(field, known);
-    while (this.#count > MAX_FIELDS && this.#hashes.size > 1) this.#forgetOldest();
+    while (this.#count > MAX_FIELDS) this.#forgetOldest();
   }
 
   #forgetOldest(): void {

@@ -84,3 +84,10 @@ test('so many deadlines of fields that are not here are remembered, and then it 
   expect(deadlines.living(...HASH, 'f1')).toBe(LATER);
   expect(deadlines.of(...HASH, 'f0')).toBe('unknown');
 });
+
+test('so many deadlines of fields are remembered in all, also where they are those of one hash', () => {
+  for (let at = 0; at < 131_072; at++) deadlines.given(...HASH, `f${at}`, LATER);
+  expect(deadlines.of(...HASH, 'f0')).toBe(LATER);
+  deadlines.given(...HASH, 'one more', LATER);
+  expect(deadlines.of(...HASH, 'f0')).toBe('unknown');
+});
