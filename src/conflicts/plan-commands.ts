@@ -23,6 +23,7 @@ import {
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { asDeletion, empties, isFlush } from '../protocol/flushes.js';
 import { isOnOneKey, isPerKey } from '../protocol/command-kinds.js';
+import { isKeyRemoval } from '../protocol/removals.js';
 import { removes } from './attempts.js';
 import { FreeCommands } from './free-commands.js';
 import { endOf } from './field-lives.js';
@@ -49,7 +50,7 @@ export class CommandPlanner {
   readonly #sent: Sent;
   readonly #streams: StreamPlanner;
   readonly #conflicts: Conflict[] = [];
-  readonly #removed = new Set<string>();
+  readonly #removed = new Map<string, number>();
   readonly #runs = new Map<string, PlannedKey>();
   readonly #noted = new Set<PlannedKey>();
   /** Keys of which a meeting of two `SET`s is to be listed: one of each, or a key that is set all the time fills the list. */
@@ -173,7 +174,6 @@ export class CommandPlanner {
     const isElsewhere = key.database !== command.database;
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', key.database]));
     if (!this.#runs.has(nameOf(key)) && this.#options.isUntouched(key)) {
-      this.#removed.add(nameOf(key));
       this.#sent.send(command, endOf(command, key));
     } else this.#meet(command, await this.#runOn(key));
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
@@ -332,13 +332,13 @@ export class CommandPlanner {
       const changed = resolution.life?.field ? [resolution.life.field] : [];
       this.#options.fields.told(run.key, changed, this.#batch);
       if (resolution.insert) this.#sent.insert(command, run.key, resolution.insert);
-      for (const one of resolution.commands) {
-        commands.push(one);
-        if (removes(one)) this.#removed.add(nameOf(run.key));
-      }
+      for (const one of resolution.commands) commands.push(one);
       doubt = resolution.doubt ?? doubt;
       outcomes.push(resolution.asks === true ? 'state-asked' : resolution.outcome);
     }
+    const more = commands.filter(removes).length - (isKeyRemoval(command) ? 1 : 0);
+    const name = nameOf(run.key);
+    if (more !== 0) this.#removed.set(name, (this.#removed.get(name) ?? 0) + more);
     if (commands.length > 0 || doubt) {
       const all = doubt ? [...commands, doubt] : commands;
       this.#sent.attempt(command, all, [run.key]);

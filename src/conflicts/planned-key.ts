@@ -307,7 +307,7 @@ export class PlannedKey {
     return { ...known, matchedThrough: note.matched!.through, madeAgainBy: note.matched!.madeAgainBy };
   }
 
-  #lives({ matched, isEnded, deadline, isOver, field }: LifeChange): void {
+  #lives({ matched, isEnded, deadline, field }: LifeChange): void {
     if (field) {
       this.#fieldNotes.push(field);
       if (field.isEnded === true) this.#own = new LocalPieces(withoutField(this.#own.all, field.field));
@@ -317,7 +317,6 @@ export class PlannedKey {
       ...this.#life,
       ...(matched ? { matchedThrough: matched.through, madeAgainBy: matched.madeAgainBy } : {}),
       ...(deadline === undefined ? {} : { deadline }),
-      ...(isOver === undefined ? {} : { isOver }),
     };
     this.#theirDeadline = deadline ?? this.#theirDeadline;
     if (matched) this.#note = { ...this.#note, matched };

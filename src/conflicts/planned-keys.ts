@@ -119,8 +119,8 @@ export function resultsOf(
 
 /** Keys of a batch, by database and name. */
 export interface HowDecided {
-  /** Those that the rules remove, whole or in part. */
-  readonly removed: ReadonlySet<string>;
+  /** How many more removals of one are sent than the batch says. */
+  readonly removed: ReadonlyMap<string, number>;
   /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
   readonly awaited: ReadonlyMap<string, () => void>;
 }

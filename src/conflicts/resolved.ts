@@ -54,8 +54,8 @@ export interface Resolved {
   readonly origins: readonly number[];
   /** Further ones that a command sent stands for, by its place among those sent. */
   readonly gathered: ReadonlyMap<number, readonly number[]>;
-  /** Keys that the rules remove, whole or in part, by database and name. */
-  readonly removed: ReadonlySet<string>;
+  /** How many more removals of keys are sent than the batch says, by database and name. */
+  readonly removed: ReadonlyMap<string, number>;
   readonly conflicts: readonly Conflict[];
   readonly states: readonly StateRequest[];
   readonly asked: readonly Asked[];

@@ -7,7 +7,7 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
 import { scriptSource } from '../lua/scripts.js';
 import { attemptsOf, MAX_SCRIPT_ARGUMENTS } from './attempts.js';
-import { withExpiryApart } from '../redis-commands/late-expiry.js';
+import { isSoon, withExpiryApart } from '../redis-commands/late-expiry.js';
 import { ListInserts } from './list-inserts.js';
 import { nameOf, type PayloadCommand } from '../protocol/payload.js';
 import type { Resolved } from './resolved.js';
@@ -160,13 +160,24 @@ export class Sent {
       );
   }
 
-  /** A `SET`, as it came or as the rules have it. */
+  /** What may give a key a value or a deadline, as it came or as the rules have it. */
   #value(command: PayloadCommand, args: readonly Argument[]): void {
-    for (const one of withExpiryApart(args, this.#nowMs)) this.#push(command.index, encodeCommand(one));
+    for (const one of withExpiryApart(args, this.#nowMs))
+      this.#push(command.index, encodeCommand(this.#isLate(one) ? aheadOf(one) : one));
+  }
+
+  #isLate([name, , at, ...more]: readonly Argument[]): boolean {
+    const isExpiry = String(name).toUpperCase() === 'PEXPIREAT' && more.length === 0;
+    return isExpiry && at !== undefined && isSoon(at, this.#nowMs);
   }
 
   #push(index: number, bytes: Buffer): void {
     this.#payload.push(bytes);
     this.#origins.push(index);
   }
+}
+
+/** A `PEXPIREAT` whose time may be past: then the key ends behind the transaction. */
+function aheadOf([, key, at]: readonly Argument[]): readonly Argument[] {
+  return ['EVAL', scriptSource('set-deadline'), 1, key!, at!];
 }

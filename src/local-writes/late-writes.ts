@@ -63,8 +63,8 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** A batch on its way into the database, and what its rules have come to on some of its keys, by database and name. */
 interface Decided {
   readonly batch: Batch;
-  /** Those that are removed, whole or in part. */
-  readonly removed: ReadonlySet<string>;
+  /** How many more removals of one are sent than the batch says. */
+  readonly removed: ReadonlyMap<string, number>;
   /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
   readonly awaited: ReadonlyMap<string, () => void>;
 }
@@ -206,7 +206,7 @@ export class LateWrites {
       const name = nameOf(key);
       const left = this.#removals?.get(name) ?? 0;
       this.#removals?.set(name, left - 1);
-      if (left > 0 || (command.name === 'HDEL' && this.#decided?.removed.has(name) === true)) continue;
+      if (left > 0 || (command.name === 'HDEL' && (this.#decided?.removed.get(name) ?? 0) > 0)) continue;
       if (key.key.toString('latin1').startsWith(this.#ownPrefix)) continue;
       const gone = { database: key.database, key: Buffer.from(key.key) };
       // A process before this one may have decided what removes it.
@@ -397,4 +397,4 @@ export class LateWrites {
   }
 }
 
-const NOTHING_SPECIAL: Omit<Decided, 'batch'> = { removed: new Set(), awaited: new Map() };
+const NOTHING_SPECIAL: Omit<Decided, 'batch'> = { removed: new Map(), awaited: new Map() };

@@ -67,6 +67,7 @@ const SCRIPTS = {
     'replace-string',
     'restore-value',
     'run-again-on-field',
+    'set-deadline',
     'set-fields',
     'splice-list',
     'tell-field-deadlines',

@@ -3,25 +3,32 @@
 import type { Batch } from './batch.js';
 import { EXPIRED, expiredFields, isAbsence, STATE } from './messages/messages.js';
 import { isDerived } from './command-kinds.js';
-import { keysOf, nameOf, payloadCommands, type ExtraCommands } from './payload.js';
+import { keysOf, nameOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 
 /** Whether a command in the stream removes whole keys, or fields, as an expiry does. */
 export function isRemoval(name: string): boolean {
   return name === 'DEL' || name === 'UNLINK' || name === 'HDEL';
 }
 
-/** How often a transaction removes keys because the peer has: what is removed more often has expired. */
+/** Whether a command of a batch removes its key, where it is carried out. */
+export function isKeyRemoval({ name, args }: PayloadCommand): boolean {
+  return isRemoval(name) || name === EXPIRED || (name === STATE && isAbsence(args));
+}
+
+/**
+ * How often a transaction removes keys because the peer has: what is removed more often has expired.
+ * @param removed by how much that is more than the batch says, by database and name of the key: less than 0 where it was left out
+ */
 export function removalsOf(
-  { batch, removed }: { readonly batch: Batch; readonly removed: ReadonlySet<string> },
+  { batch, removed }: { readonly batch: Batch; readonly removed: ReadonlyMap<string, number> },
   extra: ExtraCommands | undefined,
 ): Map<string, number> {
-  const times = new Map([...removed].map((name) => [name, 1]));
+  const times = new Map(removed);
   for (const command of payloadCommands(batch.payload, { extra })) {
-    const isGone = command.name === STATE && isAbsence(command.args);
     // What it makes of other keys may be nothing, and of fields each may be removed by itself.
     const isOfFields = command.name === EXPIRED && expiredFields(command.args).length > 0;
     const isAny = isDerived(command) || command.name === 'HDEL' || isOfFields;
-    if (isRemoval(command.name) || command.name === EXPIRED || isGone || isAny)
+    if (isKeyRemoval(command) || isAny)
       for (const key of keysOf(command, 'written')) {
         const name = nameOf(key);
         times.set(name, isAny ? Infinity : (times.get(name) ?? 0) + 1);

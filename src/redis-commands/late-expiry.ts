@@ -1,7 +1,7 @@
 /**
- * Expiries that are past when they arrive. A server that is given a key with one may drop it without a word in its stream (Valkey
- * 8.1 and 9.1 do so with `SET`, all with `RESTORE`), although the key may live on at its origin, with a later expiry. Given by
- * itself, such an expiry stands in the stream as a `DEL`, and the key is asked for.
+ * Expiries that are past when they arrive. A server that is given a key with one drops it at once, and may not say so in its stream
+ * (Valkey 8.1 and 9.1 with `SET`, all with `RESTORE`), although the key may live on at its origin, with a later expiry that comes
+ * next. Such an expiry is given by itself, and a little ahead (`set-deadline.lua`): the key ends behind the transaction.
  */
 
 import type { Argument } from './encode-command.js';
@@ -21,7 +21,7 @@ export function isSoon(time: Argument, now: number): boolean {
 }
 
 /** The time of a `SET`'s expiry, in ms since 1970; 0 when it has none. @param args the name first */
-export function expiryOf(args: readonly Argument[]): number {
+function expiryOf(args: readonly Argument[]): number {
   if (String(args[0]).toUpperCase() !== 'SET') return 0;
   return expiryIn((index) => args[index]!, args.length);
 }

@@ -114,6 +114,27 @@ test('a life that is begun, built on and over before it arrives leaves nothing',
   expect(await endlessAt(west)).toEqual([]);
 });
 
+test('a life that is over when it arrives leaves nothing, where the end that comes before it was one here as well', async () => {
+  const { east, west } = pair;
+  const first = Date.now() + 500;
+  await begin(east.redis, first);
+  await quiet(pair);
+  west.pause();
+  await passed(first);
+  const second = Date.now() + 500;
+  await begin(east.redis, second);
+  // A batch of its own.
+  const begun = await east.redis.hget(KEYS.state, 'next');
+  await until(
+    'the next life to be captured',
+    async () => (await east.redis.hget(KEYS.state, 'next')) !== begun,
+  );
+  await writeAll(east.redis, AGAIN);
+  await passed(second);
+  west.resume();
+  expect(await endlessAt(west)).toEqual([]);
+});
+
 test('a new life arrives, where the one before was removed before it was given its deadline', async () => {
   const { east, west } = pair;
   await writeAll(east.redis, BUILDS);

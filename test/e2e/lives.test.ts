@@ -115,8 +115,11 @@ async function use(
   }
 }
 
-async function watch({ name, redis }: Site, { seen, end }: { seen: Seen; end: number }): Promise<void> {
-  while (Date.now() < end) {
+async function watch(
+  { name, redis }: Site,
+  { seen, over }: { seen: Seen; over: AbortSignal },
+): Promise<void> {
+  while (!over.aborted) {
     for (const key of (await redis.eval(WITHOUT_DEADLINE, 0)) as string[])
       seen.endless.add(`${key} at ${name}`);
     await sleep(3);
@@ -131,14 +134,17 @@ test(
     const sites = [pair.east, pair.west] as const;
     const seen = new Seen(WINDOW_MS);
     const end = Date.now() + SECONDS * 1000;
+    const over = new AbortController();
+    const watching = sites.map((site) => watch(site, { seen, over: over.signal }));
     await Promise.all([
       ...sites.flatMap((site, at) =>
         [0, 1, 2, 3].map((user) => use(site, { seen, end, random: new Random(SEED * 100 + at * 10 + user) })),
       ),
-      ...sites.map((site) => watch(site, { seen, end: end + WINDOW_MS })),
       endProcesses(sites, { end, random: new Random(SEED) }),
     ]);
     await quiet(pair, { deadlineMs: 30_000 });
+    over.abort();
+    await Promise.all(watching);
     expect([...seen.endless]).toEqual([]);
     expect(seen.tooMany).toEqual([]);
     for (const { name, redis } of sites)

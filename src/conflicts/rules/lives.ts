@@ -58,8 +58,6 @@ export function withDeadline(occasion: RuleContext, incoming: Piece, resolution:
     const given = lifeOf(incoming);
     return { ...resolution, life: { deadline: given === Infinity ? 'none' : given } };
   }
-  const isPast = isExpiry && lifeOf(incoming) <= life.now;
-  if (isPast) return { ...resolution, life: { isOver: true } };
   if (incoming.isRemoval || isExpiry || life.deadline === 'none') return resolution;
   const removal = own.ends.removals.findLast(
     ({ piece }) => piece.sequence > life.matchedThrough || incoming.seen >= life.madeAgainBy,

@@ -7,7 +7,6 @@ import { resolveKeyHead } from './key-heads.js';
 import { resolveEnd } from './life-ends.js';
 import { matchedBy, resolveOnEndedLife, withDeadline } from './lives.js';
 import { isState, type Piece } from '../../pieces/piece.js';
-import { expiryOf } from '../../redis-commands/late-expiry.js';
 import type { RuleContext, Resolution } from './rule-context.js';
 import { resolveState } from './states.js';
 
@@ -18,19 +17,10 @@ export function resolve(occasion: RuleContext, incoming: Piece): Resolution {
   if (incoming.role === 'key-head') {
     const isEnd = incoming.endedAt !== undefined;
     const head = isEnd ? resolveEnd(occasion, incoming) : resolveKeyHead(occasion, incoming);
-    return {
-      ...head,
-      life: { ...head.life, ...matchedBy(occasion, incoming), isOver: isPast(occasion, incoming) },
-    };
+    return { ...head, life: { ...head.life, ...matchedBy(occasion, incoming) } };
   }
   const left = resolveOnEndedLife(occasion, incoming);
   if (left) return left;
   const resolution = withDeadline(occasion, incoming, resolveBuild(occasion, incoming));
   return replacedUnknown(occasion, incoming) ? { ...resolution, leaves: LACK.own } : resolution;
-}
-
-/** Whether a value comes with a deadline that is past by now. */
-function isPast({ life }: RuleContext, { command, isRemoval }: Piece): boolean {
-  const at = isRemoval ? 0 : expiryOf(command);
-  return at > 0 && at <= life.now;
 }

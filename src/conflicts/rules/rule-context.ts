@@ -147,7 +147,6 @@ export interface LifeChange {
   readonly isEnded?: boolean;
   /** The sender's life has this deadline, though there is no such key here. */
   readonly deadline?: Deadline;
-  readonly isOver?: boolean;
   readonly field?: FieldChange;
 }
 

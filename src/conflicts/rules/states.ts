@@ -52,10 +52,9 @@ export function resolveState(occasion: RuleContext, incoming: StatePiece): Resol
   const again = built.filter(({ role }) => role !== 'trim');
   const replaced = replaceBy(occasion, incoming, again);
   const covered = own.users.slice(0, own.users.length - built.length);
-  const isOver = Number(incoming.state.expiry) > 0 && Number(incoming.state.expiry) <= occasion.life.now;
   return {
     ...replaced,
-    life: { ...matchedBy(occasion, incoming), isOver },
+    life: matchedBy(occasion, incoming),
     outcome: built.length > 0 ? 'merged' : 'theirs-stays',
     // The other site still has what an own head took from the list here.
     places: covered.some(({ type }) => type === 'list') ? { places: undefined } : replaced.places,
@@ -86,7 +85,7 @@ export function replaceBy(
 
 /**
  * What makes a key what a state says. Its expiry follows by itself: a `RESTORE` whose expiry is past leaves nothing, and says nothing
- * of it, although the key may live on at the other site with a later one. `PEXPIREAT` then stands in the stream as a `DEL`.
+ * of it, although the key may live on at the other site with a later one (see `late-expiry.ts`).
  * @param out the key that carries Tandem's own commands
  */
 export function valueOf(key: Buffer, state: KeyState, out: string): Command[] {

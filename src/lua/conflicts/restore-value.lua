@@ -3,6 +3,7 @@
 -- Gives a key in the selected database the value of a dump, or of the commands that make it, which run on the own key first: a key is
 -- as it was, or whole. An error of any of them is that of the script.
 -- Result: 1 if the key has the value, 0 if there was one.
+-- @include life
 if ARGV[1] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end
@@ -25,6 +26,6 @@ if dump == '' then
 end
 redis.call('RESTORE', KEYS[1], 0, dump, 'REPLACE')
 if ARGV[2] ~= '0' then
-  redis.call('PEXPIREAT', KEYS[1], ARGV[2])
+  redis.call('PEXPIREAT', KEYS[1], ahead(ARGV[2]))
 end
 return 1

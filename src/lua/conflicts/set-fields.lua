@@ -3,8 +3,5 @@
 -- Result: that of the command.
 -- @include life
 local words, at = { unpack(ARGV, 2) }, tonumber(ARGV[1])
-local now = now_ms()
-if tonumber(words[at]) <= now then
-  words[at] = string.format('%.0f', now + 1)
-end
+words[at] = ahead(words[at])
 return redis.call(unpack(words))

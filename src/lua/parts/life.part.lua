@@ -7,3 +7,9 @@ local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+-- A deadline, in ms since 1970, or one so near ahead where it is past that what has it ends by itself, behind the transaction. Time does
+-- not stand still in a transaction: up to Redis 7.0 each script in it has its own.
+local AHEAD_MS = 100
+local function ahead(at)
+  return string.format('%.0f', math.max(tonumber(at), now_ms() + AHEAD_MS))
+end

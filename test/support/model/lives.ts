@@ -183,6 +183,8 @@ export function livesHistory(
   const drain = (): boolean => {
     for (let count = 0; sites.some(({ out }) => out.length > 0); count++) {
       if (count > ENOUGH) return false;
+      // No two changes are carried out in one millisecond: one that gives a deadline which is past ends the key before the next.
+      wall += 1;
       step(false);
     }
     return true;

@@ -14,8 +14,6 @@ export function fieldName(key: string, field: string): string {
 
 /** What a site of the model knows of the lives of its keys. */
 export class SiteLives {
-  /** Keys whose life a deadline has ended that was past when it came, with that deadline. */
-  readonly over = new Map<string, number>();
   readonly #store: Store;
   readonly #now: () => number;
   /** Deadlines of the keys' lives, of those removed as well, as far as this site has seen them given. */
@@ -98,14 +96,13 @@ export class SiteLives {
   applied(unit: Unit): void {
     if (unit.role === 'derive') this.note(unit.argv);
     else if (GIVING.has(unit.argv[0]!)) this.#given(unit.key);
-    for (const key of unit.writes) this.#letGo(key);
+    for (const key of unit.writes) this.#putAhead(key);
   }
 
   /** A state of the other site's has been applied. */
   stated(key: string): void {
     this.#given(key);
-    this.over.delete(key);
-    this.#letGo(key);
+    this.#putAhead(key);
   }
 
   /** A process that begins looks which of the keys have a deadline; of those that are gone it knows nothing. @param n last own sequence */
@@ -146,7 +143,6 @@ export class SiteLives {
       matchedThrough: this.#matched.get(key)?.through ?? 0,
       madeAgainBy: this.#matched.get(key)?.madeAgainBy ?? Infinity,
       forgottenThrough: this.#forgottenThrough,
-      isOver: this.over.has(key),
       leavesOut,
       askedAt: asks
         ? Infinity
@@ -186,11 +182,11 @@ export class SiteLives {
     if (slot) this.#deadlines.set(key, slot.expiresAt ?? 'none');
   }
 
-  /** A deadline that is past when it comes ends the life at once. */
-  #letGo(key: string): void {
-    const at = this.#store.get(key)?.expiresAt;
-    if (at === undefined || at >= this.#now()) return;
-    this.#store.put(key, undefined);
-    this.over.set(key, at);
+  /** A deadline that is past when it comes ends the life behind the change that gives it. */
+  #putAhead(key: string): void {
+    const slot = this.#store.get(key);
+    if (slot?.expiresAt === undefined || slot.expiresAt > this.#now()) return;
+    slot.expiresAt = this.#now() + 1;
+    this.#deadlines.set(key, slot.expiresAt);
   }
 }

@@ -154,7 +154,6 @@ export class Site {
     const decided = isDue || this.#isOutdated(decision) ? this.n : decision.decided;
     const states = new Map<string, Answer>();
     const late = this.own.filter((write) => write.n > decided);
-    this.#lives.over.clear();
     for (const change of run) {
       this.seen = change.n;
       this.own = this.own.filter(({ n }) => n > change.seen);
@@ -168,9 +167,6 @@ export class Site {
         for (const key of keysOf(write)) this.#meetLate(write, key, late);
       }
     }
-    // What has expired in the very step is the end of a life here like any other.
-    for (const [key, at] of this.#lives.over)
-      if (!this.isAsking(key)) this.#removed(['EXPIRED', key, String(at)]);
     for (const [key, answer] of states) this.#sendState(key, answer);
     this.#ask();
     for (const [key, ended] of gone) this.#fieldsEnded(key, notMadeAnew(this.store, key, ended));
@@ -336,10 +332,8 @@ export class Site {
         (asked) => this.#requests.need(asked),
       );
     } else if (unit.role === 'move') this.#applyMove(write, decided, occasion);
-    else if (unit.role === 'key-head') {
-      this.#lives.over.delete(unit.key);
-      applyHead(occasion(unit.key), write);
-    } else applyBuild(occasion(unit.key), write);
+    else if (unit.role === 'key-head') applyHead(occasion(unit.key), write);
+    else applyBuild(occasion(unit.key), write);
     this.#lives.applied(unit);
   }
 

@@ -211,7 +211,7 @@ test('a write that is late on a key asked for in any case is told of, and not as
   let told = 0;
   write('a', 1);
   const awaited = new Map([['0:a', () => told++]]);
-  late.decided(batchOf(5, 'RPUSH a x', 'SET b 1'), { removed: new Set(), awaited });
+  late.decided(batchOf(5, 'RPUSH a x', 'SET b 1'), { removed: new Map(), awaited });
   write('a', 2);
   write('b', 3);
   expect([echo(6, 1, 'RPUSH a x', 'SET b 1'), told > 0]).toEqual([['0 b'], true]);
@@ -233,11 +233,11 @@ test('a key is unseen above what a question knew, also when a later batch knew m
 describe('at the ends of a list', () => {
   test('nothing is late that means the same as it is: a push behind pops and behind pushes at the other end, a pop behind these', () => {
     const { late, write, echo, passed, misplaced } = setup();
-    late.decided(batchOf(5, 'LPUSH a x'), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(5, 'LPUSH a x'), { removed: new Map(), awaited: new Map() });
     write('a', 1, 'pop-right');
     write('a', 2, 'push-right');
     expect(echo(5, 0, 'LPUSH a x')).toEqual([]);
-    late.decided(batchOf(6, 'RPOP b'), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(6, 'RPOP b'), { removed: new Map(), awaited: new Map() });
     write('b', 3, 'push-left');
     expect(echo(6, 2, 'RPOP b')).toEqual([]);
     expect([passed, misplaced]).toEqual([[], []]);
@@ -246,34 +246,34 @@ describe('at the ends of a list', () => {
   test('of a move each half is held against what was written to its own list', () => {
     const { late, write, echo } = setup();
     const move = 'LMOVE a b RIGHT LEFT';
-    late.decided(batchOf(5, move), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(5, move), { removed: new Map(), awaited: new Map() });
     write('a', 1, 'push-left');
     write('b', 2, 'push-right');
     expect(echo(5, 0, move)).toEqual([]);
-    late.decided(batchOf(6, move), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(6, move), { removed: new Map(), awaited: new Map() });
     write('a', 3, 'push-right');
     expect(echo(6, 2, move)).toEqual(['0 a', '0 b']);
   });
 
   test('a push past what slipped in at its end is told of, and a pop behind it in the same batch is late', () => {
     const { late, write, echo, passed } = setup();
-    late.decided(batchOf(5, 'RPUSH a x'), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(5, 'RPUSH a x'), { removed: new Map(), awaited: new Map() });
     write('a', 7, 'push-right');
     expect([echo(5, 6, 'RPUSH a x'), [...new Set(passed)]]).toEqual([[], ['0:a 7']]);
-    late.decided(batchOf(6, 'RPUSH a x', 'LPOP a'), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(6, 'RPUSH a x', 'LPOP a'), { removed: new Map(), awaited: new Map() });
     write('a', 8, 'push-right');
     expect(echo(6, 7, 'RPUSH a x', 'LPOP a')).toEqual(['0 a']);
-    late.decided(batchOf(8, 'LPOP b', 'RPUSH b x'), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(8, 'LPOP b', 'RPUSH b x'), { removed: new Map(), awaited: new Map() });
     write('b', 9, 'push-right');
     expect(echo(9, 8, 'LPOP b', 'RPUSH b x')).toEqual([]);
   });
 
   test('pushes alone may stand in another order, but nothing is missing; behind a pop something may be', () => {
     const { late, write, echo, misplaced } = setup();
-    late.decided(batchOf(5, 'LPUSH a x'), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(5, 'LPUSH a x'), { removed: new Map(), awaited: new Map() });
     write('a', 1, 'push-left');
     expect([echo(5, 0, 'LPUSH a x'), misplaced]).toEqual([['0 a'], []]);
-    late.decided(batchOf(6, 'RPOP b'), { removed: new Set(), awaited: new Map() });
+    late.decided(batchOf(6, 'RPOP b'), { removed: new Map(), awaited: new Map() });
     write('b', 2, 'pop-right');
     expect([echo(6, 1, 'RPOP b'), misplaced]).toEqual([['0 b'], ['0:b']]);
   });

@@ -36,13 +36,11 @@ function isOfEndedLife(
   const end = own.findLast((write) => write.kind === 'user' && isEnd(write.unit)) as UserWrite | undefined;
   const isMatched = end !== undefined && end.n <= life.matchedThrough;
   const isAmbiguous = isMatched && seen >= life.madeAgainBy;
-  const isEnded = life.isOver || (end !== undefined && (!isMatched || isAmbiguous));
+  const isEnded = end !== undefined && (!isMatched || isAmbiguous);
   const isAwaited = isAsking && store.get(key) === undefined && typeof life.deadline === 'number';
   if (!isEnded && !isAwaited) return false;
   const isDoubtful = isAmbiguous || (end !== undefined && end.n <= life.forgottenThrough);
-  const isPutOff =
-    unit.role === 'expiry' &&
-    lifeOf(unit) > Math.max(end ? Number(end.unit.argv[2]) : 0, life.isOver ? life.now : 0);
+  const isPutOff = unit.role === 'expiry' && lifeOf(unit) > Number(end?.unit.argv[2] ?? 0);
   const isAsked = isAsking && life.leavesOut && life.askedAt >= (end?.n ?? 0);
   if (!isAsked && (isDoubtful || isPutOff || (isAwaited && !isEnded))) need(key, 'writes');
   return true;

@@ -57,8 +57,6 @@ export interface Life {
   readonly leavesOut: boolean;
   /** The last own request for the key that is open; 0 without one. */
   readonly askedAt: number;
-  /** The life here is over by a deadline of the sender's that was past when it came. */
-  readonly isOver: boolean;
   /** @param madeAgainBy an own write before them that may have made the key again at the other site */
   matched(through: number, madeAgainBy: number | undefined): void;
   /** All that was built here on the ended life is over too. */
