@@ -17,19 +17,21 @@ const STEP_HASHES = 50;
  * @returns when so few keys are looked at that it can be waited for, or at once
  */
 export async function loadDeadlines(local: Redis, deadlines: Deadlines, signal: AbortSignal): Promise<void> {
-  const sizes = [...(await answerOf(local, local.info('keyspace'))).matchAll(/^db(\d+):keys=(\d+)/gm)];
+  const keyspace = await answerOf(local, local.info('keyspace'));
+  const sizes = [...keyspace.matchAll(/^db(\d+):keys=(\d+)/gm)];
   const keys = sizes.reduce((sum, [, , count]) => sum + Number(count), 0);
   const databases = sizes.map(([, database]) => Number(database));
   deadlines.loading();
-  const loading = load(local, deadlines, { databases, signal });
   // Redis and Valkey say how many hashes have fields with a deadline.
-  const text = await answerOf(local, local.info('keyspace'));
-  const fields = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(text)
-    ? loadFields(local, deadlines.fields, { databases, signal })
-    : undefined;
-  if (keys <= MAX_AT_START) await Promise.all([loading, fields]);
+  const hasFields = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(keyspace);
+  // Nothing is waited for between the two: what begins, and fails meanwhile, would fail unheard.
+  const loading = Promise.all([
+    load(local, deadlines, { databases, signal }),
+    hasFields ? loadFields(local, deadlines.fields, { databases, signal }) : undefined,
+  ]);
+  if (keys <= MAX_AT_START) await loading;
   // What is not remembered is asked for; whatever went wrong ends the work by itself.
-  else Promise.all([loading, fields]).catch(() => {});
+  else loading.catch(() => {});
 }
 
 async function loadFields(
