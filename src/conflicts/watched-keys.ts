@@ -163,7 +163,8 @@ export class WatchedKeys {
       const soonest = isBuild ? deadlines.soonest(hash) : Infinity;
       if (soonest <= now + DUE_MS) dueUntil = Math.max(dueUntil ?? 0, soonest);
       if (soonest > now) until = Math.min(until, soonest);
-      if (given > 0) coming.give(hash, given, last);
+      // One that is past is set ahead (`AHEAD_MS` in life.part.lua), counted from when it is carried out: not before this.
+      if (given > 0) coming.give(hash, Math.max(given, now + DUE_MS), last);
     };
     forEachKey({ batch, names, extra, each });
     return { until: until === Infinity ? undefined : until, dueUntil };
