@@ -4,6 +4,7 @@ import { contradictions } from './contradictions.js';
 import './formats.js';
 import { jsonMistake } from './json-mistake.js';
 import type { Config } from './schema.js';
+import { withSecretFiles } from './secret-files.js';
 import { SETTINGS, schemaWithEnvironment } from './settings.js';
 import { tlsProblems } from './tls-files.js';
 import { TandemError } from '../errors.js';
@@ -59,10 +60,12 @@ export function loadLocalConfig(sources: ConfigSources = {}): LocalConfig {
 
 /** @param optional settings that may stay away although they have no default */
 function load(
-  { file, env = process.env, flags = new Map() }: ConfigSources,
+  { file, env: given = process.env, flags = new Map() }: ConfigSources,
   optional: readonly string[],
 ): LocalConfig {
   const problems: string[] = [];
+  const secrets = withSecretFiles(given, optional, problems);
+  const { env } = secrets;
   const path = file ?? env[FILE_ENV];
   const fromFile = path === undefined ? {} : readFile(path, problems);
   problems.push(...unknownVariables(env));
@@ -74,6 +77,7 @@ function load(
     args: [],
   }) as unknown as Instance;
   const origins = originsOf(fromFile, env, flags);
+  for (const [name, variable] of secrets.origins) if (!flags.has(name)) origins.set(name, variable);
   instance.load(fromFile);
   for (const [name, value] of flags) instance.set(name, value);
   const wrong = validated(instance, origins);
