@@ -55,6 +55,7 @@ function programOf(finish: Finish): Command {
       finish(await status(await localConfigFrom(command), { json, watch, exitCode }));
     });
 
+  addLag(program, finish);
   addWait(program, finish);
   addConflicts(program, finish);
   addComparisons(program, finish);
@@ -88,6 +89,22 @@ function programOf(finish: Finish): Command {
 const DIRECTIONS = ['outbound', 'inbound'] as const satisfies readonly Direction[];
 
 type Finish = (exitCode: number) => void;
+
+function addLag(program: Command, finish: Finish): void {
+  withSettings(program.command('lag'))
+    .description('show how far both directions are behind')
+    .addOption(
+      new Option(
+        '--max <time>',
+        'end with 1 when one is further behind than this, such as 500ms, 5s, 1m',
+      ).argParser(timeOf),
+    )
+    .option('--json', 'print JSON')
+    .action(async ({ max: maxMs, json = false }: { max?: number; json?: boolean }, command: Command) => {
+      const { lag } = await import('./lag.js');
+      finish(await lag(await localConfigFrom(command), { maxMs, json }));
+    });
+}
 
 function addWait(program: Command, finish: Finish): void {
   withSettings(program.command('wait'))

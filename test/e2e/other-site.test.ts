@@ -62,6 +62,15 @@ test('what a pause holds back at one site is lag at both, and the reason is told
     stderr: expect.stringMatching(/^not ready: west to east: paused at west$/m) as string,
   });
   expect((await run(east, 'status')).code).toBe(0);
+  const { stdout } = await run(east, 'lag', '--json');
+  const { inbound, outbound } = JSON.parse(stdout) as Record<string, { direction: string; lagMs: number }>;
+  expect([outbound!.direction, inbound!.direction]).toEqual(['east → west', 'west → east']);
+  expect(outbound!.lagMs).toBeLessThan(inbound!.lagMs);
+  await until('a script to be told that it is late', async () => {
+    const late = await run(east, 'lag', '--max', '10ms');
+    return late.code === 1 && /^west → east: .* behind, more than 10 ms$/m.test(late.stderr);
+  });
+  expect((await run(east, 'lag', '--max', '1h')).code).toBe(0);
   await cli(west, 'resume');
   await until('both to be ready, and without lag', async () => {
     const [there, here] = [await readiness(west), await readiness(east)];
