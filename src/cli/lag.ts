@@ -2,10 +2,8 @@ import type { LocalConfig } from '../config/config.js';
 import { readStatusKey } from '../observe/status-key.js';
 import type { LinkStatus, SiteStatus } from '../observe/status.js';
 import { atLocalRedis } from './clients.js';
+import { SILENT_MS } from './status.js';
 import { duration } from './terminal.js';
-
-/** A process that works tells how it is every second: one silent for longer may have stood still since. */
-const SILENT_MS = 5000;
 
 /** A direction, and how far it is behind. */
 interface Lag {
@@ -40,7 +38,7 @@ export function lag(
   });
 }
 
-/** @param now in ms since 1970 */
+/** What has been silent for longer than it works may have stood still since. @param now in ms since 1970 */
 export function lagsOf(site: SiteStatus, now: number): { outbound: Lag; inbound: Lag } {
   const ageMs = now - site.at;
   const silentMs = ageMs > SILENT_MS ? ageMs : 0;

@@ -23,7 +23,8 @@ export async function localConfigFrom(command: Command): Promise<LocalConfig> {
   return loadLocalConfig(givenTo(command));
 }
 
-function givenTo(command: Command): ConfigSources {
+/** What commander parsed for it. */
+export function givenTo(command: Command): ConfigSources {
   const given = command.opts<Record<string, string | undefined>>();
   const flags = new Map<string, string>();
   for (const setting of SETTINGS) {

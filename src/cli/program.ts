@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { configFrom, localConfigFrom, withSettings } from './options.js';
+import { configFrom, givenTo, localConfigFrom, withSettings } from './options.js';
 import type { VerifyArguments } from './verify.js';
 import type { Direction } from '../site/pauses.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from '../errors.js';
@@ -36,13 +36,7 @@ function programOf(finish: Finish): Command {
       finish(await run(await configFrom(command)));
     });
 
-  withSettings(program.command('check'))
-    .description('look at both ends, change nothing, and tell what keeps the site from running')
-    .option('--json', 'print JSON')
-    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
-      const { check } = await import('./check.js');
-      finish(await check(await configFrom(command), { json }));
-    });
+  addLooks(program, finish);
 
   withSettings(program.command('status'))
     .description('show what the running process of this site is doing')
@@ -89,6 +83,25 @@ function programOf(finish: Finish): Command {
 const DIRECTIONS = ['outbound', 'inbound'] as const satisfies readonly Direction[];
 
 type Finish = (exitCode: number) => void;
+
+/** What changes nothing and needs no running process. */
+function addLooks(program: Command, finish: Finish): void {
+  withSettings(program.command('check'))
+    .description('look at both ends, change nothing, and tell what keeps the site from running')
+    .option('--json', 'print JSON')
+    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
+      const { check } = await import('./check.js');
+      finish(await check(await configFrom(command), { json }));
+    });
+
+  withSettings(program.command('config'))
+    .description('show all settings as they count, and where each comes from, without passwords')
+    .option('--json', 'print JSON')
+    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
+      const { config } = await import('./config.js');
+      finish(config(givenTo(command), { json }));
+    });
+}
 
 function addLag(program: Command, finish: Finish): void {
   withSettings(program.command('lag'))

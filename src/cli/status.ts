@@ -12,7 +12,7 @@ import { bytes, duration, grouped, paint } from './terminal.js';
 
 const WATCH_INTERVAL_MS = 1000;
 /** A site that works tells how it is every second. */
-const SILENT_MS = 5000;
+export const SILENT_MS = 5000;
 const CLEAR_SCREEN = '\u001B[H\u001B[2J';
 
 /** What lies in the local Redis while no process runs. */

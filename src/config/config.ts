@@ -39,6 +39,9 @@ const SERVICE_VARIABLES: readonly (readonly [name: RegExp, value: RegExp])[] = [
   [/_PORT_\d+_(TCP|UDP|SCTP)_ADDR$/, /^[\w.:-]+$/],
 ];
 
+/** What gave a setting that nobody has given. */
+const DEFAULT = 'default';
+
 /** Names the file instead of `--config`; no setting itself. */
 const FILE_ENV = 'TANDEM_CONFIG';
 
@@ -50,19 +53,37 @@ type JsonObject = Record<string, unknown>;
  * Throws CONFIG_INVALID with everything that is wrong in one message, one line each; no line repeats a URL.
  */
 export function loadConfig(sources: ConfigSources = {}): Config {
-  return load(sources, []) as Config;
+  return load(sources, []).config as Config;
+}
+
+/** A setting as it counts, and what gave it: a flag, a variable, the file or the default. */
+export interface EffectiveSetting {
+  readonly path: string;
+  /** Of a URL without its password. */
+  readonly value: unknown;
+  readonly from: string;
+}
+
+/** All settings as they count. @throws TandemError CONFIG_INVALID as {@link loadConfig} does */
+export function effectiveSettings(sources: ConfigSources = {}): EffectiveSetting[] {
+  const { config, origins } = load(sources, []);
+  return SETTINGS.map(({ path, format }) => {
+    const value = valueAt(config, path);
+    const isUrl = format === 'redis url' && typeof value === 'string';
+    return { path, value: isUrl ? withoutPassword(value) : value, from: origins.get(path)! };
+  });
 }
 
 /** The same without `peerUrl`, which need not be set then. */
 export function loadLocalConfig(sources: ConfigSources = {}): LocalConfig {
-  return load(sources, ['peerUrl']);
+  return load(sources, ['peerUrl']).config;
 }
 
 /** @param optional settings that may stay away although they have no default */
 function load(
   { file, env: given = process.env, flags = new Map() }: ConfigSources,
   optional: readonly string[],
-): LocalConfig {
+): { config: LocalConfig; origins: ReadonlyMap<string, string> } {
   const problems: string[] = [];
   const secrets = withSecretFiles(given, optional, problems);
   const { env } = secrets;
@@ -86,7 +107,7 @@ function load(
   if (wrong.length === 0) problems.push(...contradictions(config), ...tlsProblems(config.tls));
 
   if (problems.length > 0) throw invalid(problems);
-  return deepFreeze(normalized(config));
+  return { config: deepFreeze(normalized(config)), origins };
 }
 
 function invalid(problems: string[]): TandemError {
@@ -189,7 +210,7 @@ function originsOf(
     if (flags.has(path)) origins.set(path, `--${flag}`);
     else if (env[variable] && !isOfService(variable, env[variable])) origins.set(path, variable);
     else if (valueAt(fromFile, path) !== undefined) origins.set(path, 'in the file');
-    else origins.set(path, `--${flag} or ${variable}`);
+    else origins.set(path, DEFAULT);
   }
   return origins;
 }
@@ -207,7 +228,9 @@ function validated(instance: Instance, origins: ReadonlyMap<string, string>): st
     return (error as Error).message.split('\n').map((line) => {
       const separator = line.indexOf(': ');
       const path = line.slice(0, separator);
-      return `${path} (${origins.get(path)}): ${line.slice(separator + 2)}`;
+      const { flag, env } = SETTINGS.find((one) => one.path === path)!;
+      const origin = origins.get(path) === DEFAULT ? `--${flag} or ${env}` : origins.get(path);
+      return `${path} (${origin}): ${line.slice(separator + 2)}`;
     });
   }
 }
@@ -218,6 +241,10 @@ function normalized(config: Config): Config {
     ...config,
     filters: { ...filters, commandsExclude: filters.commandsExclude.map((name) => name.toLowerCase()) },
   };
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/)([^:]*):.*@/s, '$1$2:***@');
 }
 
 /** The one known name that differs only in case and punctuation, or by a slip of the fingers. */
