@@ -1,14 +1,32 @@
-import { Option } from 'commander';
+import { Help, Option } from 'commander';
 import type { Command } from 'commander';
 import type { Config, ConfigSources, LocalConfig } from '../config/config.js';
 import { SETTINGS, valueText } from '../config/settings.js';
 import type { Setting } from '../config/settings.js';
 
+/** Asks for the help with all settings. */
+export const HELP_ALL = '--help-all';
+
+const FLAGS: ReadonlySet<string | undefined> = new Set(SETTINGS.map(({ flag }) => `--${flag}`));
+
+/** How help is written: a command's own options come first, and the settings behind them if all are asked for. */
+export function helpStyle(isAll: boolean): Partial<Help> {
+  return {
+    helpWidth: 80,
+    showGlobalOptions: false,
+    visibleOptions(command) {
+      const shown = Help.prototype.visibleOptions.call(this, command);
+      const settings = shown.filter(({ long }) => FLAGS.has(long));
+      return [...shown.filter(({ long }) => !FLAGS.has(long)), ...(isAll ? settings : [])];
+    },
+  };
+}
+
 /** Adds `--config` and one flag for each setting; the flags are made from the schema, so they cannot drift from it. */
 export function withSettings(command: Command): Command {
   command.option('-c, --config <file>', 'JSON file with settings');
   for (const setting of SETTINGS) command.addOption(optionOf(setting));
-  return command;
+  return command.option(HELP_ALL, 'display help with all settings');
 }
 
 /** The configuration out of what commander parsed for a command made by {@link withSettings}. */

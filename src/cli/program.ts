@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { configFrom, givenTo, localConfigFrom, withSettings } from './options.js';
+import { configFrom, givenTo, HELP_ALL, helpStyle, localConfigFrom, withSettings } from './options.js';
 import type { VerifyArguments } from './verify.js';
 import type { Direction } from '../site/pauses.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from '../errors.js';
@@ -8,25 +8,26 @@ import { VERSION } from '../version.js';
 /** Runs the command that argv names. Resolves with the exit code; the table of them in docs/reference/commands.md is that of errors.ts. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode = 0;
-  const program = programOf((code) => (exitCode = code));
+  const isAll = argv.includes(HELP_ALL);
+  const program = programOf((code) => (exitCode = code), isAll);
   process.stdout.on('error', outputFailed);
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(argv.map((arg) => (arg === HELP_ALL ? '--help' : arg)));
     return exitCode;
   } catch (error) {
     return failed(error);
   }
 }
 
-function programOf(finish: Finish): Command {
+function programOf(finish: Finish, isHelpWhole: boolean): Command {
   const program = new Command('tandem')
     .description('Keeps two Redis or Valkey servers equal while applications write to both.')
     .version(VERSION)
     .exitOverride()
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp(helpStyle(isHelpWhole))
     .addHelpText(
       'after',
-      '\nSettings come from --config, TANDEM_* variables and flags, later ones win. Each command lists them with --help.',
+      '\nSettings come from --config, TANDEM_* variables and flags, later ones win. Each command lists them with --help-all.',
     );
 
   withSettings(program.command('run'))

@@ -113,7 +113,7 @@ function load(
 function invalid(problems: string[]): TandemError {
   const lines = problems.map((problem) => `\n  - ${problem}`).join('');
   return new TandemError('CONFIG_INVALID', `The configuration cannot be used:${lines}`, {
-    hint: 'Settings come from --config <file>, the environment and flags, later ones win. `tandem run --help` lists them.',
+    hint: 'Settings come from --config <file>, the environment and flags, later ones win. `tandem run --help-all` lists them.',
     details: { problems: problems.length },
   });
 }

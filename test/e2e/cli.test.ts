@@ -21,7 +21,9 @@ describe('the command line', () => {
     for (const command of [
       'run',
       'check',
+      'config',
       'status',
+      'lag',
       'conflicts',
       'verify',
       'repair',
@@ -35,9 +37,19 @@ describe('the command line', () => {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
   });
 
-  it('lists every setting with each command', async () => {
-    const { stdout } = await runCli(['run', '--help']);
+  it('lists every setting with each command where all are asked for, behind its own options', async () => {
+    const { code, stdout } = await runCli(['wait', '--help-all']);
+    expect(code).toBe(0);
     for (const { flag } of SETTINGS) expect(stdout).toContain(`  --${flag} <`);
+    expect(stdout.indexOf('--timeout')).toBeLessThan(stdout.indexOf(`--${SETTINGS[0]!.flag}`));
+  });
+
+  it('shows a command in a few lines, none longer than a terminal is wide', async () => {
+    const { stdout } = await runCli(['wait', '--help']);
+    expect(stdout).toContain('--timeout');
+    expect(stdout).not.toContain('--lease-ms');
+    expect(stdout.split('\n').length).toBeLessThan(20);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   it.each([[['dance']], [['run', '--dance', '1']], [['status', 'east']], [['run', '--pair']], [[]]])(
