@@ -115,8 +115,9 @@ describe.each(allKeys(KEYS).map((key) => ({ key })))('the own key $key', ({ key 
       ['none', TYPES[key] ?? 'string'].includes(await east.redis.type(key)),
     );
     await expectWhole();
-    // What had come by then may be all there was to lose.
-    if (key !== KEYS.changes) expect(await gaps()).toBe(0);
+    // What had come by then may be all there was to lose. Of what was applied last the answer may have been on its way: then a gap is
+    // shown, and mended.
+    if (key !== KEYS.changes && key !== KEYS.applied) expect(await gaps()).toBe(0);
   });
 });
 
