@@ -116,9 +116,9 @@ async function use(
     // Some hashes hold a field that stays, the others go with their last field.
     const at = { key: `live:${kind}:${random.below(2)}`, field: `u${random.below(USERS)}` };
     const name = `${at.key} ${at.field}`;
-    seen.ask(name);
+    const askedAt = seen.ask(name);
     const count = await touch(site.redis, at, `${site.name}:${random.below(1_000_000)}:${++token}`);
-    if (count !== undefined) seen.count(name, count);
+    if (count !== undefined) seen.count(name, count, askedAt);
     await sleep(random.below(6));
   }
 }

@@ -15,18 +15,22 @@ export class Seen {
     this.#windowMs = windowMs;
   }
 
-  ask(name: string): void {
+  /** @returns when it was asked, in ms since 1970 */
+  ask(name: string): number {
+    const now = Date.now();
     const times = this.#asked.get(name) ?? [];
     this.#asked.set(name, times);
-    times.push(Date.now());
+    times.push(now);
+    return now;
   }
 
   /**
    * A count holds what both sites asked for in one window. Where both begin one unseen, the longer life stays, and one more window can
    * join it in each outage.
+   * @param askedAt when the count was asked for: the answer may have waited
    */
-  count(name: string, count: number): void {
-    const since = Date.now() - 4 * this.#windowMs;
+  count(name: string, count: number, askedAt: number): void {
+    const since = askedAt - 4 * this.#windowMs;
     const asked = this.#asked.get(name)!.filter((at) => at >= since).length;
     if (count > asked) this.tooMany.push(`${name}: ${count}, and ${asked} were asked for`);
   }

@@ -108,9 +108,9 @@ async function use(
   while (Date.now() < end) {
     const [kind, touch] = random.pick(Object.entries(USES));
     const key = `live:${kind}:${random.below(USERS)}`;
-    seen.ask(key);
+    const askedAt = seen.ask(key);
     const count = await touch(site.redis, key, `${site.name}:${random.below(1_000_000)}:${++token}`);
-    if (count !== undefined) seen.count(key, count);
+    if (count !== undefined) seen.count(key, count, askedAt);
     await sleep(random.below(6));
   }
 }
