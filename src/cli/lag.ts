@@ -38,7 +38,7 @@ export function lag(
   });
 }
 
-/** What has been silent for longer than it works may have stood still since. @param now in ms since 1970 */
+/** A process that has been silent for long may have stood still since: that counts as lag. @param now in ms since 1970 */
 export function lagsOf(site: SiteStatus, now: number): { outbound: Lag; inbound: Lag } {
   const ageMs = now - site.at;
   const silentMs = ageMs > SILENT_MS ? ageMs : 0;

@@ -56,6 +56,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   return load(sources, []).config as Config;
 }
 
+/** The same without `peerUrl`, which need not be set then. */
+export function loadLocalConfig(sources: ConfigSources = {}): LocalConfig {
+  return load(sources, ['peerUrl']).config;
+}
+
 /** A setting as it counts, and what gave it: a flag, a variable, the file or the default. */
 export interface EffectiveSetting {
   readonly path: string;
@@ -72,11 +77,6 @@ export function effectiveSettings(sources: ConfigSources = {}): EffectiveSetting
     const isUrl = format === 'redis url' && typeof value === 'string';
     return { path, value: isUrl ? withoutPassword(value) : value, from: origins.get(path)! };
   });
-}
-
-/** The same without `peerUrl`, which need not be set then. */
-export function loadLocalConfig(sources: ConfigSources = {}): LocalConfig {
-  return load(sources, ['peerUrl']).config;
 }
 
 /** @param optional settings that may stay away although they have no default */
@@ -228,9 +228,10 @@ function validated(instance: Instance, origins: ReadonlyMap<string, string>): st
     return (error as Error).message.split('\n').map((line) => {
       const separator = line.indexOf(': ');
       const path = line.slice(0, separator);
-      const { flag, env } = SETTINGS.find((one) => one.path === path)!;
-      const origin = origins.get(path) === DEFAULT ? `--${flag} or ${env}` : origins.get(path);
-      return `${path} (${origin}): ${line.slice(separator + 2)}`;
+      const origin = origins.get(path);
+      const setting = SETTINGS.find((one) => one.path === path);
+      const where = origin === DEFAULT && setting ? `--${setting.flag} or ${setting.env}` : origin;
+      return `${path} (${where}): ${line.slice(separator + 2)}`;
     });
   }
 }

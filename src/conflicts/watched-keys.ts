@@ -163,7 +163,7 @@ export class WatchedKeys {
       const soonest = isBuild ? deadlines.soonest(hash) : Infinity;
       if (soonest <= now + DUE_MS) dueUntil = Math.max(dueUntil ?? 0, soonest);
       if (soonest > now) until = Math.min(until, soonest);
-      // One that is past is set ahead (`AHEAD_MS` in life.part.lua), counted from when it is carried out: not before this.
+      // The server sets one that is past ahead of it (`AHEAD_MS` in life.part.lua): the key lives until then at least.
       if (given > 0) coming.give(hash, Math.max(given, now + DUE_MS), last);
     };
     forEachKey({ batch, names, extra, each });

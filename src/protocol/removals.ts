@@ -10,7 +10,7 @@ export function isRemoval(name: string): boolean {
   return name === 'DEL' || name === 'UNLINK' || name === 'HDEL';
 }
 
-/** Whether a command of a batch removes its key, where it is carried out. */
+/** Whether a command of a batch removes its key, or fields of it, where it is carried out. */
 export function isKeyRemoval({ name, args }: PayloadCommand): boolean {
   return isRemoval(name) || name === EXPIRED || (name === STATE && isAbsence(args));
 }
