@@ -117,7 +117,8 @@ async function readEntries(
     keys.map(async (key, i) => {
       const type = types[i] ?? 'none';
       if (type === 'none') return undefined;
-      const lines = linesOf(type, values[i] ?? null);
+      const lines =
+        type === 'vectorset' ? await vectorLines(reader, key) : linesOf(type, values[i] ?? null);
       if (type === 'hash' && abilities.fieldExpiry) lines.push(...(await fieldExpiries(reader, key)));
       return { type, lines, expiresAt: ends[i] };
     }),
@@ -138,6 +139,8 @@ function valueCommand(type: string, key: Buffer): (string | Buffer)[] {
       return ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
     case 'stream':
       return ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0'];
+    case 'vectorset':
+      return ['VCARD', key];
     default:
       return ['DUMP', key];
   }
@@ -165,6 +168,27 @@ function stringLines(value: Reply): string[] {
   if (!registers) return [visible(value)];
   const set = [...registers.entries()].filter(([, count]) => count > 0);
   return ['HyperLogLog', ...set.map(([register, count]) => `register ${register} = ${count}`)];
+}
+
+/** Elements with their vectors and attributes. The links between them are made anew at each server, at random. */
+async function vectorLines(reader: Redis, key: Buffer): Promise<string[]> {
+  const [count] = await run(reader, [['VCARD', key]]);
+  const [elements] = (await run(reader, [['VRANDMEMBER', key, String(count)]])) as [Buffer[]];
+  const parts = await run(
+    reader,
+    elements.flatMap((element) => [
+      ['VEMB', key, element, 'RAW'],
+      ['VGETATTR', key, element],
+    ]),
+  );
+  const texts = parts.map((part) => (Array.isArray(part) ? part.map(shown).join(' ') : shown(part)));
+  return elements
+    .map((element, i) => `${visible(element)} = ${texts[2 * i]}, attributes ${texts[2 * i + 1]}`)
+    .toSorted();
+}
+
+function shown(reply: Reply): string {
+  return Buffer.isBuffer(reply) ? visible(reply) : String(reply);
 }
 
 /** Entries, last ID, groups with their last delivered ID, and what is pending: entry, consumer, time and count of delivery. */
