@@ -44,8 +44,10 @@ export class ChangeIndex {
   #size = 0;
   /** Batches ever taken off: a batch keeps its number while others go. */
   #shifted = 0;
-  /** Batches in memory, until they were read, by their number. */
+  /** Batches in memory, by their number. */
   readonly #cache = new Map<number, Buffer>();
+  /** Those of them that were read, and stay as long as there is room: what is decided may ask for them. The first read goes first. */
+  readonly #read = new Set<number>();
   #cachedBytes = 0;
 
   /** Batches in the list. */
@@ -117,7 +119,12 @@ export class ChangeIndex {
       this.#blocks.push({ numbers: new Float64Array(BLOCK * NUMBERS), lengths: new Uint32Array(BLOCK) });
     this.#size++;
     this.#write(place, entry);
-    if (bytes === undefined || this.#cachedBytes + entry.length > CACHE_BYTES) return;
+    if (bytes === undefined) return;
+    for (const number of this.#read) {
+      if (this.#cachedBytes + entry.length <= CACHE_BYTES) break;
+      this.#drop(number);
+    }
+    if (this.#cachedBytes + entry.length > CACHE_BYTES) return;
     this.#cachedBytes += entry.length;
     this.#cache.set(this.#shifted + place, bytes);
   }
@@ -128,18 +135,21 @@ export class ChangeIndex {
     if (oldest) this.#write(0, { ...oldest, previous: oldest.first - 1 });
   }
 
-  /** The bytes of a batch are needed no more, or not soon. */
-  release(place: number): void {
+  /** A batch was read: its bytes may go when there is no room. */
+  read(place: number): void {
     const number = this.#shifted + place;
-    const bytes = this.#cache.get(number);
-    if (!bytes) return;
-    this.#cachedBytes -= bytes.length;
+    if (this.#cache.has(number)) this.#read.add(number);
+  }
+
+  #drop(number: number): void {
+    this.#cachedBytes -= this.#cache.get(number)?.length ?? 0;
     this.#cache.delete(number);
+    this.#read.delete(number);
   }
 
   /** Takes the oldest batches off. */
   shift(batches: number): void {
-    for (let place = 0; place < batches; place++) this.release(place);
+    for (let place = 0; place < batches; place++) this.#drop(this.#shifted + place);
     this.#shifted += batches;
     this.#size -= batches;
     this.#head += batches;

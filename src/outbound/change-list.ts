@@ -264,7 +264,7 @@ export class ChangeList {
       }
       found.push(listed(entry, cached));
       bytes += entry.length;
-      this.#index.release(place);
+      this.#index.read(place);
     }
     return found;
   }

@@ -117,8 +117,7 @@ async function readEntries(
     keys.map(async (key, i) => {
       const type = types[i] ?? 'none';
       if (type === 'none') return undefined;
-      const lines =
-        type === 'vectorset' ? await vectorLines(reader, key) : linesOf(type, values[i] ?? null);
+      const lines = type === 'vectorset' ? await vectorLines(reader, key) : linesOf(type, values[i] ?? null);
       if (type === 'hash' && abilities.fieldExpiry) lines.push(...(await fieldExpiries(reader, key)));
       return { type, lines, expiresAt: ends[i] };
     }),
