@@ -30,11 +30,13 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --keys <n>         different keys (1000000)
   --pipelines <n,n>  commands a client sends at once (1,16)
   --rounds <n>       how often everything is measured; medians are shown (3)
-  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, window, check (all but the last two)
+  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, window, check, jobs (all but the last three)
   --entries <n,n>    writes of the receiver that its peer has not seen, for window and check (0,1000000)
   --rate <n>         changes per second and site while the lag is measured (20000)
+  --jobs <n>         jobs of BullMQ per second, added at one site and worked at the other (200)
+  --events <n>       events that BullMQ keeps of them (10000)
   --delay <ms>       how long everything takes from a process to the other site's server, and back again (0)
-  --seconds <n>      how long the lag is measured (15)
+  --seconds <n>      how long the lag is measured, and jobs are added (15)
   --build <folder>   a build to measure (dist); may be given several times, to compare
   --node-options=<…> for the Tandem processes, such as '--cpu-prof --cpu-prof-dir=/tmp/profiles'
   --logs <folder>    where the logs of the Tandem processes are kept
@@ -63,6 +65,8 @@ const { values } = parseArgs({
     only: { type: 'string', default: [...Object.keys(SCENARIOS), 'lag'].join() },
     entries: { type: 'string', default: '0,1000000' },
     rate: { type: 'string', default: '20000' },
+    jobs: { type: 'string', default: '200' },
+    events: { type: 'string', default: '10000' },
     delay: { type: 'string', default: '0' },
     seconds: { type: 'string', default: '15' },
     build: { type: 'string', multiple: true, default: [join(ROOT, 'dist')] },
@@ -84,6 +88,8 @@ const settings = {
   rounds: number('rounds'),
   entries: values.entries.split(',').map(Number),
   rate: number('rate'),
+  jobs: number('jobs'),
+  events: number('events'),
   seconds: number('seconds'),
   only: values.only.split(','),
   builds: values.build.map((folder) => resolve(folder)),
@@ -101,6 +107,7 @@ for (let round = 1; round <= settings.rounds; round++) {
     for (const pipeline of settings.pipelines) await windows(pipeline, round);
   if (settings.only.includes('lag')) await lags(round);
   if (settings.only.includes('check')) await checks(round);
+  if (settings.only.includes('jobs')) await jobs(round);
 }
 const machine = {
   cpu: cpus()[0]?.model ?? 'unknown',
@@ -185,6 +192,31 @@ async function lags(round) {
     });
     const title = build ? 'both ways' : 'native replica';
     samples.push({ kind: 'lag', scenario: build ? 'both-ways' : 'native', title, build, ...result });
+  }
+}
+
+/** On one server alone, and with the producer at east and the worker at west. */
+async function jobs(round) {
+  for (const build of [undefined, ...settings.builds]) {
+    progress(`round ${round}: jobs`);
+    const result = await onFreshServers(build, async (servers, pair) => {
+      const { jobs: rate, events, seconds } = settings;
+      const script = join(ROOT, 'test/bench/jobs.mjs');
+      const ports = { producer: servers.east.port, worker: servers[build ? 'west' : 'east'].port };
+      const child = start('jobs', process.execPath, [
+        script,
+        JSON.stringify({ ...ports, rate, seconds, events }),
+      ]);
+      try {
+        await finished(child, (seconds + 90) * 1000);
+      } finally {
+        await end(child);
+      }
+      const memories = pair ? { east: memory(pair.east.pid), west: memory(pair.west.pid) } : undefined;
+      return { ...JSON.parse(child.output()), memory: memories };
+    });
+    const title = build ? 'two sites' : 'one server';
+    samples.push({ kind: 'jobs', round, scenario: build ? 'pair' : 'native', title, build, ...result });
   }
 }
 

@@ -16,10 +16,10 @@ const EFFECT = 1;
 /** Nanoseconds of processor time a change. `entries`: unseen writes in the window. */
 export async function measureCheck({ build, entries }) {
   const load = (file) => import(pathToFileURL(join(build, file)).href);
-  const { Window } = await load('apply/window.js');
-  const { forEachKey } = await load('apply/payload.js');
-  const { CommandNames } = await load('change/command-names.js');
-  const { KeyHash } = await load('change/key-hash.js');
+  const { Window } = await load('local-writes/window.js');
+  const { forEachKey } = await load('protocol/payload.js');
+  const { CommandNames } = await load('redis-commands/command-names.js');
+  const { KeyHash } = await load('protocol/key-hash.js');
   const window = new Window({ recentMs: 1000, maxEntries: 1 << 20 });
   const hash = new KeyHash();
   for (let i = 0; i < entries; i++) {

@@ -59,11 +59,28 @@ export function summary({ machine, settings, samples }) {
     const [{ scenario, title, build }] = group;
     return { scenario, title, build, nanoseconds: median(group.map((one) => one.nanoseconds)) };
   });
-  return { machine, settings, throughput, lag, window, check };
+  const jobs = grouped(samples, 'jobs').map((group) => {
+    const [{ scenario, title, build }] = group;
+    const each = group.map(({ waitedMs }) => waitedMs.toSorted((a, b) => a - b));
+    const at = (share) => median(each.map((waited) => waited[Math.floor((waited.length - 1) * share)]));
+    return {
+      scenario,
+      title,
+      build,
+      jobs: group[0].jobs,
+      done: Math.min(...group.map(({ done }) => done)),
+      again: Math.max(...group.map(({ again }) => again)),
+      waitedMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
+      bytesPerJob: group[0].bytes.map((_, server) => median(group.map(({ bytes }) => bytes[server]))),
+      ofOneServer: median(group.map((one) => ofOneServer(one, samples))),
+      ...memoryOf(group),
+    };
+  });
+  return { machine, settings, throughput, lag, window, check, jobs };
 }
 
 /** The report as tables. */
-export function asText({ machine, settings, throughput, lag, window, check }) {
+export function asText({ machine, settings, throughput, lag, window, check, jobs }) {
   const several = settings.builds.length > 1;
   const lines = [
     '',
@@ -133,7 +150,43 @@ export function asText({ machine, settings, throughput, lag, window, check }) {
       ),
     );
   }
+  if (jobs.length > 0) {
+    lines.push(
+      ...table(
+        [
+          `${settings.jobs} jobs/s on`,
+          'jobs',
+          'done',
+          'again',
+          'waited p50 ms',
+          'p99 ms',
+          'max ms',
+          'bytes a job in each stream',
+          'of one server',
+          'MB east, west',
+        ],
+        jobs.map((row) => [
+          titled(row, several),
+          row.jobs,
+          row.done,
+          row.again,
+          ...[row.waitedMs.p50, row.waitedMs.p99, row.waitedMs.max].map((ms) => ms.toFixed(1)),
+          row.bytesPerJob.map((bytes) => Math.round(bytes)).join(', '),
+          row.ofOneServer?.toFixed(2) ?? '',
+          megabytes(row),
+        ]),
+      ),
+    );
+  }
   return lines.join('\n');
+}
+
+/** How many times the bytes of one server alone the busier of two takes in the same round. */
+function ofOneServer({ round, bytes }, samples) {
+  const native = samples.find(
+    (one) => one.kind === 'jobs' && one.scenario === 'native' && one.round === round,
+  );
+  return native ? Math.max(...bytes) / native.bytes[0] : null;
 }
 
 /** The share of what the native replica reached in the same round: what else the machine does changes from round to round. */
