@@ -22,9 +22,20 @@ export interface BatchTimerOptions {
 /** Changes a millisecond from which on a batch waits longer, and how much longer. */
 const BUSY_PER_MS = 32;
 const BUSY_FACTOR = 4;
-/** From when on a peer is far behind, and how long a batch waits then. */
+/**
+ * From when on a peer is far behind, and how long a batch waits then: a share of the time that it is behind, for what a batch costs grows
+ * with that where it is put among the newer entries of a stream.
+ */
 const FAR_BEHIND_MS = 1000;
-const FAR_BEHIND_DELAY_MS = 50;
+const SHARE_OF_LAG = 0.1;
+const MAX_DELAY_MS = 500;
+
+/**
+ * Where both sites add to a stream, each batch has the newest entries there taken off and added again, however few it brings. From so many
+ * of these a second on a batch waits longer. (An `XSETID` shows each two or three times.)
+ */
+const SETS_A_SECOND = 30;
+const INTERLEAVED_DELAY_MS = 30;
 
 export class BatchTimer {
   readonly #options: BatchTimerOptions;
@@ -32,6 +43,8 @@ export class BatchTimer {
   #delayMs: number;
   /** Sequence of the first change of the batch that the timer was set for. */
   #first = 0;
+  /** How often entries were put among others here, in this second and in the one before. */
+  #interleavings = { now: 0, before: 0, since: 0 };
 
   constructor(options: BatchTimerOptions) {
     this.#options = options;
@@ -44,8 +57,33 @@ export class BatchTimer {
     const { gathered, nextSequence } = this.#options.capture();
     if (gathered === 0) return;
     this.#first = nextSequence - gathered;
-    const delayMs = this.#options.lagMs() > FAR_BEHIND_MS ? FAR_BEHIND_DELAY_MS : this.#delayMs;
-    this.#timer = setTimeout(() => this.#ring(), delayMs);
+    this.#timer = setTimeout(() => this.#ring(), this.#nextDelayMs());
+  }
+
+  /** A command of the peer's has come round. @param name upper case */
+  echoed(name: string): void {
+    if (name !== 'XSETID') return;
+    const passedMs = performance.now() - this.#interleavings.since;
+    if (passedMs > 1000) {
+      const before = passedMs > 2000 ? 0 : this.#interleavings.now;
+      this.#interleavings = { now: 0, before, since: performance.now() };
+    }
+    this.#interleavings.now++;
+  }
+
+  #nextDelayMs(): number {
+    const lagMs = this.#options.lagMs();
+    const { now, before, since } = this.#interleavings;
+    const isInterleaved = Math.max(now, before) >= SETS_A_SECOND && performance.now() - since < 2000;
+    if (!isInterleaved && lagMs <= FAR_BEHIND_MS) return this.#delayMs;
+    const shareMs = Math.min(lagMs * SHARE_OF_LAG, MAX_DELAY_MS);
+    return Math.max(this.#delayMs, shareMs, isInterleaved ? INTERLEAVED_DELAY_MS : 0);
+  }
+
+  /** Somebody waits for the batch that holds a change: it is cut, if the change is still gathered. */
+  hurry(sequence: number): void {
+    const capture = this.#options.capture();
+    if (sequence >= capture.nextSequence - capture.gathered) capture.cut();
   }
 
   stop(): void {

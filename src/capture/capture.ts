@@ -36,7 +36,8 @@ import { DeadlineWatch } from './deadline-watch.js';
 import type { CaptureCounts, CaptureOptions } from './capture-options.js';
 import { fieldsOf, isInternal, isMarker, keysNamed, readSpecial, startsWith } from './internal-commands.js';
 import { outgoing } from './outgoing.js';
-import { isSetPop, PoppedSets } from './popped-sets.js';
+import { isSetPop } from './popped-sets.js';
+import { Rewording } from './rewording.js';
 import { Selection } from './selection.js';
 
 export class Capture {
@@ -47,7 +48,7 @@ export class Capture {
   readonly #hash = new KeyHash();
   readonly #selection: Selection;
   readonly #deadlines: DeadlineWatch;
-  readonly #popped: PoppedSets;
+  readonly #rewording: Rewording;
   readonly #ownPrefix: Buffer;
   readonly #base: number;
   /** Whether no filter can hold back a command with one key. */
@@ -73,7 +74,7 @@ export class Capture {
     this.#names = new CommandNames(options.extraCommands);
     this.#selection = new Selection({ ...options, names: this.#names });
     this.#deadlines = new DeadlineWatch(options.deadlines);
-    this.#popped = new PoppedSets(options.listener);
+    this.#rewording = new Rewording(options.listener);
     this.#ownPrefix = Buffer.from(options.keys.prefix);
     this.#plain = options.filter.passesAllKeys && options.filter.passesAllCommands;
     this.#base = options.position.offset;
@@ -187,7 +188,7 @@ export class Capture {
         this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, spec.effect);
         if (spec.type === 'zset') this.#named(known.name, reader.arguments());
         this.#deadlines.plain(this.#hash, spec, (index) => reader.argument(index));
-        this.#popped.passed(reader, known, this.#database);
+        this.#rewording.passed(reader, known, this.#database);
         this.#add(buffer, reader.start, reader.end);
         return;
       }
@@ -309,18 +310,19 @@ export class Capture {
     else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) {
       listener.echoed(reader, this.#database, known.name);
       this.#deadlines.echoed(reader, known, this.#database);
-      this.#popped.echoed(reader, known, this.#database);
+      this.#rewording.echoed(reader, known, this.#database);
     }
   }
 
   #endEcho(): void {
+    this.#rewording.endEcho();
     for (const command of this.#options.listener.appliedEnd(this.#sequence)) this.#out(command);
     for (const command of this.#marks.splice(0)) this.#out(command);
   }
 
   /** What Tandem itself wants sent at this place: the state of a key, or a request for one, which stand among the local writes of it. */
   #out(command: Buffer): void {
-    if (this.#popped.told(command)) return;
+    if (this.#rewording.told(command)) return;
     const written = readSpecial(command);
     const { listener } = this.#options;
     if (written && this.#deadlines.fields.told(written)) return;
@@ -366,7 +368,7 @@ export class Capture {
     const isRemoval = args.length === 2 && verdict.effect === 'remove';
     const passed = this.#deadlines.ended({ known, args, isRemoval }, this.#database);
     this.#deadlines.observe(known, args, this.#database);
-    const removal = this.#popped.ran(known, args, this.#database, verdict.skip === undefined);
+    const reworded = this.#rewording.ran(known, args, this.#database, verdict);
     const { inGroup: isInGroup } = this.#builder;
     if (this.#deadlines.fields.isEmptied({ isRemoval, key: args[1], passed, isInGroup })) return;
     if (verdict.skip !== undefined) {
@@ -380,14 +382,13 @@ export class Capture {
     if (verdict.effect === 'none') return;
     if (verdict.effect === 'unknown') this.counts.unknown++;
     for (const [at, key] of verdict.keys.entries())
-      this.#wrote(key, verdict.effects?.[at] ?? (removal ? 'member-remove' : verdict.effect), key.isRead);
-    const type = known.spec?.type;
+      this.#wrote(key, verdict.effects?.[at] ?? reworded?.effect ?? verdict.effect, key.isRead);
     if (verdict.special) this.#named(ARRIVAL, verdict.special);
-    else if (type === 'stream' || type === 'zset')
-      this.#named(removal ? 'ZREM' : known.name, removal ?? args);
+    else if (known.spec?.type === 'stream' || known.spec?.type === 'zset')
+      this.#named(reworded?.name ?? known.name, reworded?.args ?? args);
     const { buffer, start, end } = reader;
     const inFull = this.#deadlines.fields.inFull(known.name, verdict.instead ?? args, this.#database);
-    const instead = removal ?? inFull ?? verdict.instead;
+    const instead = reworded?.args ?? inFull ?? verdict.instead;
     if (verdict.effect === 'flush') listener.flushed(this.#sequence);
     if (verdict.special) this.#special(encodeCommand(verdict.special));
     else if (verdict.isWhole) this.#special(buffer.subarray(start, end));

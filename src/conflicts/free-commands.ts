@@ -11,6 +11,7 @@ import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
 import type { CommandPlannerOptions } from './plan-options.js';
 import type { KnownPlaces } from './rules/list-places.js';
 import { LocalPieces } from './rules/local-pieces.js';
+import type { PlacedEntry } from './stream-entries.js';
 
 /** Elements that own pushes which slip in may have added beside those that are known, for the question whether a pop took the last. */
 const LATE_ELEMENTS = 8;
@@ -49,8 +50,8 @@ export class FreeCommands {
   }
 
   /** Takes note of such a command. @returns what runs for it */
-  run(command: PayloadCommand): readonly Buffer[] {
-    const { passedOn, isUntouched, asEntries } = this.#options;
+  run(command: PayloadCommand): readonly (Buffer | PlacedEntry)[] {
+    const { passedOn, isUntouched, onEntries } = this.#options;
     for (const [at, key] of keysOf(command, 'written').entries()) {
       const [name, effect] = [nameOf(key), effectOnKey(command.spec!, command.args, at)];
       const upTo = passedOn(key, effect);
@@ -59,7 +60,7 @@ export class FreeCommands {
       this.#popped.delete(name);
       this.#popped.set(name, { key, command });
     }
-    return asEntries(command);
+    return onEntries.of(command);
   }
 
   /** A pop may have taken the last that its sender had, and the expiry with it, while own pushes keep both alive here: what asks then. */

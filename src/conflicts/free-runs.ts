@@ -13,18 +13,28 @@ import {
 } from '../redis-commands/effect-code.js';
 import type { Deadlines } from '../local-writes/deadlines.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
+import type { LocalEntries } from '../local-writes/local-entries.js';
 import type { ListMemory } from './list-memory.js';
 import type { Range } from '../local-writes/range.js';
 import { nameOf } from '../protocol/payload.js';
 import type { CommandPlannerOptions } from './plan-options.js';
 import type { Unseen } from '../local-writes/unseen.js';
 
+export interface FreeRunsOptions {
+  readonly unseen: Unseen;
+  readonly memory: ListMemory;
+  readonly deadlines: Deadlines;
+  readonly entries: Pick<LocalEntries, 'keptFrom'>;
+}
+
 export class FreeRuns {
   readonly #unseen: Unseen;
   readonly #memory: ListMemory;
   readonly #deadlines: Deadlines;
+  readonly #entries: Pick<LocalEntries, 'keptFrom'>;
 
-  constructor({ unseen, memory, deadlines }: { unseen: Unseen; memory: ListMemory; deadlines: Deadlines }) {
+  constructor({ unseen, memory, deadlines, entries }: FreeRunsOptions) {
+    this.#entries = entries;
     this.#unseen = unseen;
     this.#memory = memory;
     this.#deadlines = deadlines;
@@ -58,6 +68,8 @@ export class FreeRuns {
 
   isFree(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
     if (!this.#unseen.commutes(key, effect, range)) return false;
+    if (effect === 'entry-trim' && this.#unseen.newestOn(key, range) > 0)
+      return this.#entries.keptFrom(key, range.seen) !== undefined;
     const code = effectCode(effect);
     const { low, high } = this.#unseen.hashOf(key);
     // Who takes the last member takes the deadline along.

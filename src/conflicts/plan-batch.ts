@@ -13,7 +13,7 @@ import type { PlacedError } from '../redis/reply-reader.js';
 import { Allowance } from '../async/allowance.js';
 import { writtenBy } from './blind.js';
 import { epilogueOf, say, type EpilogueCommand, type EpilogueOptions } from './epilogue.js';
-import { entryCommands } from './stream-entries.js';
+import { EntryCommands } from './stream-entries.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';
 import { keysWritten } from '../local-writes/flushed.js';
 import { FieldCommands, FieldLives } from './field-lives.js';
@@ -146,7 +146,7 @@ export class BatchPlanner {
     this.#leftOut = new LeftOut(options.inspector);
     this.#unseen = new Unseen(window, { isSenderFirst: peer < site });
     this.#memory = new ListMemory(options.appliedAtStart);
-    this.#free = new FreeRuns({ unseen: this.#unseen, memory: this.#memory, deadlines: options.deadlines });
+    this.#free = new FreeRuns({ ...options, unseen: this.#unseen, memory: this.#memory });
     this.#ownSets = new UnseenSets({ unseen: this.#unseen, timestampOf });
     this.#looks = new WatchedKeys({
       ...options,
@@ -290,7 +290,7 @@ export class BatchPlanner {
     const resolver = new CommandPlanner(batch, {
       site,
       ...this.#free.of({ range, isBlind, isLookedAt, mayEnd }),
-      asEntries: (command) => entryCommands(command, entries, { site, origin: batch.origin, out: keys.out }),
+      onEntries: new EntryCommands(batch, { entries, unseen: this.#unseen, range, site, out: keys.out }),
       unseenFrom: (key) => entries.arrivals.unseenFrom(key, batch.seen),
       isOnOwnMember: (command) => entries.members.isOn(command, range),
       isMisplaced: (key) => this.#misplaced.has(nameOf(key)),

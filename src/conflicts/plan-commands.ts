@@ -68,6 +68,8 @@ export class CommandPlanner {
     this.#free = new FreeCommands(options, batch);
     this.#sent = new Sent({
       applied: options.applied,
+      out: options.out,
+      onEntries: options.onEntries,
       nowMs: this.#now,
       asSent: (command) => options.fields.asSent(command, batch),
     });
@@ -88,7 +90,7 @@ export class CommandPlanner {
     while (scan.next()) {
       // What a command on several keys has come to is told by the key.
       if (this.#runs.size === 0 && leftOut.size === 0 && scan.isPlain(names, isMet)) {
-        this.#sent.plain(scan.index, scan.bytes);
+        this.#sent.plain(scan);
         continue;
       }
       const { command } = scan;
@@ -123,8 +125,7 @@ export class CommandPlanner {
     else if (command.name === STATE) await this.#state(command);
     else if (command.name === EXPIRED) await this.#expired(command);
     else if (command.name === GONE || command.name === ARRIVAL) await this.#ofEntries(command);
-    else if (this.#isFree(command))
-      for (const bytes of this.#free.run(command)) this.#sent.send(command, bytes, keysOf(command, 'all'));
+    else if (this.#isFree(command)) for (const one of this.#free.run(command)) this.#sent.free(command, one);
     else if (isOnOneKey(command)) await this.#onOneKey(command);
     else if (isPerKey(command)) await this.#perKey(command);
     else if (command.spec !== undefined && moveEnds(command.spec, command.args)) await this.#move(command);

@@ -5,6 +5,7 @@ import type { CommandNames } from '../redis-commands/command-names.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
 import type { KeyHash } from '../protocol/key-hash.js';
 import type { KeyState, Lack } from '../protocol/messages/messages.js';
+import type { EntryCommands } from './stream-entries.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { FieldCommands, KnownFields } from './field-lives.js';
 import type { ListMemory } from './list-memory.js';
@@ -59,7 +60,7 @@ export interface CommandPlannerOptions {
   /** Whether a late write was met wrongly on a key, and no state has come since. */
   readonly isMisplaced: (key: PlacedKey) => boolean;
   /** What runs for a command that commutes with all it meets: itself, or what puts an entry in its place. */
-  readonly asEntries: (command: PayloadCommand) => readonly Buffer[];
+  readonly onEntries: EntryCommands;
   /** Where own entries begin that the sender of the batch had not seen, of a stream whose entries are added as they arrive. */
   readonly unseenFrom: (key: PlacedKey) => string;
   /** What runs here in place of a command on whole databases, but for `kept` keys; nothing for any other command. */

@@ -9,15 +9,22 @@ import { scriptSource } from '../lua/scripts.js';
 import { attemptsOf, MAX_SCRIPT_ARGUMENTS } from './attempts.js';
 import { isSoon, withExpiryApart } from '../redis-commands/late-expiry.js';
 import { ListInserts } from './list-inserts.js';
-import { nameOf, type PayloadCommand } from '../protocol/payload.js';
+import { keysOf, nameOf, type PayloadCommand, type PayloadScan } from '../protocol/payload.js';
 import type { Resolved } from './resolved.js';
 import { splice } from './rules/lists.js';
 import type { Insert } from './rules/rule-context.js';
+import { EntryInserts, type EntryCommands, type PlacedEntry } from './stream-entries.js';
 
 /** What commands have put into one list, and is not sent yet. */
 interface Inserting {
   readonly key: PlacedKey;
   readonly inserts: ListInserts;
+  readonly commands: PayloadCommand[];
+}
+
+/** Entries for one stream that are not sent yet. */
+interface Entering {
+  readonly entries: EntryInserts;
   readonly commands: PayloadCommand[];
 }
 
@@ -31,6 +38,9 @@ interface Attempting {
 export interface SentOptions {
   /** The key that counts errors. */
   readonly applied: string;
+  /** The key that carries Tandem's own commands, and what is known of streams. */
+  readonly out: string;
+  readonly onEntries: Pick<EntryCommands, 'trimTo'>;
   /** The time by which deadlines are judged. */
   readonly nowMs: number;
   /** What runs in the place of a command on a hash that meets nothing. */
@@ -39,6 +49,7 @@ export interface SentOptions {
 
 export class Sent {
   readonly #applied: string;
+  readonly #means: Pick<SentOptions, 'out' | 'onEntries'>;
   readonly #nowMs: number;
   readonly #asSent: SentOptions['asSent'];
   readonly #payload: Buffer[] = [];
@@ -46,10 +57,13 @@ export class Sent {
   readonly #gathered = new Map<number, number[]>();
   /** By database and name of the list; all that waits is for one database. */
   readonly #inserting = new Map<string, Inserting>();
+  /** The same for streams. */
+  readonly #entering = new Map<string, Entering>();
   #attempting: Attempting | undefined;
 
-  constructor({ applied, nowMs, asSent }: SentOptions) {
+  constructor({ applied, out, onEntries, nowMs, asSent }: SentOptions) {
     this.#applied = applied;
+    this.#means = { out, onEntries };
     this.#nowMs = nowMs;
     this.#asSent = asSent;
   }
@@ -60,10 +74,14 @@ export class Sent {
     return { payload: this.#payload, origins: this.#origins, gathered: this.#gathered };
   }
 
-  /** A command as it came. @param index its place among those of the batch */
-  plain(index: number, bytes: Buffer): void {
-    this.#flush();
-    this.#push(index, bytes);
+  /** The command that a scan is at, as it came. */
+  plain(scan: PayloadScan): void {
+    if (this.#isWaiting) this.#before(keysOf(scan.command, 'all'));
+    this.#push(scan.index, scan.bytes);
+  }
+
+  get #isWaiting(): boolean {
+    return this.#inserting.size > 0 || this.#entering.size > 0 || this.#attempting !== undefined;
   }
 
   /**
@@ -79,9 +97,29 @@ export class Sent {
     } else this.#push(command.index, bytes);
   }
 
+  /** What runs for a command that commutes with what it meets. Entries for a stream wait for those of the commands that follow. */
+  free(command: PayloadCommand, one: Buffer | PlacedEntry): void {
+    if (Buffer.isBuffer(one)) {
+      this.send(command, one, keysOf(command, 'all'));
+      return;
+    }
+    const name = nameOf(one.key);
+    this.#flushInserts(name);
+    if (this.#attempting?.keys.has(name)) this.#flushAttempts();
+    if ((this.#entering.get(name)?.entries.count ?? 0) > MAX_SCRIPT_ARGUMENTS) this.#flushEntries(name);
+    const entering = this.#entering.get(name) ?? {
+      entries: new EntryInserts(one, this.#means),
+      commands: [],
+    };
+    this.#entering.set(name, entering);
+    entering.entries.add(one);
+    entering.commands.push(command);
+  }
+
   /** Elements for a list wait for those of the commands that follow. */
   insert(command: PayloadCommand, key: PlacedKey, insert: Insert): void {
     const name = nameOf(key);
+    this.#flushEntries(name);
     if (this.#attempting?.keys.has(name)) this.#flushAttempts();
     if ((this.#inserting.get(name)?.inserts.count ?? 0) > MAX_SCRIPT_ARGUMENTS) this.#flushInserts(name);
     const inserting = this.#inserting.get(name) ?? { key, inserts: new ListInserts(), commands: [] };
@@ -108,7 +146,10 @@ export class Sent {
   }
 
   #together(command: PayloadCommand, together: readonly Argument[], keys: readonly PlacedKey[]): void {
-    for (const key of keys) this.#flushInserts(nameOf(key));
+    for (const key of keys) {
+      this.#flushInserts(nameOf(key));
+      this.#flushEntries(nameOf(key));
+    }
     const waiting = this.#attempting?.together.length ?? 0;
     if (waiting + together.length > MAX_SCRIPT_ARGUMENTS) this.#flushAttempts();
     this.#attempting ??= { together: [], commands: [], keys: new Set() };
@@ -126,13 +167,26 @@ export class Sent {
     for (const key of keys) {
       const name = nameOf(key);
       this.#flushInserts(name);
+      this.#flushEntries(name);
       if (this.#attempting?.keys.has(name)) this.#flushAttempts();
     }
   }
 
   #flush(): void {
     for (const name of this.#inserting.keys()) this.#flushInserts(name);
+    for (const name of this.#entering.keys()) this.#flushEntries(name);
     this.#flushAttempts();
+  }
+
+  #flushEntries(name: string): void {
+    const entering = this.#entering.get(name);
+    if (!entering) return;
+    this.#entering.delete(name);
+    const { question, insertion, trim } = entering.entries;
+    const [first, last] = [entering.commands[0]!, entering.commands.at(-1)!];
+    if (question) this.#push(first.index, encodeCommand(question));
+    this.#gather(entering.commands, insertion);
+    if (trim) this.#push(last.index, encodeCommand(trim));
   }
 
   #flushInserts(name: string): void {

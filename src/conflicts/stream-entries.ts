@@ -1,12 +1,15 @@
 /** How additions to streams, deliveries and trims are carried out where this site adds to the same stream or takes entries off it. */
 
+import { isIdBelow, wholeId } from '../redis-commands/stream-id.js';
 import { streamOptions } from '../redis-commands/stream-options.js';
 import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
-import { encodeGone } from '../protocol/messages/messages.js';
+import { encodeGone, encodeNeed, LACK } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';
-import { keysOf, type PayloadCommand } from '../protocol/payload.js';
+import type { Range } from '../local-writes/range.js';
+import type { Unseen } from '../local-writes/unseen.js';
+import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
 
 /** Modes of insert-entries.lua: the entry takes the place of one with its ID; a key of another type is an error. */
 const MODE = { replaces: 1, strict: 2 } as const;
@@ -14,46 +17,138 @@ const MODE = { replaces: 1, strict: 2 } as const;
 /** What says more of a trim, or of an addition, than a script here could do. */
 const REFINED = /^(KEEPREF|DELREF|ACKED|IDMP|IDMPAUTO)$/i;
 
-/**
- * What runs for a command that commutes with the own ones it meets, if any. An `XADD` finds its place by its ID: a local entry that
- * slips in may have a higher one, or the same. A trim shows by what it takes off whether one of that was added here. What is delivered
- * may be gone.
- *
- * @param options the receiver's name and the sender's, and the key that carries Tandem's own commands
- */
-export function entryCommands(
-  command: PayloadCommand,
-  entries: LocalEntries,
-  { site, origin, out }: { site: string; origin: string; out: string },
-): Buffer[] {
-  const { name, args, bytes } = command;
-  const [key] = keysOf(command, 'written');
-  if (!key || !entries.has(key)) return [bytes];
-  if (name === 'XCLAIM') return [encodeCommand(delivery(key, args, { out, isStrict: true }))];
-  if (name !== 'XADD' && name !== 'XTRIM') return [bytes];
-  const { trim, end } = streamOptions(args);
-  if (args.slice(2, end).some((option) => REFINED.test(option.toString('latin1')))) return [bytes];
-  const commands: Buffer[] = [];
-  if (name === 'XADD') {
+/** An entry to be put in its place. */
+export interface PlacedEntry {
+  readonly key: PlacedKey;
+  /** What `insert-entries.lua` takes before the entries; the same for all of a batch. */
+  readonly mode: number;
+  /** What it takes for this one: ID, number of fields and values, fields and values. */
+  readonly arguments: readonly Argument[];
+  /** The entries that a trim behind it leaves of the stream; infinity without one. */
+  readonly limit: number;
+  /** What asks for the state, where this site has trimmed the stream unseen and this one would be its oldest entry. */
+  readonly request: Buffer | undefined;
+}
+
+/** What is known where a batch is planned. */
+export interface EntryOptions {
+  readonly entries: LocalEntries;
+  readonly unseen: Pick<Unseen, 'isTrimmed'>;
+  readonly range: Range;
+  /** The receiver's name, and the key that carries Tandem's own commands. */
+  readonly site: string;
+  readonly out: string;
+}
+
+/** What runs for commands of a batch that commute with the local ones they meet. */
+export class EntryCommands {
+  readonly #origin: string;
+  readonly #timestamp: number;
+  readonly #options: EntryOptions;
+  /** What asks for the state of a stream, by its name; nothing where it was not trimmed here. */
+  readonly #requests = new Map<string, Buffer | undefined>();
+
+  constructor({ origin, timestamp }: { origin: string; timestamp: number }, options: EntryOptions) {
+    this.#origin = origin;
+    this.#timestamp = timestamp;
+    this.#options = options;
+  }
+
+  /**
+   * What runs for one, if not the command itself. On a stream that this site adds to, an `XADD` finds its place by its ID: a local entry
+   * that slips in may have a higher one, or the same. A trim shows by what it takes off whether one of that was added here. What is
+   * delivered may be gone.
+   */
+  of(command: PayloadCommand): (Buffer | PlacedEntry)[] {
+    const { name, args, bytes } = command;
+    const { entries, site, out } = this.#options;
+    const [key] = keysOf(command, 'written');
+    if (!key || !entries.has(key)) return [bytes];
+    if (name === 'XCLAIM') return [encodeCommand(delivery(key, args, { out, isStrict: true }))];
+    if (name !== 'XADD' && name !== 'XTRIM') return [bytes];
+    const { trim, end } = streamOptions(args);
+    if (args.slice(2, end).some((option) => REFINED.test(option.toString('latin1')))) return [bytes];
+    const trimming = trim && encodeCommand(this.trimTo(key, trim.strategy, args[trim.limitAt] ?? '0'));
+    if (name === 'XTRIM') return trimming ? [trimming] : [bytes];
     const [id, ...fields] = args.slice(end) as [Buffer, ...Buffer[]];
-    const mode = MODE.strict + (origin < site ? MODE.replaces : 0);
-    commands.push(
-      encodeCommand(['EVAL', scriptSource('insert-entries'), 1, key.key, mode, id, fields.length, ...fields]),
+    entries.coming(key, wholeId(id.toString('latin1')));
+    const entry: PlacedEntry = {
+      key,
+      mode: MODE.strict + (this.#origin < site ? MODE.replaces : 0),
+      arguments: [id, fields.length, ...fields],
+      limit: trim?.strategy === 'MAXLEN' ? Number(args[trim.limitAt]) : Infinity,
+      request: this.#request(key),
+    };
+    return trimming && entry.limit === Infinity ? [entry, trimming] : [entry];
+  }
+
+  /** Takes off what the sender had, and leaves what was added here unseen, as far as it is known now, and what slips in. */
+  trimTo(key: PlacedKey, strategy: 'MAXLEN' | 'MINID', limit: Argument): Argument[] {
+    const { entries, range, site } = this.#options;
+    const { ids = [], top = '' } = entries.keptFrom(key, range.seen) ?? {};
+    const isMoved = site > this.#origin ? 1 : 0;
+    return ['EVAL', scriptSource('trim-stream'), 1, key.key, strategy, limit, isMoved, top, ...ids];
+  }
+
+  #request(key: PlacedKey): Buffer | undefined {
+    const name = nameOf(key);
+    if (!this.#requests.has(name)) {
+      const { unseen, range } = this.#options;
+      const need = { timestamp: this.#timestamp, lack: LACK.nothing, keys: [key] };
+      this.#requests.set(name, unseen.isTrimmed(key, range) ? encodeNeed(need) : undefined);
+    }
+    return this.#requests.get(name);
+  }
+}
+
+/** Entries for one stream, gathered from one addition after another. */
+export class EntryInserts {
+  readonly #first: PlacedEntry;
+  readonly #means: { readonly out: string; readonly onEntries: Pick<EntryCommands, 'trimTo'> };
+  readonly #entries: Argument[] = [];
+  #lowest: string;
+  /** What the trims that have come leave in the end. */
+  #limit = Infinity;
+
+  /** @param means the key that carries Tandem's own commands, and what trims */
+  constructor(first: PlacedEntry, means: { out: string; onEntries: Pick<EntryCommands, 'trimTo'> }) {
+    this.#first = first;
+    this.#means = means;
+    this.#lowest = wholeId(String(first.arguments[0]));
+  }
+
+  /** How many arguments of a script they are. */
+  get count(): number {
+    return this.#entries.length;
+  }
+
+  add({ arguments: entry, limit }: PlacedEntry): void {
+    for (const argument of entry) this.#entries.push(argument);
+    const id = wholeId(String(entry[0]));
+    if (isIdBelow(id, this.#lowest)) this.#lowest = id;
+    // A trim before this entry leaves one more with it.
+    this.#limit = Math.min(this.#limit + 1, limit);
+  }
+
+  /** What puts them into the stream. */
+  get insertion(): Argument[] {
+    const { key, mode } = this.#first;
+    return ['EVAL', scriptSource('insert-entries'), 1, key.key, mode, ...this.#entries];
+  }
+
+  /** What runs before that. */
+  get question(): Argument[] | undefined {
+    const { key, request } = this.#first;
+    return (
+      request && ['EVAL', scriptSource('ask-below-trim'), 1, this.#means.out, key.key, this.#lowest, request]
     );
   }
-  if (trim)
-    commands.push(
-      encodeCommand([
-        'EVAL',
-        scriptSource('trim-stream'),
-        1,
-        key.key,
-        trim.strategy,
-        args[trim.limitAt] ?? '0',
-        0,
-      ]),
-    );
-  return commands;
+
+  /** What runs behind it. */
+  get trim(): Argument[] | undefined {
+    if (this.#limit === Infinity) return undefined;
+    return this.#means.onEntries.trimTo(this.#first.key, 'MAXLEN', this.#limit);
+  }
 }
 
 /**

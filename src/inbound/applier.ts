@@ -352,6 +352,8 @@ export class Applier {
         decider.leaveOut(oldest.batch, oldest.decision, outcome.errors);
         return batches;
       case 'failed':
+        // Capture has then met all that was written here before the run.
+        if (this.#options.rejections.mayBeOvertaken(outcome.failures)) await this.#look([], signal);
         await this.#options.rejections.settle(oldest.batch, oldest.decision, outcome.failures);
         await this.#askAgain(oldest, outcome.failures);
         this.#finish(oldest);

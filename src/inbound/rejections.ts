@@ -10,6 +10,7 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Logger } from '../log/log.js';
 import { runScript } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
+import type { LocalEntries } from '../local-writes/local-entries.js';
 import type { BatchPlan } from '../conflicts/plan-batch.js';
 import type { EpilogueCommand } from '../conflicts/epilogue.js';
 import { keysOf, payloadCommands, type PayloadCommand } from '../protocol/payload.js';
@@ -35,7 +36,12 @@ export interface RejectionsOptions {
   readonly keys: KeyNames;
   readonly token: number;
   readonly log: Logger;
+  /** Knows whether this site has begun to add to a stream after a decision: then what was decided as if it had not is asked for anyway. */
+  readonly entries: Pick<LocalEntries, 'isNewSince'>;
 }
+
+/** An entry came behind one with a higher ID. */
+const OVERTAKEN = /^ERR The ID specified in XADD is equal or smaller/;
 
 export class Rejections {
   readonly #options: RejectionsOptions;
@@ -50,11 +56,19 @@ export class Rejections {
     return this.#count;
   }
 
-  /** Ends a run some of whose commands failed: lists them and takes the batch out of the inbox. */
+  /** Whether one of the errors may be that of an entry which a local one has overtaken: {@link settle} must know of that one. */
+  mayBeOvertaken({ commands }: Failures): boolean {
+    return commands.some(({ error }) => OVERTAKEN.test(error.message));
+  }
+
+  /**
+   * Ends a run some of whose commands failed: lists them and takes the batch out of the inbox. An entry that a local one has overtaken, the
+   * first of this site's in the stream, comes with the state that the peer is asked for, and is not listed.
+   */
   async settle(
     batch: DeliveredBatch,
     decision: BatchPlan,
-    { commands: errors, epilogue }: Failures,
+    { commands: found, epilogue }: Failures,
   ): Promise<void> {
     const { log } = this.#options;
     // The peer's commands are listed, not what the rules made of them: those are what the sites differ by.
@@ -64,6 +78,12 @@ export class Rejections {
       decision.origins?.[index] ?? index,
       ...(decision.gathered?.get(index) ?? []),
     ];
+    const isOvertaken = ({ error, index }: Failures['commands'][number]): boolean => {
+      const command = commands[placesOf(index)[0]!];
+      if (command?.name !== 'XADD' || !OVERTAKEN.test(error.message)) return false;
+      return this.#options.entries.isNewSince(placeOf(command), decision.decided);
+    };
+    const errors = found.filter((one) => !isOvertaken(one));
     for (const { index, error } of errors.slice(0, MAX_LISTED)) {
       for (const command of placesOf(index).flatMap((place) => commands[place] ?? [])) {
         const { database, key } = placeOf(command);

@@ -43,16 +43,16 @@ import type { LocalEntries } from './local-entries.js';
 import { isRemoval, removalsOf } from '../protocol/removals.js';
 import type { Window } from './window.js';
 
-const [SET, REQUEST] = [effectCode('set'), effectCode('need')];
+const [SET, REQUEST, TRIM] = [effectCode('set'), effectCode('need'), effectCode('entry-trim')];
 const [STATE, COPY] = [effectCode('state'), effectCode('copy')];
-/** Of a sorted set: the other site runs it again, as it is, on a state that it had not seen. So it comes to the same behind that here. */
-const ON_MEMBERS = codesOf('member', 'member-remove');
+/** The other site runs it again, as it is, on a state that it had not seen. So it comes to the same behind that here. */
+const ON_STATES = codesOf('member', 'member-remove', 'entry');
 const FIELD_ENDED = effectCode('field-expired');
 const ON_FIELDS = codesOf('field-sum', 'cells', 'cell-remove', 'cell-expire', 'field-expired');
 /** Effects that come to the same whether the key's state is asked for or not. */
 const UNASKED = codesOf(
   ...(['set', 'remove', 'expire', 'cells', 'cell-remove', 'member', 'member-remove'] as const),
-  ...(['sum', 'field-sum', 'score-sum', 'union'] as const),
+  ...(['entry', 'entry-trim', 'sum', 'field-sum', 'score-sum', 'union'] as const),
 );
 
 /** Keys remembered as asked for. */
@@ -129,7 +129,7 @@ export class LateWrites {
   #removals: Map<string, number> | undefined;
   /** Keys that have expired while it was applied. */
   readonly #expired = new Map<string, PlacedKey>();
-  /** Entries of streams that were taken off though they were added here unseen: by key, and ID or '' for those below one. */
+  /** Entries of streams taken off though they were added here unseen: by key, and ID or '' for those below one. */
   readonly #concerned = new Map<string, PlacedKey>();
   readonly #ends: LateEnds;
   readonly #deadlines: Deadlines;
@@ -192,11 +192,11 @@ export class LateWrites {
 
   /** A command of the applied transaction has come round. */
   echoed(command: PayloadCommand): void {
-    // To put an entry in its place the last ID is set back and forth, and what is gone is acknowledged. The peer's own commands were all
-    // looked at, if they are known.
-    const mayBeOwn = command.name === 'XSETID' || command.name === 'XACK';
+    // To put an entry in its place others are taken off and put back, and what is gone is acknowledged. The peer's were all looked at.
+    const isOnEntries = isOfEntries(command.name);
+    const mayBeOwn = isOnEntries || command.name === 'XSETID' || command.name === 'XACK';
     if (!mayBeOwn || !this.#decided) this.command(command);
-    if (isOfEntries(command.name)) this.#onEntries(command);
+    if (isOnEntries) this.#onEntries(command);
     if (!isRemoval(command.name)) {
       this.#ends.madeAnew(command);
       return;
@@ -249,9 +249,9 @@ export class LateWrites {
       const effect = effectCode(recordedEffectAt(command, at));
       // A flush or a swap of the peer's moves Tandem's own keys out of the way and back: those are no data.
       if (key.key.toString('latin1').startsWith(this.#ownPrefix)) return false;
+      if (this.#entries.wasMisjudged(command.name, effect === TRIM, { key, decided: echo.decided }))
+        return true;
       // What is made of a key that is asked for is asked for, too.
-      // That entries may be gone was not known when it was decided how they are delivered.
-      if (command.name === 'XCLAIM' && this.#entries.isNewSince(key, echo.decided)) return true;
       return this.#isLate(echo, key, effect, command) || (derives && echo.found.has(nameOf(key)));
     });
     if (late.length === 0) return;
@@ -391,7 +391,7 @@ export class LateWrites {
   #isNoWrite(own: number, effect: number): boolean {
     // The value as it was then, and nothing that the other site had not seen: it meets there what was written since, as here.
     if (own === COPY) return effect !== STATE && effect !== COPY;
-    if (own === STATE) return ON_MEMBERS.has(effect);
+    if (own === STATE) return ON_STATES.has(effect);
     // A request: while one is open, these run all the same.
     return own === REQUEST && UNASKED.has(effect);
   }

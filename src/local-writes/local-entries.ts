@@ -30,7 +30,12 @@ interface Stream {
   readonly since: number;
   /** Of what was done up to this sequence not all is known. */
   blurredThrough: number;
+  /** The highest IDs known of an entry of this site, and of one of the peer that is applied, or about to be. */
+  own: string;
+  theirs: string;
 }
+
+const LOWEST = '0-0';
 
 export class LocalEntries {
   /** The same of streams whose entries are added in the order of their arrival. */
@@ -83,8 +88,46 @@ export class LocalEntries {
     if (name === 'XADD') {
       const id = args[streamOptions(args).end];
       const stream = this.#streamOf(key, sequence);
-      if (id) this.#note(stream, { id: wholeId(id.toString('latin1')), sequence });
+      if (!id) return;
+      const entry = { id: wholeId(id.toString('latin1')), sequence };
+      if (isIdBelow(stream.own, entry.id)) stream.own = entry.id;
+      this.#note(stream, entry);
     } else if (name === 'XTRIM' || name === 'XDEL') this.#streamOf(key, sequence);
+  }
+
+  /** An entry of the peer's is about to be added. @param id as the peer gave it */
+  coming(key: PlacedKey, id: string): void {
+    const stream = this.#streams.get(nameOf(key));
+    if (stream && isIdBelow(stream.theirs, id)) stream.theirs = id;
+  }
+
+  /**
+   * The entries of a stream that were added here by what the sender of a trim had not seen, and the highest ID that is known of any: what
+   * is above that when the trim is carried out has slipped in. Nothing where not all of them are known.
+   */
+  keptFrom(key: PlacedKey, seen: number): { ids: readonly string[]; top: string } | undefined {
+    const stream = this.#streams.get(nameOf(key));
+    if (!stream || stream.blurredThrough > seen) return undefined;
+    const ids = [...stream.entries.values()].filter(({ sequence }) => sequence > seen).map(({ id }) => id);
+    return { ids, top: isIdBelow(stream.own, stream.theirs) ? stream.theirs : stream.own };
+  }
+
+  /** Whether local entries that have slipped in since a decision make another thing of a command than was decided. */
+  wasMisjudged(
+    name: string,
+    isTrim: boolean,
+    { key, decided }: { key: PlacedKey; decided: number },
+  ): boolean {
+    // That entries may be gone, or above it, was not known when it was decided how they are delivered, or added.
+    if (/^X(ADD|CLAIM)$/.test(name) && this.isNewSince(key, decided)) return true;
+    return isTrim && this.#hasMixed(key, decided);
+  }
+
+  /** Whether one that has slipped in since a decision did not go above all that was known: a trim has taken it for one of the peer's. */
+  #hasMixed(key: PlacedKey, decided: number): boolean {
+    const stream = this.#streams.get(nameOf(key));
+    if (!stream || stream.since > decided) return stream !== undefined || this.#forgottenThrough > decided;
+    return this.#some(key, decided, ({ id }) => isIdBelow(id, stream.theirs));
   }
 
   /** Whether an entry that is removed was added here by what the sender of the removal had not seen. */
@@ -110,6 +153,8 @@ export class LocalEntries {
       entries: new Map(),
       since,
       blurredThrough: this.#forgottenThrough,
+      own: LOWEST,
+      theirs: LOWEST,
     };
     this.#streams.delete(name);
     this.#streams.set(name, stream);

@@ -16,6 +16,8 @@ import type { Window } from './window.js';
 const REQUEST = effectCode('need');
 const END = effectCode('expired');
 
+const TRIM = effectCode('entry-trim');
+
 export class Unseen {
   readonly #window: Window;
   readonly #hash = new KeyHash();
@@ -78,6 +80,11 @@ export class Unseen {
     const together = commutingWith(effectCode(effect), this.#isSenderFirst);
     if (this.#window.flushesIn(range.seen, range.decided).length > 0) return false;
     return together !== undefined && !this.#has(key, range, (code) => !together.has(code));
+  }
+
+  /** Whether entries were taken off the ends of a stream. */
+  isTrimmed(key: PlacedKey, range: Range): boolean {
+    return this.#has(key, range, (code) => code === TRIM);
   }
 
   /** Whether a push goes past own writes at its end. */

@@ -94,9 +94,13 @@ const COMMUTING: ReadonlyMap<number, ReadonlySet<number>> = new Map(
       ['member', ['member', 'member-remove', 'member-pop', 'need', 'expire']],
       ['member-remove', ['member', 'member-remove', 'member-pop', 'need']],
       ['expired', ['expired']],
-      ['entry', ['entry', 'entry-remove', 'delivery', 'gone', 'arrival']],
+      // The other site runs it again on a state, and keeps it from a trim, that had not seen it.
+      [
+        'entry',
+        ['entry', 'entry-trim', 'entry-remove', 'delivery', 'gone', 'arrival', 'need', 'state', 'copy'],
+      ],
       ['entry-remove', ['entry', 'entry-remove', 'delivery', 'gone']],
-      ['entry-trim', ['delivery', 'gone', 'arrival']],
+      ['entry-trim', ['entry', 'entry-trim', 'delivery', 'gone', 'arrival', 'need']],
       ['delivery', ['entry', 'entry-remove', 'entry-trim', 'gone']],
       ['arrival', ['arrival', 'entry', 'entry-trim']],
       ['gone', ['entry', 'entry-remove', 'entry-trim', 'delivery', 'gone']],

@@ -51,7 +51,7 @@ import { answerOf } from '../redis/connect.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import { together } from '../async/together.js';
 import { openApplyConnection, openStream } from './connections.js';
-import { captureSettings, courierSettings, deciderSettings } from './stage-settings.js';
+import { captureSettings, courierSettings, deciderSettings, listSettings } from './stage-settings.js';
 import { beginAt, goOnAt } from './stream-start.js';
 
 const WINDOW_ENTRIES = 1 << 20;
@@ -122,7 +122,7 @@ export class Pipeline {
       token,
       log,
     });
-    this.rejections = new Rejections({ client: local, keys, token, log });
+    this.rejections = new Rejections({ client: local, keys, token, log, entries: this.#entries });
     this.pauses = new Pauses({ client: local, keys, log });
     this.#claims = new Plausibility({
       clock: this.clock,
@@ -288,6 +288,7 @@ export class Pipeline {
         this.late.applied(sequence, decided, kept);
       },
       echoed: (reader, database, name) => {
+        this.#cutting.echoed(name);
         if (this.late.isWatching || isRemoval(name) || isOfEntries(name))
           this.late.echoed(currentCommand(reader, database, this.#options.opened.commands.writes));
       },
@@ -342,16 +343,13 @@ export class Pipeline {
     const { config, keys, token, opened, log, onConflict, onGap } = this.#options;
     const decider = (this.#decider = new BatchPlanner({
       ...deciderSettings(this.#options, this.#options.onAnswer),
+      ...listSettings(this.list, this.#cutting),
       peerRestores: () => this.courier.peerRestores,
       window: this.#window,
       entries: this.#entries,
       deadlines: this.#deadlines,
       appliedAtStart: opened.applied.sequence,
       capturedThrough: () => this.#capture!.nextSequence - 1,
-      appendedThrough: () => this.list.appendedThrough,
-      appended: (sequence, signal) => this.list.waitFor(sequence, signal),
-      fetch: (sequence) => this.list.fetch(sequence),
-      timestampOf: (sequence) => this.list.timestampOf(sequence),
       rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
       onDecided: (batch, how) => this.late.decided(batch, how),
       onConflict,

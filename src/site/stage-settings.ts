@@ -4,10 +4,12 @@ import { translateComparison } from '../inbound/translate-comparison.js';
 import type { BatchPlannerOptions } from '../conflicts/plan-batch.js';
 import { BatchCheck } from '../protocol/check-batch.js';
 import { translateWhole } from '../inbound/whole-databases.js';
+import type { BatchTimer } from '../capture/batch-timer.js';
 import type { CaptureOptions } from '../capture/capture-options.js';
 import type { Claims } from '../sync/claims.js';
 import { Filter } from '../config/filter.js';
 import type { Config } from '../config/config.js';
+import type { ChangeList } from '../outbound/change-list.js';
 import type { CourierOptions } from '../outbound/courier-options.js';
 import { allKeys, type KeyNames } from '../redis/keys.js';
 import { takes } from '../redis/restorable.js';
@@ -132,5 +134,21 @@ export function deciderSettings(
       onWritten: (low, high, ms) => claims.peer(low, high, ms),
     }),
     extraCommands: commands.writes,
+  };
+}
+
+/** What the planner asks of the change list. A decision that waits for a change has the batch that holds it cut at once. */
+export function listSettings(
+  list: ChangeList,
+  timer: BatchTimer,
+): Pick<BatchPlannerOptions, 'appendedThrough' | 'appended' | 'fetch' | 'timestampOf'> {
+  return {
+    appendedThrough: () => list.appendedThrough,
+    appended: (sequence, signal) => {
+      timer.hurry(sequence);
+      return list.waitFor(sequence, signal);
+    },
+    fetch: (sequence) => list.fetch(sequence),
+    timestampOf: (sequence) => list.timestampOf(sequence),
   };
 }

@@ -150,6 +150,31 @@ describe.each(['at once', 'when the peer has the late write'] as const)('applied
   });
 });
 
+test.each([
+  ['', []],
+  [' that is capped', ['MAXLEN', '~', 100]],
+] as const)(
+  'the first local entry of a stream%s slips in above one of the peer, which is neither lost nor rejected',
+  async (_, trim) => {
+    const { east, west } = pair;
+    const key = `stream:${trim.length}`;
+    const rejected = await east.redis.xlen(KEYS.rejected);
+    const letGo = await decidedAbout(east, () =>
+      run(west.redis, ['XADD', key, ...trim, '5-1', 'from', 'theirs']),
+    );
+    await run(east.redis, ['XADD', key, ...trim, '7-1', 'from', 'late']);
+    letGo();
+    await settled({
+      read: ['XRANGE', key, '-', '+'],
+      expected: [
+        ['5-1', ['from', 'theirs']],
+        ['7-1', ['from', 'late']],
+      ],
+    });
+    expect(await east.redis.xlen(KEYS.rejected)).toBe(rejected);
+  },
+);
+
 test.each(CASES.filter(({ crossing }) => crossing !== undefined))(
   'writes that slip in at both sites at once on $name are settled at both',
   async (one) => {

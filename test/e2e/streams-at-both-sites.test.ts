@@ -49,6 +49,31 @@ test('entries that both sites add at once with IDs of their clocks all stay: non
   expect(await counted()).toEqual(before);
 });
 
+test.each([
+  ['', []],
+  [' that is capped', ['MAXLEN', '~', 100_000]],
+] as const)(
+  'the first entries of a stream%s stay, and none is rejected, when both sites begin it at once',
+  async (_, trim) => {
+    const before = await counted();
+    const { east, west } = pair;
+    const STREAMS = 200;
+    for (let stream = 0; stream < STREAMS; stream++) {
+      const key = `s${trim.length}:${stream}`;
+      const add = async ({ redis, name }: typeof east): Promise<void> => {
+        for (let i = 0; i < 5; i++) await redis.call('XADD', key, ...trim, '*', name, i);
+      };
+      await Promise.all([add(east), add(west)]);
+    }
+    await quiet(pair);
+    await expectEqual(east.redis, west.redis);
+    for (let stream = 0; stream < STREAMS; stream++)
+      expect(await east.redis.xlen(`s${trim.length}:${stream}`)).toBe(10);
+    expect((await counted()).rejected).toBe(before.rejected);
+  },
+  60_000,
+);
+
 test('of two entries with one ID both stay: that of the larger site name is moved behind it, also when they are many', async () => {
   const { east, west } = pair;
   for (const site of [east, west]) site.pause();

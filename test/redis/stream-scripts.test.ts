@@ -105,6 +105,29 @@ test('a trim of the other site takes off all that is older, though deleted entri
   if (isCounted) await redis.call('XSETID', 's', '9-0', 'ENTRIESADDED', '2', 'MAXDELETEDID', '0-1');
   await redis.call('XSETID', 's', '1-0');
   await add(3, 4, 9);
-  await redis.eval(scriptSource('trim-stream'), 1, 's', 'MINID', '5', 0);
+  await redis.eval(scriptSource('trim-stream'), 1, 's', 'MINID', '5', 0, '');
   expect(await ids()).toEqual(['9-0']);
+});
+
+describe('a trim by length of the other site', () => {
+  const trim = (limit: number, top: string, ...unseen: string[]): Promise<unknown> =>
+    redis.eval(scriptSource('trim-stream'), 1, 's', 'MAXLEN', limit, 0, top, ...unseen);
+
+  test('leaves what was added here unseen, and does not count it', async () => {
+    await add(1, 2, 3, 4, 5);
+    await trim(2, '5-0', '4-0');
+    expect(await ids()).toEqual(['3-0', '4-0', '5-0']);
+  });
+
+  test('leaves what has slipped in above all that was known, and does not count it either', async () => {
+    await add(1, 2, 3, 4, 5, 6);
+    await trim(2, '4-0', '4-0');
+    expect(await ids()).toEqual(['2-0', '3-0', '4-0', '5-0', '6-0']);
+  });
+
+  test('takes nothing where no more is left than it leaves', async () => {
+    await add(1, 2, 3);
+    await trim(2, '1-0');
+    expect(await ids()).toEqual(['1-0', '2-0', '3-0']);
+  });
 });

@@ -89,7 +89,13 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
     connectTimeoutMs: 5000,
     signal: stop.signal,
   });
-  const rejections = new Rejections({ client, keys: KEYS, token: TOKEN, log });
+  const rejections = new Rejections({
+    client,
+    keys: KEYS,
+    token: TOKEN,
+    log,
+    entries: { isNewSince: () => false },
+  });
   const commands = await serverCommands(client);
   const decider = new BatchPlanner({
     site: 'east',

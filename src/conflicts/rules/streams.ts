@@ -19,6 +19,7 @@ export function cutOff({ own, key, site }: RuleContext, incoming: Piece): Comman
     strategy,
     limit,
     site > incoming.site ? 1 : 0,
+    '',
     ...added,
   ];
 }

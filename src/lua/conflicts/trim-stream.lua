@@ -1,5 +1,5 @@
--- KEYS: stream   ARGV: MAXLEN or MINID, limit, 1 if own entries give way to those with the same ID, then IDs of entries that the trim
---       had not seen
+-- KEYS: stream   ARGV: MAXLEN or MINID, limit, 1 if local entries give way to those with the same ID, the highest ID known when this was
+--       decided (empty: what slips in makes it fail), then IDs of entries that the trim had not seen
 -- A trim of the peer's takes off the entries its sender had, and leaves those that were added here meanwhile. Whatever is taken off
 -- stands in the stream by its ID, or as all that is below one: so it shows whether it was meant.
 -- Result: entries taken off.
@@ -10,13 +10,22 @@ if kind ~= 'stream' then
   return 0
 end
 local unseen, present = {}, 0
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local id = whole_id(ARGV[i])
   local moved = ARGV[3] == '1' and moved_id(id)
   id = moved and has_entry(key, moved) and moved or id
   if not unseen[id] and has_entry(key, id) then
     unseen[id] = true
     present = present + 1
+  end
+end
+-- What is above all that was known has slipped in.
+if ARGV[4] ~= '' then
+  for _, entry in ipairs(redis.call('XRANGE', key, '(' .. ARGV[4], '+')) do
+    if not unseen[entry[1]] then
+      unseen[entry[1]] = true
+      present = present + 1
+    end
   end
 end
 local entries, surplus

@@ -10,7 +10,13 @@ const NOW = 1_000_000;
 
 /** What is sent for a command. */
 function sent(text: string): string[] {
-  const one = new Sent({ applied: 'applied', nowMs: NOW, asSent: ({ bytes }) => [bytes] });
+  const one = new Sent({
+    applied: 'applied',
+    out: 'out',
+    onEntries: { trimTo: () => [] },
+    nowMs: NOW,
+    asSent: ({ bytes }) => [bytes],
+  });
   const [, command] = [...payloadCommands(resp('SELECT 0', text))];
   one.attempt(command!, [command!.args], [{ database: 0, key: Buffer.from('k') }]);
   const script = scriptSource('set-deadline');

@@ -28,7 +28,13 @@ function lines(sent: Sent): string[] {
 }
 
 test('what many commands come to on several keys goes in one script for each way it is sent', () => {
-  const sent = new Sent({ applied: 'applied', nowMs: 0, asSent: ({ bytes }) => [bytes] });
+  const sent = new Sent({
+    applied: 'applied',
+    out: 'out',
+    onEntries: { trimTo: () => [] },
+    nowMs: 0,
+    asSent: ({ bytes }) => [bytes],
+  });
   for (let i = 0; i < 3; i++) {
     const set = command(`HSET hash f ${i}`, i * 3);
     sent.attempt(set, [set.args], [HASH]);
@@ -54,7 +60,13 @@ test('what many commands come to on several keys goes in one script for each way
 });
 
 test('what is done to one key keeps its order, however it is sent', () => {
-  const sent = new Sent({ applied: 'applied', nowMs: 0, asSent: ({ bytes }) => [bytes] });
+  const sent = new Sent({
+    applied: 'applied',
+    out: 'out',
+    onEntries: { trimTo: () => [] },
+    nowMs: 0,
+    asSent: ({ bytes }) => [bytes],
+  });
   const push = command('RPUSH list a', 0);
   sent.insert(push, LIST, { at: 0, values: ['a'] });
   sent.attempt(command('RPUSH list b', 1), [['RPUSH', LIST.key, 'b']], [LIST]);
@@ -80,7 +92,13 @@ test('what is done to one key keeps its order, however it is sent', () => {
 });
 
 test('nothing waits behind a command that may have to do with any key', () => {
-  const sent = new Sent({ applied: 'applied', nowMs: 0, asSent: ({ bytes }) => [bytes] });
+  const sent = new Sent({
+    applied: 'applied',
+    out: 'out',
+    onEntries: { trimTo: () => [] },
+    nowMs: 0,
+    asSent: ({ bytes }) => [bytes],
+  });
   sent.insert(command('RPUSH list a', 0), LIST, { at: 0, values: ['a'] });
   const set: readonly Argument[] = ['HSET', HASH.key, 'f', '1'];
   sent.attempt(command('HSET hash f 1', 1), [set], [HASH]);

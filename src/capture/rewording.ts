@@ -1,0 +1,66 @@
+/** In what other words a local command is sent, for what is known here of the value it was run on. */
+
+import type { KnownName } from '../redis-commands/command-names.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
+import type { Effect } from '../redis-commands/command-table.js';
+import type { CaptureListener } from './listener.js';
+import { PoppedSets } from './popped-sets.js';
+import type { Verdict } from './selection.js';
+import { StreamLengths } from './stream-lengths.js';
+
+/** What is sent in the place of a command. */
+export interface Reworded {
+  readonly name: 'ZREM' | 'XADD';
+  /** The name first. */
+  readonly args: Buffer[];
+  readonly effect: Effect;
+}
+
+export class Rewording {
+  readonly #popped: PoppedSets;
+  readonly #lengths = new StreamLengths();
+
+  constructor(listener: Pick<CaptureListener, 'popped'>) {
+    this.#popped = new PoppedSets(listener);
+  }
+
+  /** A local command that is sent as it is, and lies in the reader, has run. */
+  passed(reader: CommandReader, known: KnownName, database: number): void {
+    this.#popped.passed(reader, known, database);
+    this.#lengths.passed(reader, known, database);
+  }
+
+  /** A command of the peer's has come round. */
+  echoed(reader: CommandReader, known: KnownName, database: number): void {
+    this.#popped.echoed(reader, known, database);
+    this.#lengths.echoed(reader, known, database);
+  }
+
+  /** An applied transaction has ended. */
+  endEcho(): void {
+    this.#lengths.endEcho();
+  }
+
+  /**
+   * A local command has run.
+   * @param args the name first
+   * @param verdict on the command
+   */
+  ran(
+    known: KnownName,
+    args: readonly Buffer[],
+    database: number,
+    verdict: Pick<Verdict, 'skip' | 'special'>,
+  ): Reworded | undefined {
+    if (verdict.special) return undefined;
+    const removal = this.#popped.ran(known, args, database, verdict.skip === undefined);
+    if (removal) return { name: 'ZREM', args: removal, effect: 'member-remove' };
+    const addition = this.#lengths.ran(known, args, database);
+    return addition && { name: 'XADD', args: addition, effect: 'entry' };
+  }
+
+  /** Whether a command of Tandem's own, as it stands in the stream, tells the members of a set. It is taken note of. */
+  told(command: Buffer): boolean {
+    return this.#popped.told(command);
+  }
+}
