@@ -32,11 +32,11 @@ function removeStale() {
   const wanted = new Set(
     sources.flatMap((name) =>
       name.endsWith('.ts') && !isCopied(name)
-        ? [name.replace(/\.ts$/, '.js'), name.replace(/\.ts$/, '.js.map')]
+        ? ['.js', '.js.map', '.d.ts'].map((end) => name.replace(/\.ts$/, end))
         : [name],
     ),
   );
   for (const name of readdirSync(dist, { recursive: true }).map(String)) {
-    if (/\.(js|map|lua)$/.test(name) && !wanted.has(name)) rmSync(join(dist, name));
+    if (/\.(js|map|d\.ts|lua)$/.test(name) && !wanted.has(name)) rmSync(join(dist, name));
   }
 }

@@ -3,15 +3,14 @@ import type { Config } from '../config/config.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from '../errors.js';
 import { createLogger } from '../log/log.js';
 import type { Logger } from '../log/log.js';
-import { connectClient, openClient, type Redis } from '../redis/connect.js';
+import type { Redis } from '../redis/connect.js';
 import { keyNames } from '../redis/keys.js';
-import { followPrimary } from '../redis/primary.js';
 import { keepHeapSmall } from './heap.js';
 import { startHttp, type HttpService } from '../observe/http.js';
 import { Page } from '../observe/page/page.js';
 import { startReport } from '../observe/report.js';
-import { keepStatusKey } from '../observe/status-key.js';
 import { Site } from '../site/site.js';
+import { keepStatus, tellingConnection } from '../site/telling.js';
 import { VERSION } from '../version.js';
 import { pageSource } from './page-source.js';
 
@@ -75,43 +74,19 @@ async function runSite({
   }
 }
 
-/** A connection of its own, so that a status never waits behind data. */
-function tellingConnection(config: Config, log: Logger): Redis {
-  const { localUrl, tls, site, connectTimeoutMs, commandTimeoutMs } = config;
-  const name = `tandem:${site}:status`;
-  return openClient({ url: localUrl, tls, name, log, connectTimeoutMs, commandTimeoutMs });
-}
-
-interface Telling {
+interface PageParts {
   readonly config: Config;
+  readonly log: Logger;
   readonly status: Site['status'];
   readonly telling: Redis;
 }
 
-async function startPage({
-  config,
-  log,
-  status,
-  telling: redis,
-}: Telling & { log: Logger }): Promise<HttpService> {
+async function startPage({ config, log, status, telling: redis }: PageParts): Promise<HttpService> {
   const token = config.httpTokenFile === null ? undefined : readToken(config.httpTokenFile);
   const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
   const page = new Page({ source: pageSource({ config, keys, redis, status, log }), token, log });
   const { httpHost: host, httpPort: port } = config;
   return startHttp({ host, port, status, page, log });
-}
-
-async function keepStatus({
-  config,
-  status,
-  telling: redis,
-  signal,
-}: Telling & { signal: AbortSignal }): Promise<void> {
-  await connectClient(redis, signal).catch(() => {});
-  void followPrimary(redis, signal);
-  const { status: key } = keyNames({ prefix: config.keyPrefix, pair: config.pair });
-  await keepStatusKey({ redis, key, status, signal });
-  redis.disconnect();
 }
 
 /** @throws TandemError CONFIG_INVALID when the file holds no token */

@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { WAITS_MS } from '../conflicts/marks.js';
-import { encodeMark, isSettled, type Mark, type MarkTold } from '../protocol/messages/marks.js';
+import type { Mark, MarkTold } from '../protocol/messages/marks.js';
 import type { LocalConfig } from '../config/config.js';
-import { passesByItself, TandemError } from '../errors.js';
-import { runScript } from '../lua/scripts.js';
-import { answerOf, refusalOf, whereOf } from '../redis/connect.js';
+import { TandemError } from '../errors.js';
+import { refusalOf, whereOf } from '../redis/connect.js';
 import { readStatusKey } from '../observe/status-key.js';
 import type { SiteStatus } from '../observe/status.js';
+import { Waiting } from '../site/waiting.js';
 import { expectOwnRegistration } from './expect-local-registration.js';
 import { atLocalSite, isWorkedFor, type LocalSite } from './local-site.js';
 import { bytes, duration, grouped, paint } from './terminal.js';
@@ -19,17 +16,10 @@ export interface WaitArguments {
   readonly json: boolean;
 }
 
-/** How often it is looked whether a mark is back. */
-const LOOK_MS = 20;
 /** How often it is said what is waited for: on a terminal, and elsewhere, there for the first time after a second. */
 const TELL_ON_TERMINAL_MS = 500;
 const FIRST_TELL_MS = 1000;
 const TELL_MS = 5000;
-/** When another mark is sent, in case the one before is lost with the history of one of the sites; the pause doubles. */
-const MARK_MS = 2000;
-const MAX_MARK_MS = 60_000;
-/** Marks of one wait that are looked for: the newest. */
-const MAX_MARKS = 20;
 
 /**
  * Waits until all that was written at this site by now is applied at the other one; with `both` also until all that was written there
@@ -43,98 +33,37 @@ export async function wait(config: LocalConfig, args: WaitArguments): Promise<nu
       throw notRunning(config);
     }
     const startMs = performance.now();
-    const waiting = new Waiting(config, own, args);
+    const waiting = new Waiting({ ...own, both: args.both });
+    const missing = (): Promise<string[]> => missingOf(config, own, args.both, waiting.told);
     const line = new Line(!args.json);
-    const isDone = await waiting.run(line, startMs + args.timeoutMs);
+    const isDone = await waiting.run({
+      endMs: startMs + args.timeoutMs,
+      onLook: () => line.show(missing),
+    });
     line.clear();
-    tell(config, args, { isDone, waitedMs: performance.now() - startMs, missing: await waiting.missing() });
+    tell(config, args, { isDone, waitedMs: performance.now() - startMs, missing: await missing() });
     return isDone ? 0 : 1;
   });
 }
 
-class Waiting {
-  readonly #config: LocalConfig;
-  readonly #own: LocalSite;
-  readonly #both: boolean;
-  /** Names of the marks that were sent, the newest last. */
-  readonly #sessions: string[] = [];
-  /** What the last mark has told that has come back. */
-  #told: Mark | undefined;
-
-  constructor(config: LocalConfig, own: LocalSite, { both }: WaitArguments) {
-    this.#config = config;
-    this.#own = own;
-    this.#both = both;
+/** What is waited for, in words: one reason each. Never rejects. */
+async function missingOf(
+  config: LocalConfig,
+  own: LocalSite,
+  both: boolean,
+  told: Mark | undefined,
+): Promise<string[]> {
+  const { site, peer } = config;
+  const { redis, keys } = own;
+  try {
+    if (!(await isWorkedFor(own))) return [`no process works for site ${site}: start it with tandem run`];
+    const status = await readStatusKey(redis, keys.status);
+    const first = reasonOf(told?.first, site, peer);
+    const second = reasonOf(told?.second, peer, site, both);
+    return [...(status === null ? [] : remaining(status)), ...first, ...second];
+  } catch (error) {
+    return [`the Redis of site ${site} does not answer: ${refusalOf(error, whereOf(redis)).message}`];
   }
-
-  /** Resolves with whether all has arrived before `endMs`, by the clock of `performance`. */
-  async run(line: Line, endMs: number): Promise<boolean> {
-    let pauseMs = MARK_MS;
-    let markAtMs = -Infinity;
-    while (performance.now() < endMs) {
-      try {
-        if (performance.now() >= markAtMs) {
-          await this.#send();
-          markAtMs = performance.now() + pauseMs;
-          pauseMs = Math.min(pauseMs * 2, MAX_MARK_MS);
-        }
-        if (await this.#isDone()) return true;
-      } catch (error) {
-        // A server that is started anew, or another primary, is waited for as well.
-        if (!passesByItself(refusalOf(error, whereOf(this.#own.redis)))) throw error;
-      }
-      await line.show(() => this.missing());
-      await sleep(Math.max(1, Math.min(LOOK_MS, endMs - performance.now())));
-    }
-    return this.#isDone().catch(() => false);
-  }
-
-  async #send(): Promise<void> {
-    const { redis, keys } = this.#own;
-    const session = randomUUID();
-    const mark = encodeMark({ session, number: 0, first: '-', second: '-' });
-    await runScript(redis, 'send-mark', [keys.waits, keys.out], [session, '', WAITS_MS, 1, mark]);
-    this.#sessions.push(session);
-    if (this.#sessions.length > MAX_MARKS) this.#sessions.shift();
-  }
-
-  async #isDone(): Promise<boolean> {
-    const { redis, keys } = this.#own;
-    if (this.#sessions.length === 0) return false;
-    const told = await answerOf(redis, redis.hmget(keys.waits, ...this.#sessions));
-    const marks = told.flatMap((text) => (text === null || text === '' ? [] : [markOf(text)]));
-    this.#told = marks.at(-1) ?? this.#told;
-    if (!marks.some((mark) => this.#isEnough(mark))) return false;
-    await answerOf(redis, redis.hdel(keys.waits, ...this.#sessions));
-    return true;
-  }
-
-  #isEnough(mark: Mark): boolean {
-    if (!isSettled(mark) || mark.first === 'c' || mark.second === 'c' || mark.first === 'f') return false;
-    return !(this.#both && mark.second === 'f');
-  }
-
-  /** What is waited for, in words: one reason each. Never rejects. */
-  async missing(): Promise<string[]> {
-    const { site, peer } = this.#config;
-    const { redis, keys } = this.#own;
-    try {
-      if (!(await isWorkedFor(this.#own)))
-        return [`no process works for site ${site}: start it with tandem run`];
-      const status = await readStatusKey(redis, keys.status);
-      const first = reasonOf(this.#told?.first, site, peer);
-      const second = reasonOf(this.#told?.second, peer, site, this.#both);
-      return [...(status === null ? [] : remaining(status)), ...first, ...second];
-    } catch (error) {
-      return [`the Redis of site ${site} does not answer: ${refusalOf(error, whereOf(redis)).message}`];
-    }
-  }
-}
-
-/** @param text as send-mark.lua has it from `answerToMark` */
-function markOf(text: string): Mark {
-  const [number, first, second] = text.split(' ');
-  return { session: '', number: Number(number), first: first as MarkTold, second: second as MarkTold };
 }
 
 function reasonOf(told: MarkTold | undefined, site: string, other: string, isWaitedFor = true): string[] {

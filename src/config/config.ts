@@ -14,6 +14,8 @@ export type { Config, TlsConfig } from './schema.js';
 export interface ConfigSources {
   /** Path of a JSON file. */
   file?: string;
+  /** In the shape of the file and in its place: what a program gives that embeds a site. */
+  settings?: Readonly<Record<string, unknown>>;
   /** The environment; variables that start with `TANDEM_` are settings. */
   env?: Readonly<Record<string, string | undefined>>;
   /** Path of a setting (`tls.caFile`) → the text given on the command line. */
@@ -81,17 +83,18 @@ export function effectiveSettings(sources: ConfigSources = {}): EffectiveSetting
 
 /** @param optional settings that may stay away although they have no default */
 function load(
-  { file, env: given = process.env, flags = new Map() }: ConfigSources,
+  { file, settings, env: given = process.env, flags = new Map() }: ConfigSources,
   optional: readonly string[],
 ): { config: LocalConfig; origins: ReadonlyMap<string, string> } {
   const problems: string[] = [];
   const secrets = withSecretFiles(given, optional, problems);
   const { env } = secrets;
   const path = file ?? env[FILE_ENV];
-  const fromFile = path === undefined ? {} : readFile(path, problems);
+  const read = (): JsonObject | undefined => (path === undefined ? {} : readFile(path, problems));
+  const fromFile = settings === undefined ? read() : knownPart(settings, [], 'startSite', problems);
   problems.push(...unknownVariables(env));
   // What such a file was to set would be called missing.
-  if (fromFile === undefined) throw invalid(problems);
+  if (fromFile === undefined) throw invalid(problems, settings !== undefined);
 
   const instance = convict(schemaWithEnvironment(optional), {
     env: knownVariables(env),
@@ -99,6 +102,8 @@ function load(
   }) as unknown as Instance;
   const origins = originsOf(fromFile, env, flags);
   for (const [name, variable] of secrets.origins) if (!flags.has(name)) origins.set(name, variable);
+  if (settings !== undefined)
+    for (const [name, from] of origins) origins.set(name, from === DEFAULT ? 'not given' : 'given');
   instance.load(fromFile);
   for (const [name, value] of flags) instance.set(name, value);
   const wrong = validated(instance, origins);
@@ -106,14 +111,16 @@ function load(
   const config = instance.getProperties();
   if (wrong.length === 0) problems.push(...contradictions(config), ...tlsProblems(config.tls));
 
-  if (problems.length > 0) throw invalid(problems);
+  if (problems.length > 0) throw invalid(problems, settings !== undefined);
   return { config: deepFreeze(normalized(config)), origins };
 }
 
-function invalid(problems: string[]): TandemError {
+function invalid(problems: string[], isEmbedded: boolean): TandemError {
   const lines = problems.map((problem) => `\n  - ${problem}`).join('');
   return new TandemError('CONFIG_INVALID', `The configuration cannot be used:${lines}`, {
-    hint: 'Settings come from --config <file>, the environment and flags, later ones win. `tandem run --help-all` lists them.',
+    hint: isEmbedded
+      ? 'docs/reference/settings.md lists the settings. An embedded site takes what it is given, and nothing else.'
+      : 'Settings come from --config <file>, the environment and flags, later ones win. `tandem run --help-all` lists them.',
     details: { problems: problems.length },
   });
 }

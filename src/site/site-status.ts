@@ -43,6 +43,7 @@ const NOTHING: Amount = { changes: 0, bytes: 0 };
 export class SiteTold {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #onConflict: ((conflict: Conflict) => void) | undefined;
   readonly #startedAt = performance.now();
   readonly #conflicts: Record<string, number> = {};
   readonly #conflictLog: ConflictLog;
@@ -54,9 +55,18 @@ export class SiteTold {
   /** Cuts of the histories. */
   gaps = 0;
 
-  constructor({ config, log }: { config: Config; log: Logger }) {
+  constructor({
+    config,
+    log,
+    onConflict,
+  }: {
+    config: Config;
+    log: Logger;
+    onConflict: ((conflict: Conflict) => void) | undefined;
+  }) {
     this.#config = config;
     this.#log = log;
+    this.#onConflict = onConflict;
     this.#conflictLog = new ConflictLog(log);
   }
 
@@ -66,6 +76,7 @@ export class SiteTold {
     const kind = `${command.toLowerCase()}:${outcome}`;
     this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
     this.#conflictLog.met(conflict);
+    this.#onConflict?.(conflict);
     const times = { theirs: wallMs(theirTimestamp), own: wallMs(ownTimestamp) };
     this.#log.debug(
       { command, outcome, database, key: key.toString('latin1'), ...times },

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pipeline } from './pipeline.js';
 import { Claims } from '../sync/claims.js';
 import type { Config } from '../config/config.js';
+import type { Conflict } from '../conflicts/resolved.js';
 import { ControlPlane, type Task } from '../jobs/jobs.js';
 import { GapRepair } from './gap-repair.js';
 import { Lease } from '../lease/lease.js';
@@ -57,6 +58,8 @@ export interface SiteOptions {
   readonly log: Logger;
   /** Long work beside the site's own, by the name of its kind. */
   readonly moreTasks?: Readonly<Record<string, Task>>;
+  /** Told of each meeting of concurrent writes. */
+  readonly onConflict?: ((conflict: Conflict) => void) | undefined;
 }
 
 export class Site {
@@ -83,7 +86,7 @@ export class Site {
   #trouble: TandemError | undefined;
   #isChecked = false;
 
-  constructor({ config, log, moreTasks = {} }: SiteOptions) {
+  constructor({ config, log, moreTasks = {}, onConflict }: SiteOptions) {
     this.#config = config;
     this.#log = log;
     this.#keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
@@ -118,7 +121,7 @@ export class Site {
     });
     this.#control = new ControlPlane({ ...parts, tasks: { ...this.#longWork.tasks, ...moreTasks } });
     this.#cuts = new GapRepair({ ...parts, local: this.#local, control: this.#control });
-    this.#told = new SiteTold({ config, log });
+    this.#told = new SiteTold({ config, log, onConflict });
     this.#word = new PeerWord({
       ...config,
       keys: this.#keys,
