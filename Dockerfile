@@ -8,6 +8,11 @@ COPY src src
 RUN npm run build
 
 FROM node:24-slim
+LABEL org.opencontainers.image.title="Tandem" \
+      org.opencontainers.image.description="Two-way replication between two ordinary Redis or Valkey servers" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.vendor="The Tandem authors"
 ENV NODE_ENV=production \
     TANDEM_HTTP_HOST=0.0.0.0 \
     TANDEM_HTTP_PORT=8080

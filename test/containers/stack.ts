@@ -145,14 +145,7 @@ export class Stack {
   }
 
   #run(command: string, args: readonly string[]): Promise<Ran> {
-    const options = { cwd: this.#dir, timeout: COMMAND_MS, maxBuffer: OUTPUT_BYTES };
-    return new Promise((resolve, reject) => {
-      execFile('docker', [command, ...args], options, (error, stdout, stderr) => {
-        if (error !== null && typeof error.code !== 'number')
-          reject(new Error(`docker ${command} ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`));
-        else resolve({ code: Number(error?.code ?? 0), stdout, stderr });
-      });
-    });
+    return runDocker([command, ...args], { cwd: this.#dir });
   }
 
   #beside(): string {
@@ -165,8 +158,23 @@ export class Stack {
   }
 }
 
+/** `docker …`. Rejects if there is no such program, or it does not end in time. */
+export function runDocker(
+  args: readonly string[],
+  { cwd, env = {} }: { cwd: string; env?: Record<string, string> },
+): Promise<Ran> {
+  const options = { cwd, env: { ...process.env, ...env }, timeout: COMMAND_MS, maxBuffer: OUTPUT_BYTES };
+  return new Promise((resolve, reject) => {
+    execFile('docker', [...args], options, (error, stdout, stderr) => {
+      if (error !== null && typeof error.code !== 'number')
+        reject(new Error(`docker ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`));
+      else resolve({ code: Number(error?.code ?? 0), stdout, stderr });
+    });
+  });
+}
+
 /** The files that a clone would have: what git knows, and what it would be given. */
-function copyClone(to: string): void {
+export function copyClone(to: string): void {
   const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
   for (const file of list.toString().split('\0').filter(isThere)) {
     mkdirSync(dirname(join(to, file)), { recursive: true });

@@ -167,7 +167,7 @@ describe('every document', () => {
   });
 
   it.each(DOCUMENTS)('names files that exist: %s', (document) => {
-    const named = readFileSync(document, 'utf8').matchAll(/`((?:src|test|scripts|docs)\/[\w./-]+)`/g);
+    const named = readFileSync(document, 'utf8').matchAll(/`((?:src|test|scripts|docs|deploy)\/[\w./-]+)`/g);
     expect([...named].map(([, path = '']) => path).filter((path) => !existsSync(path))).toEqual([]);
   });
 
