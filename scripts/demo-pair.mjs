@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 
 const HOST = '127.0.0.1';
-const READY_DEADLINE_MS = 20_000;
-const COMMAND_DEADLINE_MS = 30_000;
+const READY_DEADLINE_MS = 60_000;
+const COMMAND_DEADLINE_MS = 60_000;
 const END_DEADLINE_MS = 5_000;
 const ANSWER_MS = 1_000;
 const ASK_AGAIN_MS = 10;
@@ -177,11 +177,11 @@ export class DemoPair {
   }
 }
 
-/** Asks until it holds, and gives what it gave then. @throws an error that names what was waited for */
-export async function until(what, holds, deadlineMs) {
+/** Asks until it holds, again when there is no answer after `answerMs`, and gives what it gave then. @throws an error that names what was waited for */
+export async function until(what, holds, deadlineMs, answerMs = ANSWER_MS) {
   const deadline = Date.now() + deadlineMs;
   while (Date.now() < deadline) {
-    const answer = await Promise.race([Promise.resolve(holds()).catch(() => undefined), delay(ANSWER_MS)]);
+    const answer = await Promise.race([Promise.resolve(holds()).catch(() => undefined), delay(answerMs)]);
     if (answer) return answer;
     await delay(ASK_AGAIN_MS);
   }

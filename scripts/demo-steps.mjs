@@ -1,14 +1,17 @@
 // What the demo shows. Each step says what it does, and throws, or gives false, if what it shows does not hold.
 import { OTHER, SITES, until } from './demo-pair.mjs';
 
-const CROSS_MS = 5_000;
-const BACK_MS = 15_000;
+/** They end what hangs, and say nothing of how fast anything is: a machine that is busy with other things takes ten times as long. */
+const CROSS_MS = 30_000;
+const BACK_MS = 60_000;
 /** Two writes on their way at once are concurrent, as a rule; what is concurrent by chance is tried so many times. */
 const TRIES = 20;
 const JOBS = 500;
 const WAITING = 1_000;
 const SHOWN_LAG_MS = 500;
 const POP_SECONDS = 1;
+/** As `tandem verify` ends when it cannot tell. */
+const NOT_COMPARED = 2;
 
 export const STEPS = [
   { title: 'Writes at one site are there at the other', show: writesCross },
@@ -159,7 +162,16 @@ function ordersAt(redis) {
 }
 
 async function comparisonFindsNothing(pair) {
-  const { code, output } = await pair.tandem('east', 'verify');
+  // A process that had no turn for seconds, on a machine that is busy with other things, has lost its lease for a moment.
+  const { code, output } = await until(
+    'the sites can be compared',
+    async () => {
+      const ended = await pair.tandem('east', 'verify');
+      return ended.code !== NOT_COMPARED && ended;
+    },
+    BACK_MS,
+    BACK_MS,
+  );
   quote('tandem verify', output);
   say(code === 0 ? '→ it ends with 0: nothing differs' : `→ it ends with ${code}`);
   return code === 0;

@@ -14,12 +14,12 @@ await example('example:switch:', async ({ east, west }) => {
   const numbers = [];
   for (let n = 0; n < 200; n++) numbers.push(await order(east, 'east'));
   // East takes no more orders from here on.
-  show('tandem wait: all of east is at west', (await tandem('east', 'wait', '--timeout', '30s')) === 0);
+  show('tandem wait: all of east is at west', (await tandem('east', 'wait', '--timeout', '60s')) === 0);
   for (let n = 0; n < 200; n++) numbers.push(await order(west, 'west'));
   show('400 orders, each with a number of its own', new Set(numbers).size === 400 && numbers.at(-1) === 400);
 
   // And back, in the same way.
-  show('tandem wait: all of west is at east', (await tandem('west', 'wait', '--timeout', '30s')) === 0);
+  show('tandem wait: all of west is at east', (await tandem('west', 'wait', '--timeout', '60s')) === 0);
   show('the next number at east', (await order(east, 'east')) === 401);
   const verify = await tandem('east', 'verify', '--pattern', 'example:switch:*', '--json');
   show('tandem verify finds no difference', verify === 0);

@@ -29,7 +29,7 @@ await example(`bull:${QUEUE}:`, async ({ east, west }) => {
   for (let n = 20; n < 40; n++) await before.queue.add(`mail ${n}`, {});
   await before.stop();
 
-  show('tandem wait: all of east is at west', (await tandem('east', 'wait', '--timeout', '30s')) === 0);
+  show('tandem wait: all of east is at west', (await tandem('east', 'wait', '--timeout', '60s')) === 0);
 
   const after = work('west');
   for (let n = 40; n < 60; n++) await after.queue.add(`mail ${n}`, {});

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 
 const TANDEM = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 const ASK_AGAIN_MS = 10;
 
 /** Those of `./scripts/demo`, unless EAST_URL and WEST_URL say otherwise. */

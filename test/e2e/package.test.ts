@@ -18,7 +18,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestServer, startServer } from '../support/server.js';
 
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = 240_000;
 
 interface Ran {
   readonly code: number;
@@ -28,9 +28,13 @@ interface Ran {
 let dir: string;
 let servers: TestServer[] = [];
 
-/** A program with nothing in its environment but the path and what npm keeps. */
+/** What npm was told stays: where packages come from, and whom to trust. */
+const ENVIRONMENT = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(TANDEM_|VITEST|NODE_ENV$)/.test(name)),
+);
+
 function run(program: string, args: readonly string[], cwd = dir): Promise<Ran> {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+  const env = ENVIRONMENT;
   return new Promise((done) => {
     execFile(program, [...args], { cwd, env, timeout: DEADLINE_MS }, (error, stdout, stderr) =>
       done({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr }),
@@ -86,8 +90,8 @@ const west = await startSite({ ...pair, site: 'west', peer: 'east', localUrl: we
 east.on('state', (state, reasons) => console.log(state, reasons.length));
 west.on('conflict', ({ key, theirTime }) => console.log(key.toString(), theirTime.getTime()));
 west.on('gap', (isOpen: boolean) => console.log(isOpen));
-await Promise.all([east.untilReady(), west.untilReady({ timeoutMs: 30_000 })]);
-await east.untilApplied({ both: true });
+await Promise.all([east.untilReady({ timeoutMs: 120_000 }), west.untilReady({ timeoutMs: 120_000 })]);
+await east.untilApplied({ both: true, timeoutMs: 120_000 });
 const lag: number = east.status().outbound.lagMs;
 await Promise.all([east.stop(), west.stop()]);
 try {
