@@ -93,9 +93,17 @@ test('writes cross between the regions, both ways', async () => {
 });
 
 test.each(SITES)('the check passes at %s, and warns of nothing', async (site) => {
-  const stdout = await expectCompose(site, 'exec', '-T', 'tandem', 'tandem', 'check', '--json');
-  const { findings } = JSON.parse(stdout) as { findings: { outcome: string }[] };
-  expect(findings.filter(({ outcome }) => outcome !== 'pass')).toEqual([]);
+  // A server that has no turn for seconds, on a machine that is busy with other things, is found not to answer.
+  await until(
+    'a check that finds nothing',
+    async () => {
+      const { stdout } = await compose(site, 'exec', '-T', 'tandem', 'tandem', 'check', '--json');
+      const { findings } = JSON.parse(stdout) as { findings: { outcome: string }[] };
+      expect(findings.filter(({ outcome }) => outcome !== 'pass')).toEqual([]);
+      return findings.length > 10;
+    },
+    CROSSED,
+  );
 });
 
 test.each(SITES)('the process of %s is healthy, answers at its port, and is labelled', async (site) => {

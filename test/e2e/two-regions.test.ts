@@ -12,10 +12,12 @@ import { type Pair, type SiteOptions, startPair } from '../support/pair.js';
 import { freePort } from '../support/ports.js';
 import { quiet } from '../support/quiet.js';
 import { NoTlsError } from '../support/server.js';
+import { until } from '../support/wait.js';
 import { runCli } from './run-cli.js';
 
 const MAKE_SECRETS = resolve('deploy/compose/make-secrets');
 const SITES = ['east', 'west'] as const;
+const CHECKED = { deadlineMs: 30_000 };
 type SiteName = (typeof SITES)[number];
 
 interface Half {
@@ -106,10 +108,17 @@ test('both directions work, over TLS with a certificate at both ends', async ({ 
 test.each(SITES)('the check passes at %s, and warns of nothing', async (site) => {
   if (!pair) return;
   const { env } = halfOf(site);
-  const { stdout } = await runCli(['check', '--json'], env);
-  const { findings } = JSON.parse(stdout) as { findings: { name: string; outcome: string }[] };
-  expect(findings.length).toBeGreaterThan(10);
-  expect(findings.filter(({ outcome }) => outcome !== 'pass')).toEqual([]);
+  // A server that has no turn for seconds, on a machine that is busy with other things, is found not to answer.
+  await until(
+    'a check that finds nothing',
+    async () => {
+      const { stdout } = await runCli(['check', '--json'], env);
+      const { findings } = JSON.parse(stdout) as { findings: { name: string; outcome: string }[] };
+      expect(findings.filter(({ outcome }) => outcome !== 'pass')).toEqual([]);
+      return findings.length > 10;
+    },
+    CHECKED,
+  );
 });
 
 test.each(SITES)('whoever has no certificate of the pair does not get in at %s', async (site) => {
