@@ -167,7 +167,9 @@ class Comparison {
       const excluded = found.filter(({ finding }) => finding === 'excluded').length;
       suspects.push(...found.filter(({ finding }) => finding !== 'excluded'));
       this.#counts.excluded += excluded;
-      this.#counts.compared += (await this.#newAmong(phase, database, keys)) - excluded;
+      const fresh = await this.#newAmong(phase, database, keys);
+      // Read behind the wait: several of these run side by side.
+      this.#counts.compared += fresh - excluded;
       await this.#tell();
     };
     const next = await (phase === 'own'
