@@ -6,7 +6,7 @@ import type { Deadlines } from '../local-writes/deadlines.js';
 import type { Filter } from '../config/filter.js';
 import type { Position } from '../protocol/position.js';
 import type { KeyNames } from '../redis/keys.js';
-import type { CaptureListener } from './listener.js';
+import type { ChangeSink, InternalEvents, LocalWriteNotes } from './change-sink.js';
 
 export interface CaptureOptions {
   readonly pair: string;
@@ -27,7 +27,9 @@ export interface CaptureOptions {
   readonly maxChangeBytes: number;
   /** Rows for commands only the server at hand knows, by upper-case name. */
   readonly extraCommands: ReadonlyMap<string, CommandSpec>;
-  readonly listener: CaptureListener;
+  readonly sink: ChangeSink;
+  readonly writes: LocalWriteNotes;
+  readonly events: InternalEvents;
   /** Deadlines of this server's keys, which capture keeps up to date. */
   readonly deadlines: Deadlines;
   readonly now?: () => number;

@@ -74,7 +74,7 @@ export class Capture {
     this.#names = new CommandNames(options.extraCommands);
     this.#selection = new Selection({ ...options, names: this.#names });
     this.#deadlines = new DeadlineWatch(options.deadlines);
-    this.#rewording = new Rewording(options.listener);
+    this.#rewording = new Rewording(options.writes);
     this.#ownPrefix = Buffer.from(options.keys.prefix);
     this.#plain = options.filter.passesAllKeys && options.filter.passesAllCommands;
     this.#base = options.position.offset;
@@ -128,7 +128,7 @@ export class Capture {
     this.#isClosed = false;
     const changes = this.#builder.changes;
     if (changes === 0) return;
-    const { pair, site, epoch, clock, listener } = this.#options;
+    const { pair, site, epoch, clock, sink } = this.#options;
     const built = this.#builder.cut();
     const first = this.#sequence - changes;
     const timestamp = clock.tick();
@@ -148,7 +148,7 @@ export class Capture {
       payload: built.payload,
     });
     this.#ends = [];
-    listener.batch({ bytes, first, changes, timestamp, position: this.position });
+    sink.batch({ bytes, first, changes, timestamp, position: this.position });
   }
 
   #reached(offset: number): void {
@@ -185,7 +185,7 @@ export class Capture {
           return;
         }
         if (this.#group === 'first') this.#group = 'changes';
-        this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, spec.effect);
+        this.#options.writes.write(this.#hash.low, this.#hash.high, this.#sequence, spec.effect);
         if (spec.type === 'zset') this.#named(known.name, reader.arguments());
         this.#deadlines.plain(this.#hash, spec, (index) => reader.argument(index));
         this.#rewording.passed(reader, known, this.#database);
@@ -205,7 +205,7 @@ export class Capture {
       case 'PING':
         return;
       case 'REPLCONF':
-        this.#options.listener.askedForAcknowledgement();
+        this.#options.events.askedForAcknowledgement();
         return;
       case 'MULTI':
         this.#builder.beginGroup();
@@ -237,12 +237,12 @@ export class Capture {
 
   /** Whether a command makes its change too large: then all of the change is left out, and told once. */
   #isTooLarge(bytes: number): boolean {
-    const { maxChangeBytes, listener } = this.#options;
+    const { maxChangeBytes, sink } = this.#options;
     if (this.#builder.isDropped) return true;
     const all = this.#builder.groupBytes + bytes;
     if (all <= maxChangeBytes) return false;
     if (this.#builder.inGroup) this.#builder.dropGroup();
-    listener.tooLarge(all);
+    sink.tooLarge(all);
     return true;
   }
 
@@ -256,7 +256,7 @@ export class Capture {
   }
 
   #ownCommand(reader: CommandReader, name: string): void {
-    const { keys, listener } = this.#options;
+    const { keys, events } = this.#options;
     const key = reader.argument(1).toString('latin1');
     if (key === keys.applied && name === 'HSET') {
       const fields = fieldsOf(reader);
@@ -267,15 +267,15 @@ export class Capture {
     }
     if (this.#group === 'first') this.#group = 'changes';
     if (key === keys.inbox && name === 'RPUSH') {
-      for (let i = 2; i < reader.argc; i++) listener.delivered(Buffer.from(reader.argument(i)));
+      for (let i = 2; i < reader.argc; i++) events.delivered(Buffer.from(reader.argument(i)));
     } else if (key === keys.received && name === 'HSET') {
       const fields = fieldsOf(reader);
-      if (fields.has('beat')) listener.acknowledged(fields);
-      if (fields.has('told')) listener.told(fields.get('told')!);
+      if (fields.has('beat')) events.heartbeat(fields);
+      if (fields.has('told')) events.told(fields.get('told')!);
       const rewound = fields.get('rewound');
-      if (rewound !== undefined) listener.rewound(rewound);
+      if (rewound !== undefined) events.rewound(rewound);
     } else if (key === keys.barrier && name === 'SET') {
-      listener.barrier(reader.argument(2).toString('latin1'));
+      events.barrier(reader.argument(2).toString('latin1'));
     } else if (key === keys.out && name === 'SET') {
       this.#out(reader.argument(2));
     }
@@ -291,12 +291,12 @@ export class Capture {
     this.#seenEpoch = Number(fields.get('epoch'));
     this.counts.echoes++;
     const kept = (): PlacedKey[] => keysNamed(Buffer.from(fields.get('kept') ?? '', 'latin1'));
-    this.#options.listener.applied(this.#seen, Number(fields.get('decided')), kept);
+    this.#options.events.applied(this.#seen, Number(fields.get('decided')), kept);
     if (this.#group !== 'echo') this.#endEcho();
   }
 
   #echoCommand(reader: CommandReader, known: KnownName): void {
-    const { keys, listener } = this.#options;
+    const { keys, events } = this.#options;
     if (known.name === 'EXEC') {
       this.#endEcho();
       this.#endGroup();
@@ -308,7 +308,7 @@ export class Capture {
     }
     // The bookkeeping in the same transaction is nobody's data: nothing of it is to be asked for.
     else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) {
-      listener.echoed(reader, this.#database, known.name);
+      events.echoed(reader, this.#database, known.name);
       this.#deadlines.echoed(reader, known, this.#database);
       this.#rewording.echoed(reader, known, this.#database);
     }
@@ -316,7 +316,7 @@ export class Capture {
 
   #endEcho(): void {
     this.#rewording.endEcho();
-    for (const command of this.#options.listener.appliedEnd(this.#sequence)) this.#out(command);
+    for (const command of this.#options.events.appliedEnd(this.#sequence)) this.#out(command);
     for (const command of this.#marks.splice(0)) this.#out(command);
   }
 
@@ -324,37 +324,37 @@ export class Capture {
   #out(command: Buffer): void {
     if (this.#rewording.told(command)) return;
     const written = readSpecial(command);
-    const { listener } = this.#options;
+    const { sink, events } = this.#options;
     if (written && this.#deadlines.fields.told(written)) return;
     const args = written && outgoing(written, this.#options);
     if (!args) {
-      if (written) listener.skipped('filtered', written[0]!.toString('latin1'));
-      else listener.skipped('not-ours', 'SET');
+      if (written) sink.skipped('filtered', written[0]!.toString('latin1'));
+      else sink.skipped('not-ours', 'SET');
       return;
     }
     const name = args[0]!.toString('latin1');
     for (const key of specialKeys(name, args)) this.#wrote(key, effectOfSpecial(args));
     // What answers it holds what was made here before it, and no more.
     this.#isClosed ||= name === NEED || name === STATE || name === MARK;
-    if (name === ANSWER) this.#special(listener.answering(args));
-    else if (name === MARK) this.#special(listener.marking(args));
+    if (name === ANSWER) this.#special(events.answering(args));
+    else if (name === MARK) this.#special(events.marking(args));
     else this.#special(args === written ? command : encodeCommand(args));
   }
 
   #wrote({ database, key }: PlacedKey, effect: RecordedEffect, isRead?: boolean): void {
     this.#hash.of(database, key, 0, key.length);
-    this.#options.listener.write(this.#hash.low, this.#hash.high, this.#sequence, effect, isRead);
+    this.#options.writes.write(this.#hash.low, this.#hash.high, this.#sequence, effect, isRead);
   }
 
   #named(name: string, args: readonly Buffer[]): void {
-    this.#options.listener.named(name, args, this.#database, this.#sequence);
+    this.#options.writes.named(name, args, this.#database, this.#sequence);
   }
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
   #special(command: Buffer): void {
     if (command.length > this.#options.maxChangeBytes) {
       // The state of a key: what it would mend stays as it is, and shown.
-      this.#options.listener.skipped('too-large', 'SET');
+      this.#options.sink.skipped('too-large', 'SET');
       return;
     }
     this.#builder.addSpecial(Buffer.from(command), this.#database);
@@ -362,9 +362,9 @@ export class Capture {
   }
 
   #change(reader: CommandReader, known: KnownName, args: Buffer[]): void {
-    const { listener } = this.#options;
+    const { sink, writes, events } = this.#options;
     const verdict = this.#selection.judge(known, args, this.#database);
-    for (const { event, databases } of verdict.keyspace) listener.keyspace(event, databases);
+    for (const { event, databases } of verdict.keyspace) events.keyspace(event, databases);
     const isRemoval = args.length === 2 && verdict.effect === 'remove';
     const passed = this.#deadlines.ended({ known, args, isRemoval }, this.#database);
     this.#deadlines.observe(known, args, this.#database);
@@ -372,7 +372,7 @@ export class Capture {
     const { inGroup: isInGroup } = this.#builder;
     if (this.#deadlines.fields.isEmptied({ isRemoval, key: args[1], passed, isInGroup })) return;
     if (verdict.skip !== undefined) {
-      listener.skipped(verdict.skip, verdict.name);
+      sink.skipped(verdict.skip, verdict.name);
       return;
     }
     if (passed !== undefined) {
@@ -389,7 +389,7 @@ export class Capture {
     const { buffer, start, end } = reader;
     const inFull = this.#deadlines.fields.inFull(known.name, verdict.instead ?? args, this.#database);
     const instead = reworded?.args ?? inFull ?? verdict.instead;
-    if (verdict.effect === 'flush') listener.flushed(this.#sequence);
+    if (verdict.effect === 'flush') writes.flushed(this.#sequence);
     if (verdict.special) this.#special(encodeCommand(verdict.special));
     else if (verdict.isWhole) this.#special(buffer.subarray(start, end));
     else {

@@ -11,7 +11,7 @@ import { CommandReader } from '../redis-commands/command-reader.js';
 import { destinationDatabase, writtenKeys } from '../redis-commands/command-table.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { KnownMembers, scoreOf, type End } from './known-members.js';
-import type { CaptureListener } from './listener.js';
+import type { LocalWriteNotes } from './change-sink.js';
 
 /** Memory for the members of all sets; beyond that the set that was longest not popped from goes. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -30,7 +30,7 @@ export function isSetPop({ name }: KnownName): boolean {
 }
 
 export class PoppedSets {
-  readonly #listener: Pick<CaptureListener, 'popped'>;
+  readonly #writes: Pick<LocalWriteNotes, 'popped'>;
   /** By database and name, the one popped from last at the end. */
   readonly #sets = new Map<string, KnownMembers>();
   /** Sets whose members have been asked for. */
@@ -40,8 +40,8 @@ export class PoppedSets {
   #left = READ_A_SECOND;
   #second = 0;
 
-  constructor(listener: Pick<CaptureListener, 'popped'>) {
-    this.#listener = listener;
+  constructor(writes: Pick<LocalWriteNotes, 'popped'>) {
+    this.#writes = writes;
   }
 
   /** A command of this site's, which lies in the reader, has run: it may be on a set that is known. */
@@ -152,7 +152,7 @@ export class PoppedSets {
     const name = nameOf(database, key);
     if (this.#asked.has(name)) return;
     this.#asked.add(name);
-    this.#listener.popped({ database, key: Buffer.from(key) }, end, () => this.#asked.delete(name));
+    this.#writes.popped({ database, key: Buffer.from(key) }, end, () => this.#asked.delete(name));
   }
 
   #forget(name: string): void {

@@ -3,7 +3,7 @@
 import type { KnownName } from '../redis-commands/command-names.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import type { Effect } from '../redis-commands/command-table.js';
-import type { CaptureListener } from './listener.js';
+import type { LocalWriteNotes } from './change-sink.js';
 import { PoppedSets } from './popped-sets.js';
 import type { Verdict } from './selection.js';
 import { StreamLengths } from './stream-lengths.js';
@@ -20,8 +20,8 @@ export class Rewording {
   readonly #popped: PoppedSets;
   readonly #lengths = new StreamLengths();
 
-  constructor(listener: Pick<CaptureListener, 'popped'>) {
-    this.#popped = new PoppedSets(listener);
+  constructor(writes: Pick<LocalWriteNotes, 'popped'>) {
+    this.#popped = new PoppedSets(writes);
   }
 
   /** A local command that is sent as it is, and lies in the reader, has run. */

@@ -6,6 +6,7 @@ import { encodeNeed, LACK, STATE, type Need } from '../protocol/messages/message
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
+import type { PeerDumps } from '../redis/restorable.js';
 import { conflictEntry } from './conflict-entry.js';
 import type { PayloadCommand } from '../protocol/payload.js';
 import { alike, type Asked, type Rejected, type Resolved, type StateRequest } from './resolved.js';
@@ -25,13 +26,15 @@ export interface EpilogueOptions {
   /** Entries the list of conflicts keeps, and bytes of each value in it. */
   readonly conflictsKept: number;
   readonly conflictValueBytes: number;
-  /** Whether this site leaves a key out: nothing of it is read for the peer. */
-  readonly isExcluded: (key: PlacedKey) => boolean;
-  /** Versions of dumps that the peer takes, empty while they are not known; and whether fields of a hash can expire here. */
-  readonly peerRestores: () => string;
+  /** Nothing of a key that the filters leave out is read for the peer. */
+  readonly translator: { isExcluded(key: PlacedKey): boolean };
+  readonly link: PeerDumps;
+  /** Whether fields of a hash can expire here. */
   readonly fieldsExpire: boolean;
-  /** The command that lists a command left out. */
-  readonly rejection: (batch: DeliveredBatch, command: PayloadCommand, error: string) => Buffer;
+  readonly rejections: {
+    /** The command that lists a command left out. */
+    entry(batch: DeliveredBatch, command: PayloadCommand, error: string): Buffer;
+  };
 }
 
 /** @param resolved what the batch has come to; `asked`: all that is asked for */
@@ -41,18 +44,18 @@ export function epilogueOf(
   asked: readonly Asked[],
   options: EpilogueOptions,
 ): EpilogueCommand[] {
-  const { keys, conflictsKept, conflictValueBytes, isExcluded, rejection } = options;
+  const { keys, conflictsKept, conflictValueBytes, translator, rejections } = options;
   const { rejected, states, conflicts, asElements } = resolved;
   const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
   return [
     ...rejected.map(({ command, error }) => ({
-      bytes: rejection(batch, command, error),
+      bytes: rejections.entry(batch, command, error),
       purpose: 'rejection' as const,
       keys: [],
     })),
     ...refused(rejected, keys),
     ...states
-      .filter((key) => !isExcluded(key))
+      .filter((key) => !translator.isExcluded(key))
       .map((request) => ({ bytes: snapshot(request, options), purpose: 'state' as const, keys: [request] })),
     ...conflicts
       .filter(({ isListed }) => isListed)
@@ -84,9 +87,9 @@ function refused(rejected: readonly Rejected[], { site }: KeyNames): EpilogueCom
 
 function snapshot(
   { database, key, timestamp, since, asElements, isWhole }: StateRequest,
-  { keys, site, peerRestores, fieldsExpire }: EpilogueOptions,
+  { keys, site, link, fieldsExpire }: EpilogueOptions,
 ): Buffer {
-  const about = [site, peerRestores(), fieldsExpire ? 1 : 0];
+  const about = [site, link.peerRestores, fieldsExpire ? 1 : 0];
   const what = [database, key, timestamp, since, asElements ? 1 : 0, isWhole ? 1 : 0];
   return encodeCommand(['EVAL', scriptSource('write-states'), 1, keys.out, ...about, ...what]);
 }

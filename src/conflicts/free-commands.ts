@@ -1,5 +1,6 @@
 /** What a batch has sent as it came, though own writes stand on its keys that its sender had not seen. */
 
+import type { DeliveredBatch } from '../protocol/batch.js';
 import { effectOnKey, moveEnds } from '../redis-commands/command-table.js';
 import { effectCode, isOnMembers, isPop } from '../redis-commands/effect-code.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
@@ -8,10 +9,12 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import { isOnOneKey } from '../protocol/command-kinds.js';
 import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
-import type { CommandPlannerOptions } from './plan-options.js';
+import type { KnownKeys } from './known-keys.js';
+import type { BatchPlannerOptions } from './plan-options.js';
+import type { PlannedKeys } from './planned-keys.js';
 import type { KnownPlaces } from './rules/list-places.js';
 import { LocalPieces } from './rules/local-pieces.js';
-import type { PlacedEntry } from './stream-entries.js';
+import type { EntryCommands, PlacedEntry } from './stream-entries.js';
 
 /** Elements that own pushes which slip in may have added beside those that are known, for the question whether a pop took the last. */
 const LATE_ELEMENTS = 8;
@@ -20,30 +23,39 @@ const MAX_COUNTED = 1000;
 const MANY_ELEMENTS = 1e9;
 
 export class FreeCommands {
-  readonly #options: CommandPlannerOptions;
-  readonly #batch: { readonly timestamp: number; readonly seen: number };
+  readonly #options: Pick<BatchPlannerOptions, 'keys'>;
+  readonly #onEntries: EntryCommands;
+  readonly #batch: DeliveredBatch;
+  readonly #known: KnownKeys;
   /** Lists whose places are not known any more, though nothing was looked at. */
   readonly passed = new Map<string, KnownPlaces>();
   /** Lists from which something was popped that own pushes stand on, with the last command that did. */
   readonly #popped = new Map<string, { readonly key: PlacedKey; command: PayloadCommand }>();
 
-  constructor(options: CommandPlannerOptions, batch: { readonly timestamp: number; readonly seen: number }) {
-    this.#options = options;
+  constructor(
+    batch: DeliveredBatch,
+    known: KnownKeys,
+    options: Pick<BatchPlannerOptions, 'keys'>,
+    onEntries: EntryCommands,
+  ) {
+    this.#onEntries = onEntries;
     this.#batch = batch;
+    this.#known = known;
+    this.#options = options;
   }
 
   /**
    * Whether a command means the same as it is. (A sum of one field commutes with that of another, but not with a field's being
    * overwritten: only whole keys are told here.)
-   * @param isPlain whether nothing of the batch stands against what comes on a key
+   * @param runs what the batch has planned so far
    */
-  isFree(command: PayloadCommand, isPlain: (key: PlacedKey) => boolean): boolean {
+  isFree(command: PayloadCommand, runs: PlannedKeys): boolean {
     const { spec, args } = command;
     if (spec === undefined || !(isOnOneKey(command) || moveEnds(spec, args))) return false;
     return keysOf(command, 'all').every((key, at) => {
       const effect = effectOnKey(spec, args, at);
-      if (!isPlain(key) || !this.#options.commutes(key, effect)) return false;
-      if (isOnMembers(effectCode(effect)) && this.#options.isOnOwnMember(command)) return false;
+      if (!runs.isPlain(key) || !this.#known.commutes(key, effect)) return false;
+      if (isOnMembers(effectCode(effect)) && this.#known.isOnLocalMember(command)) return false;
       // Behind an own write that a push of this batch has gone past, an end is another one.
       return !(isPop(effectCode(effect)) && this.passed.has(nameOf(key)));
     });
@@ -51,27 +63,26 @@ export class FreeCommands {
 
   /** Takes note of such a command. @returns what runs for it */
   run(command: PayloadCommand): readonly (Buffer | PlacedEntry)[] {
-    const { passedOn, isUntouched, onEntries } = this.#options;
     for (const [at, key] of keysOf(command, 'written').entries()) {
       const [name, effect] = [nameOf(key), effectOnKey(command.spec!, command.args, at)];
-      const upTo = passedOn(key, effect);
+      const upTo = this.#known.passedOn(key, effect);
       if (upTo > 0) this.passed.set(name, { upTo, seen: this.#batch.seen, places: undefined });
-      if (!isPop(effectCode(effect)) || isUntouched(key)) continue;
+      if (!isPop(effectCode(effect)) || this.#known.isUntouched(key)) continue;
       this.#popped.delete(name);
       this.#popped.set(name, { key, command });
     }
-    return onEntries.of(command);
+    return this.#onEntries.of(command);
   }
 
   /** A pop may have taken the last that its sender had, and the expiry with it, while own pushes keep both alive here: what asks then. */
   async doubts(): Promise<{ readonly command: PayloadCommand; readonly bytes: Buffer }[]> {
-    const { ownOn, countOn, out } = this.#options;
+    const { out } = this.#options.keys;
     const found: { readonly command: PayloadCommand; readonly bytes: Buffer }[] = [];
     for (const { key, command } of this.#popped.values()) {
-      const isLong = countOn(key) > MAX_COUNTED;
+      const isLong = this.#known.countOn(key) > MAX_COUNTED;
       const added = isLong
         ? MANY_ELEMENTS
-        : new LocalPieces((await ownOn(key)).pieces).additions + LATE_ELEMENTS;
+        : new LocalPieces((await this.#known.unseenOn(key)).pieces).additions + LATE_ELEMENTS;
       const need = encodeNeed({ timestamp: this.#batch.timestamp, lack: LACK.nothing, keys: [key] });
       found.push({ command, bytes: encodeCommand(['SELECT', key.database]) });
       found.push({

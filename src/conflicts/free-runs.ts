@@ -5,7 +5,6 @@
 
 import {
   effectCode,
-  isAtEnd,
   isOnMembers,
   isPop,
   isPush,
@@ -17,7 +16,6 @@ import type { LocalEntries } from '../local-writes/local-entries.js';
 import type { ListMemory } from './list-memory.js';
 import type { Range } from '../local-writes/range.js';
 import { nameOf } from '../protocol/payload.js';
-import type { CommandPlannerOptions } from './plan-options.js';
 import type { Unseen } from '../local-writes/unseen.js';
 
 export interface FreeRunsOptions {
@@ -40,32 +38,7 @@ export class FreeRuns {
     this.#deadlines = deadlines;
   }
 
-  /** The same for a batch, which may write one key hundreds of times, and as many own changes may stand against it: told once. */
-  of({
-    range,
-    isBlind,
-    isLookedAt,
-    mayEnd,
-  }: {
-    readonly range: Range;
-    readonly isBlind: boolean;
-    readonly isLookedAt: (key: PlacedKey) => boolean;
-    /** Whether the life of a key ends, or may have ended, in this batch or before it. */
-    readonly mayEnd: (key: PlacedKey) => boolean;
-  }): Pick<CommandPlannerOptions, 'commutes' | 'passedOn' | 'countOn'> {
-    const isFree = onceEach((key, effect) => {
-      // Of a list that is looked at it must be known how long it is after each command.
-      if (isBlind || (isAtEnd(effect) && isLookedAt(key)) || mayEnd(key)) return false;
-      return this.isFree(key, effect, range);
-    });
-    const isPast = onceEach((key, effect) => this.#unseen.isPast(key, effect, range));
-    return {
-      commutes: isFree,
-      passedOn: (key, effect) => (isPast(key, effect) ? this.#unseen.newestOn(key, range) : 0),
-      countOn: (key) => this.#unseen.count(key, range),
-    };
-  }
-
+  /** Whether a command with this effect runs as it is, whatever local writes of its key in a range its sender had not seen. */
   isFree(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
     if (!this.#unseen.commutes(key, effect, range)) return false;
     if (effect === 'entry-trim' && this.#unseen.newestOn(key, range) > 0)
@@ -83,16 +56,4 @@ export class FreeRuns {
     // Behind an own push that was gone past, an end is another one here.
     return known === undefined && this.#unseen.oldestOn(key, range) > this.#memory.doubtedThrough;
   }
-}
-
-type Question = (key: PlacedKey, effect: RecordedEffect) => boolean;
-
-function onceEach(question: Question): Question {
-  const answers = new Map<string, boolean>();
-  return (key, effect) => {
-    const name = `${effect} ${nameOf(key)}`;
-    const answer = answers.get(name) ?? question(key, effect);
-    answers.set(name, answer);
-    return answer;
-  };
 }

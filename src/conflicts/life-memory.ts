@@ -8,13 +8,16 @@ import type { KeyHash } from '../protocol/key-hash.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { UnseenCommands } from '../local-writes/unseen-on-key.js';
 import { nameOf } from '../protocol/payload.js';
-import type { KnownLife } from './plan-options.js';
+import type { Life } from './rules/rule-context.js';
 
 /** Keys remembered of each kind. */
 const MAX_LIVES = 65_536;
 
 /** A deadline is near when it may pass before the transaction is carried out. */
 export const DUE_MS = 100;
+
+/** What is known of the life of a key. Local writes up to `endedThrough` belong to lives that are over. */
+export type KnownLife = Life & { readonly endedThrough: number };
 
 /** What a batch has come to on one key; see `conflicts/rules/lives.ts`. */
 export interface LifeNote {

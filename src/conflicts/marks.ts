@@ -25,10 +25,10 @@ export function answerToMark(
 }
 
 export interface MarksOptions {
-  /** Keys of the peer's asked for since the process began. */
-  readonly asked: () => number;
-  readonly isCut: () => boolean;
-  readonly isCopied: () => boolean;
+  /** Counts the keys that the peer was asked for. */
+  readonly acknowledgements: { readonly askedCount: number };
+  /** The gap that is not repaired, and whether the first copy is done. */
+  readonly gaps: { readonly open: object | undefined; readonly isCopied: boolean };
 }
 
 export class Marks {
@@ -48,13 +48,13 @@ export class Marks {
   }
 
   #tells(session: string): MarkTold {
-    const { asked, isCut, isCopied } = this.#options;
-    const [before, now] = [this.#askedAt.get(session), asked()];
+    const { acknowledgements, gaps } = this.#options;
+    const [before, now] = [this.#askedAt.get(session), acknowledgements.askedCount];
     this.#askedAt.delete(session);
     this.#askedAt.set(session, now);
     if (this.#askedAt.size > MAX_MARKS) this.#askedAt.delete(this.#askedAt.keys().next().value!);
-    if (isCut()) return 'c';
-    if (!isCopied()) return 'f';
+    if (gaps.open) return 'c';
+    if (!gaps.isCopied) return 'f';
     return before === now ? 'q' : 'a';
   }
 }

@@ -1,39 +1,37 @@
 /** Resolves what Tandem itself says of entries of streams: that one is gone, or goes where it arrives. */
 
 import type { DeliveredBatch } from '../protocol/batch.js';
-import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
 import { GONE, parseArrival } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { arrivingEntry, arrivingPiece, ArrivalTrims, cap } from './arrivals.js';
-import type { PlannedKey } from './planned-key.js';
+import type { KeyResolver } from './key-resolver.js';
+import type { KnownKeys } from './known-keys.js';
+import type { PlannedKeys } from './planned-keys.js';
 import type { PayloadCommand } from '../protocol/payload.js';
-import type { CommandPlannerOptions } from './plan-options.js';
-import type { Piece } from '../pieces/piece.js';
+import type { Sent } from './sent.js';
 
-/** What a resolver does for it. */
-interface Means {
-  /** What a batch has come to on a key, if anything was resolved there. */
-  readonly runOf: (key: PlacedKey) => PlannedKey | undefined;
-  readonly runOn: (key: PlacedKey) => Promise<PlannedKey>;
-  readonly send: (command: PayloadCommand, bytes: Buffer) => void;
-  readonly attempt: (
-    command: PayloadCommand,
-    commands: readonly (readonly Argument[])[],
-    keys: readonly PlacedKey[],
-  ) => void;
-  readonly meet: (command: PayloadCommand, run: PlannedKey, pieces?: Piece[]) => void;
+export interface StreamPlannerOptions {
+  readonly known: KnownKeys;
+  readonly runs: PlannedKeys;
+  readonly sent: Sent;
+  readonly resolver: KeyResolver;
 }
 
 export class StreamPlanner {
-  readonly #options: CommandPlannerOptions;
   readonly #batch: DeliveredBatch;
-  readonly #means: Means;
+  readonly #known: KnownKeys;
+  readonly #runs: PlannedKeys;
+  readonly #sent: Sent;
+  readonly #resolver: KeyResolver;
   readonly #trims = new ArrivalTrims();
 
-  constructor(options: CommandPlannerOptions, batch: DeliveredBatch, means: Means) {
-    this.#options = options;
+  constructor(batch: DeliveredBatch, { known, runs, sent, resolver }: StreamPlannerOptions) {
     this.#batch = batch;
-    this.#means = means;
+    this.#known = known;
+    this.#runs = runs;
+    this.#sent = sent;
+    this.#resolver = resolver;
   }
 
   /** In the database of the key it speaks of. */
@@ -49,36 +47,33 @@ export class StreamPlanner {
 
   /** @param database that is selected before and behind it */
   #capNow(trims: ReturnType<ArrivalTrims['take']>, database: number): void {
-    const { send } = this.#means;
     for (const trim of trims) {
       const { key, command } = trim;
-      if (key.database !== database) send(command, encodeCommand(['SELECT', key.database]));
-      send(command, cap(trim, this.#options.unseenFrom(key)));
-      if (key.database !== database) send(command, encodeCommand(['SELECT', database]));
+      if (key.database !== database) this.#sent.send(command, encodeCommand(['SELECT', key.database]));
+      this.#sent.send(command, cap(trim, this.#known.unseenFrom(key)));
+      if (key.database !== database) this.#sent.send(command, encodeCommand(['SELECT', database]));
     }
   }
 
   /** An entry delivered here was not there any more at the other site: it is pending no longer. */
   async #gone(command: PayloadCommand, key: PlacedKey): Promise<void> {
-    const { runOf, runOn, attempt, meet } = this.#means;
-    if (runOf(key)?.isPlain !== false && this.#options.commutes(key, 'gone'))
-      attempt(command, [['XACK', key.key, ...command.args.slice(3)]], [key]);
-    else meet(command, await runOn(key));
+    if (this.#runs.isPlain(key) && this.#known.commutes(key, 'gone'))
+      this.#sent.attempt(command, [['XACK', key.key, ...command.args.slice(3)]], [key]);
+    else this.#resolver.meet(command, await this.#runs.on(key));
   }
 
   /** An entry goes behind the last one, whatever was added here meanwhile. */
   async #arrival(command: PayloadCommand, key: PlacedKey): Promise<void> {
-    const { runOf, runOn, send, meet } = this.#means;
-    const { commutes, isUntouched } = this.#options;
     this.#capNow(this.#trims.add(command), key.database);
-    const isFree = runOf(key)?.isPlain !== false && (commutes(key, 'arrival') || isUntouched(key));
-    const run = isFree ? undefined : await runOn(key);
+    const isFree =
+      this.#runs.isPlain(key) && (this.#known.commutes(key, 'arrival') || this.#known.isUntouched(key));
+    const run = isFree ? undefined : await this.#runs.on(key);
     if (!run || run.isPlain) {
       const add = arrivingEntry(key.key, parseArrival(command.args).fields, true);
-      if (add) send(command, encodeCommand(add));
+      if (add) this.#sent.send(command, encodeCommand(add));
       return;
     }
     const piece = arrivingPiece(command, this.#batch);
-    if (piece) meet(command, run, [piece]);
+    if (piece) this.#resolver.meet(command, run, [piece]);
   }
 }

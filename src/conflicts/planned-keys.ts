@@ -8,49 +8,89 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { PlannedKey } from './planned-key.js';
 import { nameOf, recordedEffectOf, type PayloadCommand } from '../protocol/payload.js';
 import type { Conflict, Resolved } from './resolved.js';
-import type { CommandPlannerOptions } from './plan-options.js';
+import type { KnownKeys } from './known-keys.js';
+import type { KeyNames } from '../redis/keys.js';
 import type { KnownPlaces } from './rules/list-places.js';
 import type { Piece } from '../pieces/piece.js';
 import { UNKNOWN } from './rules/rule-context.js';
 
-/** @param passed lists of which the places are not known any more, though nothing was looked at */
-export async function begunOn(
-  key: PlacedKey,
-  {
-    options,
-    batch,
-    passed,
-  }: {
-    readonly options: CommandPlannerOptions;
-    readonly batch: DeliveredBatch;
-    readonly passed: ReadonlyMap<string, KnownPlaces>;
-  },
-): Promise<PlannedKey> {
-  const { site, ownOn, heldAt, isHot, isMisplaced, lackOf, memory, applied, out, lifeOf, fieldsOf, decided } =
-    options;
-  const { timestamp, seen } = batch;
-  const own = await ownOn(key);
-  const held = heldAt(key) ?? UNKNOWN;
-  const life = lifeOf(key, own);
-  return new PlannedKey({
-    key,
-    site,
-    own,
-    // Whether it has ended is for the server to say.
-    life: { ...life, isOver: life.isOver && held.kind === 'nothing' },
-    fields: fieldsOf(key, own),
-    decided,
-    applied,
-    held,
-    known: passed.get(nameOf(key)) ?? memory.get(nameOf(key), seen),
-    isDoubtful: (piece: Piece) => memory.isDoubtful(piece),
-    isHot: isHot(key),
-    isMisplaced: isMisplaced(key),
-    lack: lackOf(key),
-    timestamp,
-    seen,
-    out,
-  });
+export interface PlannedKeysOptions {
+  readonly site: string;
+  readonly keys: KeyNames;
+  /** Lists of which the places are not known any more, though nothing was looked at. */
+  readonly passed: ReadonlyMap<string, KnownPlaces>;
+}
+
+/** The keys of a batch that are planned one by one. */
+export class PlannedKeys {
+  readonly #batch: DeliveredBatch;
+  readonly #known: KnownKeys;
+  readonly #options: PlannedKeysOptions;
+  /** By database and name. */
+  readonly #runs = new Map<string, PlannedKey>();
+
+  constructor(batch: DeliveredBatch, known: KnownKeys, options: PlannedKeysOptions) {
+    this.#batch = batch;
+    this.#known = known;
+    this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#runs.size === 0;
+  }
+
+  all(): Iterable<PlannedKey> {
+    return this.#runs.values();
+  }
+
+  has(key: PlacedKey): boolean {
+    return this.#runs.has(nameOf(key));
+  }
+
+  /** Whether nothing that is planned on a key stands against a further command. */
+  isPlain(key: PlacedKey): boolean {
+    return this.#runs.get(nameOf(key))?.isPlain !== false;
+  }
+
+  /** A key with all that the batch has come to on it so far. */
+  async on(key: PlacedKey): Promise<PlannedKey> {
+    const name = nameOf(key);
+    const begun = this.#runs.get(name) ?? (await this.#begun(key));
+    this.#runs.set(name, begun);
+    return begun;
+  }
+
+  async #begun(key: PlacedKey): Promise<PlannedKey> {
+    const { timestamp, seen } = this.#batch;
+    const { site, keys, passed } = this.#options;
+    const known = this.#known;
+    const own = await known.unseenOn(key);
+    const held = known.heldAt(key) ?? UNKNOWN;
+    const life = known.lifeOf(key, own);
+    return new PlannedKey({
+      key,
+      site,
+      own,
+      // Whether it has ended is for the server to say.
+      life: { ...life, isOver: life.isOver && held.kind === 'nothing' },
+      fields: known.fieldsOf(key, own),
+      decided: known.decided,
+      applied: keys.applied,
+      held,
+      known: passed.get(nameOf(key)) ?? known.placesOf(key),
+      isDoubtful: (piece: Piece) => known.isDoubtful(piece),
+      isHot: known.isHot(key),
+      isMisplaced: known.isMisplaced(key),
+      lack: known.lackOf(key),
+      timestamp,
+      seen,
+      out: keys.out,
+    });
+  }
+
+  results(): Pick<Resolved, 'states' | 'asked' | 'hot' | 'lives' | 'fieldLives' | 'deadlines' | 'places'> {
+    return resultsOf(this.#runs, this.#options.passed);
+  }
 }
 
 /** The conflict of a command with what was written here; nothing where there was none. */
@@ -84,11 +124,7 @@ function areApart(command: PayloadCommand, own: PayloadCommand): boolean {
   return commutingWith(theirs!, true)?.has(mine!) === true;
 }
 
-/**
- * @param runs by database and name
- * @param passed lists of which the places are not known any more, though nothing was looked at
- */
-export function resultsOf(
+function resultsOf(
   runs: ReadonlyMap<string, PlannedKey>,
   passed: ReadonlyMap<string, KnownPlaces>,
 ): Pick<Resolved, 'states' | 'asked' | 'hot' | 'lives' | 'fieldLives' | 'deadlines' | 'places'> {
@@ -115,20 +151,4 @@ export function resultsOf(
       ...all.flatMap(([name, run]) => (run.hasPlaces ? [[name, run.places] as const] : [])),
     ]),
   };
-}
-
-/** Keys of a batch, by database and name. */
-export interface HowDecided {
-  /** How many more removals of one are sent than the batch says. */
-  readonly removed: ReadonlyMap<string, number>;
-  /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
-  readonly awaited: ReadonlyMap<string, () => void>;
-}
-
-/** On a key that is asked for a late write is no more than a value that may have lost it. @param lacks it has */
-export function howDecided({ removed, hot }: Resolved, lacks: (name: string) => void): HowDecided {
-  const awaited = new Map<string, () => void>();
-  for (const [name, { isInRequest, isExposed }] of hot)
-    if (isInRequest) awaited.set(name, () => isExposed && lacks(name));
-  return { removed, awaited };
 }

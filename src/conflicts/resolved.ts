@@ -74,6 +74,8 @@ export interface Resolved {
   readonly lives: ReadonlyMap<string, LifeNote>;
   readonly fieldLives: ReadonlyMap<string, readonly FieldChange[]>;
   readonly deadlines: readonly (PlacedKey & { readonly deadline: Deadline })[];
+  /** Answers of the peer's to long work, and its questions about libraries. */
+  readonly answers: readonly (readonly Buffer[])[];
   /** Commands left out. */
   readonly rejected: readonly Rejected[];
 }
@@ -103,4 +105,20 @@ export function alike(asked: readonly Asked[]): Asked[][] {
     else requests.set(kind, [one]);
   }
   return [...requests.values()];
+}
+
+/** Keys of a batch, by database and name. */
+export interface HowDecided {
+  /** How many more removals of one are sent than the batch says. */
+  readonly removed: ReadonlyMap<string, number>;
+  /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
+  readonly awaited: ReadonlyMap<string, () => void>;
+}
+
+/** On a key that is asked for a late write is no more than a value that may have lost it. @param lacks it has */
+export function howDecided({ removed, hot }: Resolved, lacks: (name: string) => void): HowDecided {
+  const awaited = new Map<string, () => void>();
+  for (const [name, { isInRequest, isExposed }] of hot)
+    if (isInRequest) awaited.set(name, () => isExposed && lacks(name));
+  return { removed, awaited };
 }

@@ -8,9 +8,11 @@ import { encodeCommand, type Argument } from '../redis-commands/encode-command.j
 import { scriptSource } from '../lua/scripts.js';
 import { attemptsOf, MAX_SCRIPT_ARGUMENTS } from './attempts.js';
 import { isSoon, withExpiryApart } from '../redis-commands/late-expiry.js';
+import type { FieldCommands } from './field-lives.js';
 import { ListInserts } from './list-inserts.js';
 import { keysOf, nameOf, type PayloadCommand, type PayloadScan } from '../protocol/payload.js';
 import type { Resolved } from './resolved.js';
+import type { KeyNames } from '../redis/keys.js';
 import { splice } from './rules/lists.js';
 import type { Insert } from './rules/rule-context.js';
 import { EntryInserts, type EntryCommands, type PlacedEntry } from './stream-entries.js';
@@ -36,22 +38,23 @@ interface Attempting {
 }
 
 export interface SentOptions {
-  /** The key that counts errors. */
-  readonly applied: string;
-  /** The key that carries Tandem's own commands, and what is known of streams. */
-  readonly out: string;
+  /** The key that counts errors, and the one that carries Tandem's own commands. */
+  readonly keys: Pick<KeyNames, 'applied' | 'out'>;
   readonly onEntries: Pick<EntryCommands, 'trimTo'>;
   /** The time by which deadlines are judged. */
   readonly nowMs: number;
-  /** What runs in the place of a command on a hash that meets nothing. */
-  readonly asSent: (command: PayloadCommand) => readonly Buffer[];
+  /** Has what runs in the place of a command on a hash that meets nothing. */
+  readonly fields: Pick<FieldCommands, 'asSent'>;
+  /** Of the batch. */
+  readonly timestamp: number;
 }
 
 export class Sent {
-  readonly #applied: string;
-  readonly #means: Pick<SentOptions, 'out' | 'onEntries'>;
+  readonly #keys: SentOptions['keys'];
+  readonly #onEntries: SentOptions['onEntries'];
   readonly #nowMs: number;
-  readonly #asSent: SentOptions['asSent'];
+  readonly #fields: SentOptions['fields'];
+  readonly #timestamp: number;
   readonly #payload: Buffer[] = [];
   readonly #origins: number[] = [];
   readonly #gathered = new Map<number, number[]>();
@@ -61,11 +64,12 @@ export class Sent {
   readonly #entering = new Map<string, Entering>();
   #attempting: Attempting | undefined;
 
-  constructor({ applied, out, onEntries, nowMs, asSent }: SentOptions) {
-    this.#applied = applied;
-    this.#means = { out, onEntries };
+  constructor({ keys, onEntries, nowMs, fields, timestamp }: SentOptions) {
+    this.#keys = keys;
+    this.#onEntries = onEntries;
     this.#nowMs = nowMs;
-    this.#asSent = asSent;
+    this.#fields = fields;
+    this.#timestamp = timestamp;
   }
 
   /** All that is to be sent. */
@@ -93,7 +97,8 @@ export class Sent {
     const mayExpire = bytes === command.bytes && command.name === 'SET' && command.args.length > 3;
     if (mayExpire) this.#value(command, command.args);
     else if (bytes === command.bytes && command.spec?.type === 'hash') {
-      for (const one of this.#asSent(command)) this.#push(command.index, one);
+      for (const one of this.#fields.asSent(command, { timestamp: this.#timestamp }))
+        this.#push(command.index, one);
     } else this.#push(command.index, bytes);
   }
 
@@ -108,7 +113,7 @@ export class Sent {
     if (this.#attempting?.keys.has(name)) this.#flushAttempts();
     if ((this.#entering.get(name)?.entries.count ?? 0) > MAX_SCRIPT_ARGUMENTS) this.#flushEntries(name);
     const entering = this.#entering.get(name) ?? {
-      entries: new EntryInserts(one, this.#means),
+      entries: new EntryInserts(one, { out: this.#keys.out, onEntries: this.#onEntries }),
       commands: [],
     };
     this.#entering.set(name, entering);
@@ -200,7 +205,7 @@ export class Sent {
     const attempting = this.#attempting;
     if (!attempting) return;
     this.#attempting = undefined;
-    const script = ['EVAL', scriptSource('attempt-commands'), 1, this.#applied];
+    const script = ['EVAL', scriptSource('attempt-commands'), 1, this.#keys.applied];
     this.#gather(attempting.commands, [...script, ...attempting.together]);
   }
 

@@ -7,9 +7,8 @@ import { encodeGone, encodeNeed, LACK } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';
-import type { Range } from '../local-writes/range.js';
-import type { Unseen } from '../local-writes/unseen.js';
 import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
+import type { KnownKeys } from './known-keys.js';
 
 /** Modes of insert-entries.lua: the entry takes the place of one with its ID; a key of another type is an error. */
 const MODE = { replaces: 1, strict: 2 } as const;
@@ -33,8 +32,7 @@ export interface PlacedEntry {
 /** What is known where a batch is planned. */
 export interface EntryOptions {
   readonly entries: LocalEntries;
-  readonly unseen: Pick<Unseen, 'isTrimmed'>;
-  readonly range: Range;
+  readonly known: Pick<KnownKeys, 'isTrimmed' | 'keptFrom'>;
   /** The receiver's name, and the key that carries Tandem's own commands. */
   readonly site: string;
   readonly out: string;
@@ -84,8 +82,8 @@ export class EntryCommands {
 
   /** Takes off what the sender had, and leaves what was added here unseen, as far as it is known now, and what slips in. */
   trimTo(key: PlacedKey, strategy: 'MAXLEN' | 'MINID', limit: Argument): Argument[] {
-    const { entries, range, site } = this.#options;
-    const { ids = [], top = '' } = entries.keptFrom(key, range.seen) ?? {};
+    const { known, site } = this.#options;
+    const { ids = [], top = '' } = known.keptFrom(key) ?? {};
     const isMoved = site > this.#origin ? 1 : 0;
     return ['EVAL', scriptSource('trim-stream'), 1, key.key, strategy, limit, isMoved, top, ...ids];
   }
@@ -93,9 +91,9 @@ export class EntryCommands {
   #request(key: PlacedKey): Buffer | undefined {
     const name = nameOf(key);
     if (!this.#requests.has(name)) {
-      const { unseen, range } = this.#options;
+      const { known } = this.#options;
       const need = { timestamp: this.#timestamp, lack: LACK.nothing, keys: [key] };
-      this.#requests.set(name, unseen.isTrimmed(key, range) ? encodeNeed(need) : undefined);
+      this.#requests.set(name, known.isTrimmed(key) ? encodeNeed(need) : undefined);
     }
     return this.#requests.get(name);
   }

@@ -3,31 +3,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import { effectOf, effectOnKey, moveEnds } from '../redis-commands/command-table.js';
-import type { CommandNames } from '../redis-commands/command-names.js';
 import { effectCode, isOnMembers, isPop, type RecordedEffect } from '../redis-commands/effect-code.js';
 import type { KeyHash } from '../protocol/key-hash.js';
-import type { Deadlines } from '../local-writes/deadlines.js';
 import { ARRIVAL, endedBy, EXPIRED, GONE, NEED, parseNeed, STATE } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { CheckedBatch } from '../protocol/check-batch.js';
 import { isOnOneKey } from '../protocol/command-kinds.js';
-import type { FreeRuns } from './free-runs.js';
-import type { ContendedKeys } from './contended-keys.js';
 import type { Range } from '../local-writes/range.js';
 import { DUE_MS } from './life-memory.js';
-import type { LocalEntries } from '../local-writes/local-entries.js';
-import type { UnseenSets } from '../local-writes/unseen-sets.js';
-import {
-  forEachKey,
-  isSet,
-  keysOf,
-  nameOf,
-  PayloadScan,
-  type ExtraCommands,
-  type PayloadCommand,
-} from '../protocol/payload.js';
+import type { BatchPlannerOptions } from './plan-options.js';
+import type { PlannerMemory } from './planner-memory.js';
+import { forEachKey, isSet, keysOf, nameOf, PayloadScan, type PayloadCommand } from '../protocol/payload.js';
 import type { Held } from './rules/rule-context.js';
-import type { Unseen } from '../local-writes/unseen.js';
 
 /** A look at keys. */
 export interface Look {
@@ -63,22 +50,6 @@ export const NO_TERM: Term = { until: undefined, dueUntil: undefined };
 
 export const NOTHING_TO_LOOK_AT: Looked = { held: new Map(), hot: new Map() };
 
-export interface WatchedKeysOptions {
-  readonly unseen: Unseen;
-  readonly entries: LocalEntries;
-  readonly hotKeys: ContendedKeys;
-  readonly ownSets: UnseenSets;
-  readonly free: FreeRuns;
-  /** Deadlines of this server's keys. */
-  readonly deadlines: Deadlines;
-  readonly extraCommands: ExtraCommands;
-  readonly names: CommandNames;
-  readonly translate: (command: PayloadCommand) => Buffer | undefined;
-  readonly capturedThrough: () => number;
-  readonly appendedThrough: () => number;
-  readonly appended: (sequence: number, signal: AbortSignal) => Promise<void>;
-}
-
 /** Own writes of one key since the last look, in all and in a millisecond, that leave no hope for another. */
 const MANY_WRITES = 16;
 const FAST_PER_MS = 1;
@@ -94,12 +65,14 @@ interface Resting {
 }
 
 export class WatchedKeys {
-  readonly #options: WatchedKeysOptions;
+  readonly #options: BatchPlannerOptions;
+  readonly #memory: PlannerMemory;
   /** The last own sequence that was known at the last look, and when that was. */
   #known = { through: 0, atMs: 0 };
 
-  constructor(options: WatchedKeysOptions) {
+  constructor(options: BatchPlannerOptions, memory: PlannerMemory) {
     this.#options = options;
+    this.#memory = memory;
   }
 
   /** WatchedKeys at all the keys of a batch that need it. Undefined when one does and there is no `look`. */
@@ -108,37 +81,38 @@ export class WatchedKeys {
     signal: AbortSignal,
     look: Look | undefined,
   ): Promise<Looked | undefined> {
-    const { hotKeys, unseen, capturedThrough, appendedThrough, appended } = this.#options;
+    const { captured, appended } = this.#options;
+    const { contended, unseen } = this.#memory;
     const held = new Map<string, Held>();
     const hot = new Map<string, LookUp>();
-    const since = { seen: this.#known.through, decided: capturedThrough() };
+    const since = { seen: this.#known.through, decided: captured.capturedThrough };
     const elapsedMs = performance.now() - this.#known.atMs;
     const isFast = (key: PlacedKey): boolean => {
       const writes = unseen.count(key, since);
       return writes >= MANY_WRITES && writes >= FAST_PER_MS * elapsedMs;
     };
     for (;;) {
-      const resting = this.#restingKeys(batch, { seen: batch.seen, decided: appendedThrough() });
+      const resting = this.#restingKeys(batch, { seen: batch.seen, decided: appended.appendedThrough });
       for (const [name, { isAwaited, lookUp }] of resting)
         if (isAwaited && !held.has(name)) hot.set(name, lookUp);
       const fresh = [...resting].filter(([name]) => !held.has(name) && !hot.has(name));
       if (fresh.length === 0) return { held, hot };
       if (!look) return undefined;
       const isLong = (name: string, key: PlacedKey): boolean =>
-        hotKeys.has(name) &&
-        unseen.count(key, { seen: batch.seen, decided: appendedThrough() }) >= MANY_UNSEEN;
+        contended.has(name) &&
+        unseen.count(key, { seen: batch.seen, decided: appended.appendedThrough }) >= MANY_UNSEEN;
       const watched = fresh.filter(
-        ([name, { key }]) => !hotKeys.isGivenUp(name, look.tries, isFast(key) || isLong(name, key)),
+        ([name, { key }]) => !contended.isGivenUp(name, look.tries, isFast(key) || isLong(name, key)),
       );
       // Also if nothing is watched: for what was applied before it must be known whether a local write was late.
       const found = await look.at(watched.map(([, { key }]) => key));
-      await appended(capturedThrough(), signal);
-      this.#known = { through: appendedThrough(), atMs: performance.now() };
+      await appended.waitFor(captured.capturedThrough, signal);
+      this.#known = { through: appended.appendedThrough, atMs: performance.now() };
       if (!found) return { held, hot };
       watched.forEach(([name], at) => held.set(name, found[at]!));
       for (const [name, { lookUp }] of fresh) {
         if (held.has(name)) continue;
-        hotKeys.heated(name);
+        contended.heated(name);
         hot.set(name, lookUp);
       }
     }
@@ -146,13 +120,14 @@ export class WatchedKeys {
 
   /** Whether a decision on a batch rests on own writes, also on such as are not in the change list yet. */
   rests(batch: DeliveredBatch): boolean {
-    const range = { seen: batch.seen, decided: this.#options.capturedThrough() };
+    const range = { seen: batch.seen, decided: this.#options.captured.capturedThrough };
     return this.#restingKeys(batch, range).size > 0;
   }
 
   /** How long a decision on a batch holds: what it builds on lives until then. The deadlines it gives are taken note of. */
   term(batch: DeliveredBatch, isGiving: boolean): Term {
-    const { deadlines, extraCommands: extra, names } = this.#options;
+    const { deadlines, extraCommands: extra } = this.#options;
+    const { names } = this.#memory;
     const { coming } = deadlines;
     if (deadlines.isEmpty && coming.isEmpty && !isGiving) return NO_TERM;
     const now = Date.now();
@@ -179,16 +154,16 @@ export class WatchedKeys {
 
   /** Whether what is sent as it is could make a key anew whose life ends, or has ended. */
   mayEnd(key: PlacedKey, { held, hot }: Looked): boolean {
-    const { unseen, deadlines } = this.#options;
+    const { deadlines } = this.#options;
     const isGone = hot.has(nameOf(key)) || held.get(nameOf(key))?.kind === 'nothing';
-    const hash = unseen.hashOf(key);
+    const hash = this.#memory.unseen.hashOf(key);
     return (isGone || deadlines.coming.of(hash) !== undefined) && this.isEnding(hash);
   }
 
   /** Whether a change of the key with this hash may meet something: what its sender had not seen, or the end of a life. */
   isMet(hash: KeyHash, range: Range): boolean {
-    const { unseen, deadlines } = this.#options;
-    const isMet = unseen.newestAt(hash, range) !== 0 || this.isEnding(hash);
+    const { deadlines } = this.#options;
+    const isMet = this.#memory.unseen.newestAt(hash, range) !== 0 || this.isEnding(hash);
     return isMet || deadlines.fields.has(hash.low, hash.high);
   }
 
@@ -199,7 +174,8 @@ export class WatchedKeys {
 
   /** Whether a batch gives fields of a hash deadlines, or writes a hash whose fields have some. */
   isOnFields(batch: DeliveredBatch, { hasFields, hasHashes }: CheckedBatch): boolean {
-    const { deadlines, extraCommands: extra, names } = this.#options;
+    const { deadlines, extraCommands: extra } = this.#options;
+    const { names } = this.#memory;
     const { fields } = deadlines;
     // What removes a hash as a whole ends what is on its way to its fields.
     if (hasFields || fields.isEmpty || (!hasHashes && fields.coming.isEmpty)) return hasFields;
@@ -210,7 +186,8 @@ export class WatchedKeys {
 
   /** The keys of a batch on which a decision rests on own writes, or whose state is asked for, by database and name. */
   #restingKeys(batch: DeliveredBatch, range: Range): Map<string, Resting> {
-    const { extraCommands: extra, names, translate, unseen, hotKeys, deadlines } = this.#options;
+    const { extraCommands: extra, translator, deadlines } = this.#options;
+    const { names, unseen, contended } = this.#memory;
     const resting = new Map<string, Resting>();
     // A batch may write one key hundreds of times, and as many own writes may stand against it.
     const known = new Map<string, boolean>();
@@ -222,7 +199,7 @@ export class WatchedKeys {
       if (scan.isPlain(names, isMet)) continue;
       const { command } = scan;
       const { name } = command;
-      if (name === 'SELECT' || translate(command)) continue;
+      if (name === 'SELECT' || translator.translate(command)) continue;
       const before = resting.size;
       const isState = name === NEED || name === STATE;
       for (const [at, key] of keysOf(command, 'all').entries()) {
@@ -242,7 +219,7 @@ export class WatchedKeys {
         if (!rests && !isPastPop && !isOnMember) continue;
         const found = resting.get(keyName) ?? {
           key,
-          isAwaited: hotKeys.has(keyName) && unseen.isAsking(key, range),
+          isAwaited: contended.has(keyName) && unseen.isAsking(key, range),
           lookUp: 'nothing' as LookUp,
         };
         found.isAwaited &&= !isState;
@@ -260,8 +237,8 @@ export class WatchedKeys {
 
   /** What comes of a `SET` that meets one of this site's does not change with what is written meanwhile. */
   #isRanked(command: PayloadCommand, key: PlacedKey, range: Range): boolean {
-    const { ownSets, hotKeys } = this.#options;
-    return isSet(command) && !hotKeys.has(nameOf(key)) && ownSets.find(key, range) !== undefined;
+    const { sets, contended } = this.#memory;
+    return isSet(command) && !contended.has(nameOf(key)) && sets.find(key, range) !== undefined;
   }
 
   /** Whether a command commutes with what was written on its key, but for a member that it shares with that. */
@@ -273,11 +250,11 @@ export class WatchedKeys {
   /** Whether something is built on a key whose deadline is near. */
   #isDue(key: PlacedKey, effect: RecordedEffect | undefined): boolean {
     if (effect === 'set' || effect === 'remove' || effect === 'expired') return false;
-    return this.isEnding(this.#options.unseen.hashOf(key));
+    return this.isEnding(this.#memory.unseen.hashOf(key));
   }
 
   #rests(key: PlacedKey, effect: RecordedEffect | undefined, range: Range): boolean {
-    const { unseen, free } = this.#options;
+    const { unseen, free } = this.#memory;
     if (unseen.newestOn(key, range) === 0) return false;
     return effect === undefined || !free.isFree(key, effect, range);
   }

@@ -30,8 +30,11 @@ import { ErrorReply } from '../redis/reply-reader.js';
 import { NOTHING, OTHER, type Held } from '../conflicts/rules/rule-context.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { GapEvents } from '../protocol/gap.js';
+import type { LateWrites } from '../local-writes/late-writes.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { BatchPlanner } from '../conflicts/plan-batch.js';
+import type { Barriers } from './barriers.js';
 import { settleFlush } from './flushes.js';
 import type { Look } from '../conflicts/watched-keys.js';
 import { withMending } from './clear-rejected.js';
@@ -49,22 +52,20 @@ export interface ApplierOptions {
     readonly arrived: { wait(signal: AbortSignal, timeoutMs?: number): Promise<void> };
     settled(): void;
   };
-  readonly decider: BatchPlanner;
+  readonly planner: BatchPlanner;
   readonly rejections: Rejections;
-  /** Resolves when capture has met the barrier with this text. */
-  readonly barrier: (text: string, signal: AbortSignal) => Promise<void>;
+  readonly barriers: Pick<Barriers, 'wait'>;
   readonly clock: HybridClock;
   /** Moves the clock past a timestamp of the peer's. */
-  readonly observe: (timestamp: number) => void;
+  readonly plausibility: { observe(timestamp: number): void };
   readonly log: Logger;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
-  /** Whether the inbox is to be left alone for now. */
-  readonly isPaused: () => boolean;
-  /** Whether what was applied has to come round in the stream before more is. */
-  readonly isBehind: () => boolean;
-  /** A batch of the peer's was lost: the sites must be compared. */
-  readonly onGap: () => void;
+  /** Since when the inbox is to be left alone; undefined while it is not. */
+  readonly pauses: { since(direction: 'inbound'): number | undefined };
+  /** Full while what was applied has to come round in the stream before more is. */
+  readonly late: Pick<LateWrites, 'isFull'>;
+  readonly events: Pick<GapEvents, 'gap'>;
   /** A batch has been applied. */
   readonly onApplied: (batch: DeliveredBatch) => void;
 }
@@ -117,9 +118,17 @@ export class Applier {
     return this.#counts;
   }
 
+  get #isPaused(): boolean {
+    return this.#options.pauses.since('inbound') !== undefined;
+  }
+
+  get #isBehind(): boolean {
+    return this.#options.late.isFull;
+  }
+
   /** Applies until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE: then everything starts from Redis again */
   async run(signal: AbortSignal): Promise<void> {
-    const { inbox, isPaused, isBehind } = this.#options;
+    const { inbox } = this.#options;
     const flying: Transaction[] = [];
     await this.#expectErrorCount();
     for (let attempt = 0; ;) {
@@ -129,10 +138,10 @@ export class Applier {
       if (!oldest) {
         const fault = this.#fault ?? inbox.fault;
         if (fault) this.#enter('stopped', fault);
-        else if (isPaused()) this.#enter('paused');
-        else if (isBehind()) this.#enter('backing-off', BEHIND);
+        else if (this.#isPaused) this.#enter('paused');
+        else if (this.#isBehind) this.#enter('backing-off', BEHIND);
         else this.#enter('caught-up');
-        await inbox.arrived.wait(signal, isBehind() ? BEHIND_MS : IDLE_MS);
+        await inbox.arrived.wait(signal, this.#isBehind ? BEHIND_MS : IDLE_MS);
         continue;
       }
       const outcome = await outcomeOf(oldest);
@@ -148,7 +157,7 @@ export class Applier {
       else await Promise.allSettled(failed.slice(1).map((run) => run.exec));
       const again = await this.#recover(outcome, failed, signal, ++attempt);
       this.#sent = { ...this.#applied };
-      if (isPaused()) this.#waiting.unshift(...again);
+      if (this.#isPaused) this.#waiting.unshift(...again);
       else await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
     }
   }
@@ -174,9 +183,9 @@ export class Applier {
   async #expectNoneApplied([first, ...behind]: readonly Transaction[]): Promise<void> {
     const outcomes = await Promise.all(behind.map((run) => outcomeOf(run)));
     if (!outcomes.some(({ kind }) => kind === 'applied' || kind === 'failed')) return;
-    const { log, onGap } = this.#options;
+    const { log, events } = this.#options;
     const { origin, first: sequence, changes } = first!.batch;
-    onGap();
+    events.gap('peer');
     log.error(
       { origin, sequence, changes },
       'a batch of the peer was passed over, because the server refused its guard: the sites must be compared',
@@ -206,12 +215,12 @@ export class Applier {
   }
 
   async #launch(flying: Transaction[], signal: AbortSignal): Promise<void> {
-    const { inbox, isPaused, isBehind } = this.#options;
+    const { inbox } = this.#options;
     let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
     while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
-      if (this.#fault || isPaused()) return;
+      if (this.#fault || this.#isPaused) return;
       // One that waits was decided before, and counts among what has not come round: it must not wait for itself.
-      const batch = this.#waiting.shift() ?? (isBehind() ? undefined : await inbox.next());
+      const batch = this.#waiting.shift() ?? (this.#isBehind ? undefined : await inbox.next());
       if (!batch) return;
       this.#enter('streaming');
       const run = await this.#send(batch, signal, { isAlone: flying.length === 0, tries: 0 });
@@ -233,11 +242,11 @@ export class Applier {
     signal: AbortSignal,
     { isAlone, tries }: { isAlone: boolean; tries: number },
   ): Promise<Transaction | undefined> {
-    const { connection, keys, token, decider, clock } = this.#options;
+    const { connection, keys, token, planner, clock } = this.#options;
     // First of all: a local write captured from here on is later in time than this change.
-    this.#options.observe(batch.timestamp);
+    this.#options.plausibility.observe(batch.timestamp);
     const look: Look = { at: (watched) => this.#look(watched, signal), tries };
-    const decided = await decider
+    const decided = await planner
       .decide(batch, signal, isAlone ? look : undefined)
       .catch((error: unknown) => this.#refused(error));
     if (!decided) return undefined;
@@ -254,11 +263,11 @@ export class Applier {
    * Nothing where the server refuses the marker (it is out of memory, or takes no writes): the run will be refused as well.
    */
   async #look(watched: readonly PlacedKey[], signal: AbortSignal): Promise<Held[] | undefined> {
-    const { connection, keys, barrier } = this.#options;
+    const { connection, keys, barriers } = this.#options;
     const { replies } = connection;
     const text = String(++this.#barriers);
     const over = new LinkedAbort(signal);
-    const passed = barrier(text, over.signal);
+    const passed = barriers.wait(text, over.signal);
     passed.catch(() => {});
     const statuses = replies.statuses(watched.length * 2 + 2);
     const watches = watched.flatMap(({ database, key }) => [
@@ -296,11 +305,11 @@ export class Applier {
 
   /** A state that was to be sent, or asked for, has not come about: the peer is asked for it, for somebody waits. */
   async #askAgain({ batch, decision }: Transaction, { epilogue }: Failures): Promise<void> {
-    const { connection, decider } = this.#options;
+    const { connection, planner } = this.#options;
     const keys = epilogue.flatMap(({ index }) => decision.epilogue[index]!.keys);
     if (keys.length === 0) return;
     const reply = connection.replies.value();
-    connection.write([decider.askFor(batch, keys)]);
+    connection.write([planner.askFor(batch, keys)]);
     await reply;
   }
 
@@ -318,7 +327,7 @@ export class Applier {
       bytes: this.#counts.bytes + batch.length,
     };
     inbox.settled();
-    decision.applied?.();
+    decision.onApplied();
     rejections.leftOut(batch, decision);
     onApplied(batch);
   }
@@ -330,7 +339,7 @@ export class Applier {
     signal: AbortSignal,
     attempt: number,
   ): Promise<DeliveredBatch[]> {
-    const { backoffMinMs, backoffMaxMs, connection, decider } = this.#options;
+    const { backoffMinMs, backoffMaxMs, connection, planner } = this.#options;
     const [oldest] = failed as [Transaction];
     const batches = failed.map((run) => run.batch);
     switch (outcome.kind) {
@@ -349,7 +358,7 @@ export class Applier {
         return batches;
       case 'unqueueable':
         // The server does not even take these commands into a transaction: they are left out and listed.
-        decider.leaveOut(oldest.batch, oldest.decision, outcome.errors);
+        planner.leaveOut(oldest.batch, oldest.decision, outcome.errors);
         return batches;
       case 'failed':
         // Capture has then met all that was written here before the run.

@@ -5,6 +5,7 @@
 
 import { LACK } from '../protocol/messages/messages.js';
 import type { Logger } from '../log/log.js';
+import type { GapEvents } from '../protocol/gap.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import type { BatchPlanner } from '../conflicts/plan-batch.js';
 import type { Transaction } from './transaction.js';
@@ -18,25 +19,25 @@ import type { Transaction } from './transaction.js';
 export async function settleFlush(
   { batch, decision }: Transaction,
   {
-    decider,
+    planner,
     connection,
     log,
     look,
-    onGap,
+    events,
     signal,
   }: {
-    decider: BatchPlanner;
+    planner: BatchPlanner;
     log: Logger;
     connection: RawConnection;
     look: () => Promise<unknown>;
-    onGap: () => void;
+    events: Pick<GapEvents, 'gap'>;
     signal: AbortSignal;
   },
 ): Promise<void> {
   await look();
-  const keys = await decider.writtenAfter(decision.decided, signal);
+  const keys = await planner.writtenAfter(decision.decided, signal);
   if (keys === undefined || decision.flushes === 'blindly') {
-    onGap();
+    events.gap('peer');
     log.error(
       { sequence: batch.first },
       "a flush of the peer's met more writes of this site than are held against it: the sites must be compared",
@@ -44,6 +45,6 @@ export async function settleFlush(
   }
   if (keys === undefined || keys.length === 0) return;
   const reply = connection.replies.value();
-  connection.write([decider.askFor(batch, keys, LACK.own)]);
+  connection.write([planner.askFor(batch, keys, LACK.own)]);
   await reply;
 }

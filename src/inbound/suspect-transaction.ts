@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { decodeBatch, lastSequence } from '../protocol/batch.js';
 import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
+import type { Inbox } from './inbox.js';
 import type { Rejections } from './rejections.js';
 
 export interface SuspectTransaction {
@@ -14,8 +15,7 @@ export interface SuspectTransaction {
   /** Where the application of the peer's changes stands: at the end of the suspect run. */
   readonly applied: { readonly epoch: number; readonly sequence: number };
   readonly rejections: Rejections;
-  /** Makes the peer deliver again what is not applied. */
-  readonly rewind: () => Promise<void>;
+  readonly inbox: Pick<Inbox, 'rewindAtStart'>;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface SuspectTransaction {
  * what is not applied is delivered again.
  */
 export async function settleSuspect(run: SuspectTransaction): Promise<void> {
-  const { local, keys, pair, peer, rejections, rewind } = run;
+  const { local, keys, pair, peer, rejections, inbox } = run;
   const { epoch, sequence } = run.applied;
   const bytes = await answerOf(local, local.lindexBuffer(keys.inbox, 0));
   const head = bytes === null ? undefined : decodeBatch(bytes);
@@ -46,5 +46,5 @@ export async function settleSuspect(run: SuspectTransaction): Promise<void> {
     payload: Buffer.alloc(0),
     length: 0,
   });
-  await rewind();
+  await inbox.rewindAtStart();
 }

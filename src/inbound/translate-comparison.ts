@@ -1,15 +1,7 @@
-import {
-  ANSWER,
-  COMPARE,
-  comparedKeys,
-  hidingExcluded,
-  LIST,
-  LISTED,
-  TURN,
-} from '../protocol/messages/comparison.js';
+import { COMPARE, comparedKeys, hidingExcluded, LIST, TURN } from '../protocol/messages/comparison.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { kindsOf, type Filter } from '../config/filter.js';
-import { FUNCTIONS, LIBRARIES, LIBRARY, loadingOf } from '../protocol/messages/libraries.js';
+import { LIBRARY, loadingOf } from '../protocol/messages/libraries.js';
 import { MARK } from '../protocol/messages/marks.js';
 import { scriptSource } from '../lua/scripts.js';
 import { answerToMark } from '../conflicts/marks.js';
@@ -19,8 +11,8 @@ import type { PayloadCommand } from '../protocol/payload.js';
 const TURNED_BYTES = 1024 * 1024;
 
 /**
- * What runs here for a question of a comparison (`protocol/messages/comparison.ts`), or for a library that comes (`protocol/messages/libraries.ts`). An
- * answer runs nothing: it is taken note of, and so is a question about libraries, which no script can answer.
+ * What runs here for a question of a comparison (`protocol/messages/comparison.ts`), or for a library that comes (`protocol/messages/libraries.ts`). A
+ * message that is for long work (`isForLongWork`) runs nothing.
  * @param options `seen`: that of the batch the question came in
  */
 export function translateComparison(
@@ -32,10 +24,9 @@ export function translateComparison(
     fieldsExpire: boolean;
     databases: number;
     filter: Filter;
-    onAnswer: (args: readonly Buffer[]) => void;
   },
 ): Buffer | undefined {
-  const { out, seen, fieldsExpire, databases, filter, onAnswer } = options;
+  const { out, seen, fieldsExpire, databases, filter } = options;
   const [session, number] = args.slice(1, 3) as [Buffer, Buffer];
   switch (name) {
     case COMPARE: {
@@ -62,12 +53,6 @@ export function translateComparison(
       return answerToMark(args, options);
     case LIBRARY:
       return loadingOf(args);
-    case ANSWER:
-    case LISTED:
-    case FUNCTIONS:
-    case LIBRARIES:
-      onAnswer(args);
-      return undefined;
     default:
       return undefined;
   }

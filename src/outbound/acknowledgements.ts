@@ -3,20 +3,18 @@
  * every batch, and in a heartbeat when it has no changes of its own.
  */
 
-import type { Batch } from '../protocol/batch.js';
+import { lastSequence, type Batch } from '../protocol/batch.js';
 import { Signal } from '../async/signal.js';
+import type { ChangeList } from './change-list.js';
 
 export interface AcknowledgementsOptions {
-  /** The peer's highest sequence that is applied here. */
-  readonly applied: () => number;
-  /** The highest local sequence there is: what goes beyond cannot have been applied by anybody. */
-  readonly made: () => number;
-  /** What the peer was known to have applied when this process began. */
+  /** The peer's highest sequence that was applied here when this process began. */
+  readonly applied: number;
+  /** What the peer was known to have applied then. */
   readonly seen?: number;
-  /** Takes the batches up to a sequence off the change list. */
-  readonly trim: (seen: number) => Promise<unknown>;
-  /** The peer's knowledge has moved on. */
-  readonly onSeen: (seen: number) => void;
+  readonly list: Pick<ChangeList, 'last' | 'trim'>;
+  /** Lets go of the local writes that the peer has seen. */
+  readonly window: { advance(seen: number): void };
 }
 
 /** What a heartbeat says: after its changes up to `sequence` the peer had applied ours up to `seen`. */
@@ -31,6 +29,7 @@ const TRIM_MS = 50;
 export class Acknowledgements {
   readonly #options: AcknowledgementsOptions;
   readonly #raised = new Signal();
+  #applied: number;
   #seen = 0;
   #asked = 0;
   #askedCount = 0;
@@ -38,6 +37,7 @@ export class Acknowledgements {
 
   constructor(options: AcknowledgementsOptions) {
     this.#options = options;
+    this.#applied = options.applied;
     this.#seen = options.seen ?? 0;
   }
 
@@ -71,6 +71,7 @@ export class Acknowledgements {
 
   /** A batch of the peer's has been applied. */
   applied(batch: Batch): void {
+    this.#applied = lastSequence(batch);
     this.#advance(batch.seen);
     this.#useBeat();
   }
@@ -80,7 +81,7 @@ export class Acknowledgements {
     const pause = new Signal();
     for (;;) {
       await this.#raised.wait(signal);
-      await this.#options.trim(this.#seen);
+      await this.#options.list.trim(this.#seen);
       await pause.wait(signal, TRIM_MS);
     }
   }
@@ -88,15 +89,16 @@ export class Acknowledgements {
   /** A heartbeat counts only when all the changes made before it are applied here: until then they may need what it would let go. */
   #useBeat(): void {
     const beat = this.#beat;
-    if (!beat || this.#options.applied() < beat.sequence) return;
+    if (!beat || this.#applied < beat.sequence) return;
     this.#beat = undefined;
     this.#advance(beat.seen);
   }
 
   #advance(seen: number): void {
-    if (seen <= this.#seen || seen > this.#options.made()) return;
+    // The peer cannot have applied what was never made here.
+    if (seen <= this.#seen || seen > this.#options.list.last) return;
     this.#seen = seen;
-    this.#options.onSeen(seen);
+    this.#options.window.advance(seen);
     this.#raised.raise();
   }
 }

@@ -1,13 +1,13 @@
 /**
- * The change list: batches of local changes that the peer is not yet known to have applied, in a Redis list beside the data
- * they come from. Appending a batch and moving the capture position past it is one atomic step, so a change is in the list
- * exactly when the position says that it is.
+ * The change list: batches of local changes that the peer is not known to have applied, in a Redis list beside the data they
+ * come from. One atomic step appends a batch and moves the position past it.
  *
- * One append is under way at a time; what is captured meanwhile goes with the next one. In memory stand an index (where each
- * batch begins and ends) and the batches the courier has not read yet, up to a bound; beyond it they are read from the list.
+ * One append is under way at a time. Memory holds an index (where each batch begins and ends), and up to a bound the batches that
+ * the courier has not read. The courier reads the others from the list.
  */
 
 import type { Redis } from 'ioredis';
+import type { HybridClock } from '../protocol/clock.js';
 import type { Position } from '../protocol/position.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
@@ -46,11 +46,14 @@ export interface ChangeListOptions {
   /** Bytes the list may have where the server's memory allows it. */
   readonly maxBytes: number;
   readonly log: Logger;
-  /**
-   * The list reached its bound and was dropped: changes up to `last` will never reach the peer. `limitBytes` is less than `maxBytes`
-   * when the list gave way because the server's memory is short.
-   */
-  readonly onDropped: (last: number, limitBytes: number) => void;
+  /** Told when the list is dropped, up to `last`. `limitBytes` is less than `maxBytes` if memory is short. */
+  readonly gaps: { dropped(last: number, limitBytes: number): void };
+}
+
+interface Appending {
+  readonly clock: Pick<HybridClock, 'last'>;
+  /** Is read on when the list has room again. */
+  readonly stream: { resume(): void };
 }
 
 interface AppendTerms {
@@ -230,15 +233,15 @@ export class ChangeList {
   }
 
   /** Appends what is enqueued, until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE … */
-  async run(signal: AbortSignal, hooks: { clock: () => number; onAppended: () => void }): Promise<void> {
+  async run(signal: AbortSignal, { clock, stream }: Appending): Promise<void> {
     for (;;) {
       while (this.#pending.length > 0) {
-        await this.#append(this.#take(), hooks.clock());
-        hooks.onAppended();
+        await this.#append(this.#take(), clock.last);
+        if (this.hasRoom) stream.resume();
         signal.throwIfAborted();
       }
       if (this.#isTooLong && this.#saved)
-        await this.#write([], this.#saved, { clock: hooks.clock(), limit: this.#limit });
+        await this.#write([], this.#saved, { clock: clock.last, limit: this.#limit });
       await this.#pendingRaised.wait(signal);
     }
   }
@@ -361,20 +364,9 @@ export class ChangeList {
     const last = batches.at(-1);
     const next = last ? last.first + last.changes : this.#next;
     const { replid, offset, database, seenEpoch, seen } = position;
-    const args = [
-      token,
-      epoch,
-      this.#next,
-      next,
-      replid,
-      offset,
-      database,
-      seenEpoch,
-      seen,
-      clock,
-      limit,
-      ...batches.map((batch) => batch.bytes),
-    ];
+    const place = [replid, offset, database, seenEpoch, seen];
+    const elements = batches.map((batch) => batch.bytes);
+    const args = [token, epoch, this.#next, next, ...place, clock, limit, ...elements];
     const expected = this.batches + batches.length;
     const reply = await runScript(client, 'append-batches', [keys.state, keys.changes, keys.fence], args);
     const [bytes, found, dropped] = reply as [number, number, number];
@@ -393,6 +385,6 @@ export class ChangeList {
   #drop(limit: number): void {
     this.#index.clear();
     this.#trimmed = this.#last;
-    this.#options.onDropped(this.#last, limit);
+    this.#options.gaps.dropped(this.#last, limit);
   }
 }

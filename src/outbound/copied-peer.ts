@@ -3,32 +3,18 @@
  * `in:copy` how far in this site's history the copy is, and this site, which alone can tell, answers there.
  */
 
-import type { Redis } from 'ioredis';
 import { restOfBatch } from '../protocol/batch-rest.js';
 import { TandemError } from '../errors.js';
-import type { Logger } from '../log/log.js';
 import { runScript } from '../lua/scripts.js';
-import type { KeyNames } from '../redis/keys.js';
 import type { ListedBatch } from './listed-batch.js';
 import { newestPlace, placeOfCopy, type ListedHistory } from './copy-place.js';
-import type { PeerHistory } from './peer-history.js';
+import type { CourierOptions } from './courier-options.js';
 import { fromPeer, PeerError } from './peer-error.js';
 
-export interface CopiedPeerOptions {
-  /** A client at the peer's Redis. */
-  readonly client: Redis;
-  readonly keys: KeyNames;
-  readonly site: string;
-  readonly peer: string;
-  readonly epoch: number;
-  readonly list: ListedHistory;
-  readonly log: Logger;
-  /** How far the stream is read with all of it in the change list; undefined when something is not. */
-  readonly readThrough: () => number | undefined;
-  /** How far the peer's changes were applied and received here. */
-  readonly peerHistory: () => Promise<PeerHistory>;
-  readonly onGap: (whose: 'own' | 'peer') => void;
-}
+export type CopiedPeerOptions = Pick<
+  CourierOptions,
+  'client' | 'keys' | 'site' | 'peer' | 'epoch' | 'log' | 'progress' | 'peerHistory' | 'events'
+> & { readonly list: ListedHistory };
 
 const COPY = new TandemError('PEER_NOT_READY', "the peer's Redis is a copy of this one, not taken over yet", {
   hint: 'let tandem adopt come to its end there',
@@ -43,7 +29,7 @@ export async function answerCopy(
   options: CopiedPeerOptions,
   onNamed: (sequence: number) => void,
 ): Promise<void> {
-  const { client, keys, site, peer, epoch, list, log, onGap } = options;
+  const { client, keys, site, peer, epoch, list, log, events } = options;
   const fields = ['id', 'site', 'of', 'place', 'epoch', 'next', 'offset', 'applied'] as const;
   const asked = await fromPeer(client, client.hmget(keys.copy, ...fields));
   const [id, whose, of, place, itsEpoch, next, offset, applied] = asked;
@@ -70,7 +56,7 @@ export async function answerCopy(
     throw new PeerError(COPY);
   if (isExact) log.info({ sequence }, "the peer's Redis is a copy of this one, and what follows it is sent");
   else {
-    onGap('own');
+    events.gap('own');
     log.error(
       { sequence, isSame, trimmed: list.trimmed },
       "the peer's Redis is a copy of this one, of which it cannot be told what it has: the sites must be compared",

@@ -3,6 +3,7 @@
 import { decodeBatch } from '../protocol/batch.js';
 import { decodeEnds } from '../protocol/stream-ends.js';
 import type { ChangeIndex } from './change-index.js';
+import type { ReadProgress } from './courier-options.js';
 
 /** What a copy says of the moment it was made. */
 export interface CopyMoment {
@@ -28,10 +29,10 @@ export interface ListedHistory {
   fetch(sequence: number): Promise<Buffer | undefined>;
 }
 
-/** Of now: the epoch, and how far the stream is read with all of it in the list; undefined when something is not. */
+/** The present: the epoch, and how far the stream is read. */
 export interface Now {
   readonly epoch: number;
-  readonly readThrough: () => number | undefined;
+  readonly progress: Pick<ReadProgress, 'readThrough'>;
 }
 
 /**
@@ -77,8 +78,8 @@ export function newestPlace(list: Omit<ListedHistory, 'fetch'>, epoch: number): 
   return { epoch: newest?.epoch ?? (isCurrent ? epoch : epoch - 1), sequence: list.last };
 }
 
-function atTheEnd(list: ListedHistory, { epoch, readThrough }: Now, offset: number): HistoryPlace | 'later' {
-  const read = readThrough();
+function atTheEnd(list: ListedHistory, { epoch, progress }: Now, offset: number): HistoryPlace | 'later' {
+  const read = progress.readThrough?.offset;
   return read === undefined || read < offset ? 'later' : newestPlace(list, epoch);
 }
 

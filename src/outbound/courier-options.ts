@@ -1,8 +1,20 @@
 import type { Redis } from 'ioredis';
+import type { GapEvents } from '../protocol/gap.js';
+import type { HybridClock } from '../protocol/clock.js';
 import type { Logger } from '../log/log.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { ChangeList } from './change-list.js';
 import type { PeerHistory } from './peer-history.js';
+
+/** How far the local stream is read, and how much of that is in the change list. */
+export interface ReadProgress {
+  /** What this site has applied of the peer's changes, standing before all that is captured later. */
+  readonly seen: { readonly epoch: number; readonly sequence: number };
+  /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
+  readonly isSettled: boolean;
+  /** Where the stream has been read to, with all of it in the change list; undefined while something is not. */
+  readonly readThrough: { readonly offset: number } | undefined;
+}
 
 export interface CourierOptions {
   /** A client at the peer's Redis, not connected yet. */
@@ -20,19 +32,11 @@ export interface CourierOptions {
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
   readonly clockSkewWarnMs: number;
-  /** What this site has applied of the peer's changes, standing before all that is captured later. */
-  readonly seen: () => { epoch: number; sequence: number };
-  /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
-  readonly isSettled: () => boolean;
-  readonly clock: () => number;
-  /** Whether changes are to stay in the change list for now. */
-  readonly isPaused: () => boolean;
-  /** The sites must be compared: changes are missing at the peer, or here. */
-  readonly onGap: (whose: 'own' | 'peer') => void;
-  /** Offset up to which the stream is read with all of it in the change list; undefined when something is not. */
-  readonly readThrough: () => number | undefined;
+  readonly progress: ReadProgress;
+  readonly clock: Pick<HybridClock, 'last'>;
+  /** Since when changes are to stay in the change list; undefined while they are not. */
+  readonly pauses: { since(direction: 'outbound'): number | undefined };
   /** How far the peer's changes were applied and received here. */
   readonly peerHistory: () => Promise<PeerHistory>;
-  /** The peer's Redis was brought up from a copy of this one: nothing need be copied, and old questions are not answered. */
-  readonly onAdopted: () => void;
+  readonly events: GapEvents;
 }

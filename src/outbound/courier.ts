@@ -167,7 +167,7 @@ export class Courier {
     await answerCopy(this.#options, (place) => (this.#sentThrough = Math.max(this.#sentThrough, place)));
     const greeting = await shakeHands(this.#options);
     const { epoch, received, adopted } = greeting;
-    if (adopted !== this.#greeting?.adopted) this.#options.onAdopted();
+    if (adopted !== this.#greeting?.adopted) this.#options.events.adopted();
     this.#greeting = greeting;
     this.#judgeReceived(epoch, received);
     this.#delivered = received;
@@ -195,11 +195,11 @@ export class Courier {
 
   /** Whether the history has a hole right behind `received`. Says so, once, if it is not as it should be there. */
   #isCutBehind(received: number): boolean {
-    const { list, log, onGap } = this.#options;
+    const { list, log, events } = this.#options;
     const continuity = list.continuity(received);
     if (continuity === 'whole') return false;
     if (this.#gapAt !== received) {
-      onGap(continuity === 'hole' ? 'own' : 'peer');
+      events.gap(continuity === 'hole' ? 'own' : 'peer');
       const details = { received, from: list.firstSequence, last: list.last };
       if (continuity === 'hole')
         log.error(
@@ -279,19 +279,23 @@ export class Courier {
   #passOver({ first, last, bytes }: ListedBatch): void {
     if (last <= this.#passedOver) return;
     this.#passedOver = last;
-    const { log, onGap } = this.#options;
+    const { log, events } = this.#options;
     // A state that was to mend a key is no new cut: whoever sent it finds the key different still, and would send it for ever.
     const { special, commands } = decodeBatch(bytes);
-    if (special < commands - 1) onGap('own');
+    if (special < commands - 1) events.gap('own');
     log.error(
       { sequence: first, bytes: bytes.length, maxBytes: this.#greeting!.maxBulkBytes },
       'a change is larger than the server of the peer takes, and was passed over: the sites must be compared',
     );
   }
 
+  get #isPaused(): boolean {
+    return this.#options.pauses.since('outbound') !== undefined;
+  }
+
   /** How many batches may be on the way. */
   #room(): number {
-    if (this.#options.isPaused()) return 0;
+    if (this.#isPaused) return 0;
     return this.#fullInARow > 0 ? 1 : IN_FLIGHT_BATCHES;
   }
 
@@ -309,14 +313,14 @@ export class Courier {
 
   /** Nothing to send: waits for changes, and tells what was applied meanwhile. Gives the place to go back to, if there is one. */
   async #idle(signal: AbortSignal): Promise<number | undefined> {
-    const { list, heartbeatMs, seen, isPaused } = this.#options;
-    if (isPaused()) this.#enter('paused');
+    const { list, heartbeatMs, progress } = this.#options;
+    if (this.#isPaused) this.#enter('paused');
     else if (this.#state === 'streaming' || this.#state === 'paused') this.#enter('caught-up');
     await list.appended.wait(signal, heartbeatMs);
     const isDue = await this.#look();
     // Without them nothing may be told either: what is told counts for all that was made before it.
     if (list.reaches(this.#delivered + 1)) return undefined;
-    if ((seen().sequence === this.#told && !isDue) || !this.#options.isSettled()) return undefined;
+    if ((progress.seen.sequence === this.#told && !isDue) || !progress.isSettled) return undefined;
     return this.#beat();
   }
 
@@ -333,9 +337,9 @@ export class Courier {
 
   /** Tells what is applied here. Everything was delivered: if the peer has less now, gives the place to go back to. */
   async #beat(): Promise<number | undefined> {
-    const { client, keys, epoch, seen, clock } = this.#options;
-    const told = seen();
-    const args = [this.#origin, epoch, this.#delivered, told.epoch, told.sequence, clock()];
+    const { client, keys, epoch, progress, clock } = this.#options;
+    const told = progress.seen;
+    const args = [this.#origin, epoch, this.#delivered, told.epoch, told.sequence, clock.last];
     const reply = (await fromPeer(client, runScript(client, 'deliver-heartbeat', [keys.received], args))) as [
       string,
       number,

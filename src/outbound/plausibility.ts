@@ -2,11 +2,11 @@
 
 import type { HybridClock } from '../protocol/clock.js';
 import type { Logger } from '../log/log.js';
+import type { ChangeList } from './change-list.js';
 
 export interface PlausibilityOptions {
   readonly clock: HybridClock;
-  /** The last local sequence in the change list. */
-  readonly appendedThrough: () => number;
+  readonly list: Pick<ChangeList, 'appendedThrough'>;
   readonly log: Logger;
 }
 
@@ -32,7 +32,7 @@ export class Plausibility {
 
   /** Whether the peer may have seen so much: what it cannot have seen must not be taken off the change list. Never for NaN. */
   isCredible(seen: number): boolean {
-    const appendedThrough = this.#options.appendedThrough();
+    const { appendedThrough } = this.#options.list;
     if (seen <= appendedThrough) return true;
     if (this.#isToTell('seen'))
       this.#options.log.error(

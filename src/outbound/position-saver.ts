@@ -1,4 +1,5 @@
 import type { Position } from '../protocol/position.js';
+import type { HybridClock } from '../protocol/clock.js';
 import { Signal } from '../async/signal.js';
 import type { ChangeList } from './change-list.js';
 
@@ -8,21 +9,23 @@ const SAVE_BYTES = 1024 * 1024;
 
 export interface PositionSaverOptions {
   readonly list: ChangeList;
-  readonly position: () => Position;
-  /** Whether every captured change is in the change list, so that the position may be saved without one. */
-  readonly isSettled: () => boolean;
-  readonly clock: () => number;
+  readonly progress: {
+    readonly position: Position;
+    /** Whether every captured change is in the change list, so that the position may be saved without one. */
+    readonly isSettled: boolean;
+  };
+  readonly clock: Pick<HybridClock, 'last'>;
   readonly signal: AbortSignal;
 }
 
 /** What went by in the stream without a change is saved too, so that a restart does not read it again. Ends with the signal. */
 export async function savePositions(options: PositionSaverOptions): Promise<void> {
-  const { list, isSettled, clock, signal } = options;
+  const { list, progress, clock, signal } = options;
   const wake = new Signal();
   for (;;) {
     await wake.wait(signal, SAVE_MS);
-    const position = options.position();
+    const { position } = progress;
     const isWorthIt = position.seen !== list.saved?.seen || position.offset - list.saved.offset > SAVE_BYTES;
-    if (isWorthIt && isSettled()) await list.savePosition(position, clock());
+    if (isWorthIt && progress.isSettled) await list.savePosition(position, clock.last);
   }
 }

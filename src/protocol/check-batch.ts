@@ -28,8 +28,8 @@ export interface BatchCheckOptions {
   readonly databases: number;
   /** What all of Tandem's own keys begin with. */
   readonly ownPrefix: string;
-  /** A batch, made at `ms` of the peer's clock, writes the key with this hash. Not told of states: they are no writes. */
-  readonly onWritten?: (low: number, high: number, ms: number) => void;
+  /** Told which keys a batch writes, by hash, and when by the peer's clock it was made. Not told of states: they are no writes. */
+  readonly claims?: { peer(low: number, high: number, ms: number): void };
 }
 
 export interface CheckedBatch {
@@ -193,10 +193,10 @@ export class BatchCheck {
   }
 
   #written(database: number, buffer: Buffer, start: number, end: number): void {
-    const { onWritten } = this.#options;
-    if (!onWritten) return;
+    const { claims } = this.#options;
+    if (!claims) return;
     this.#hash.of(database, buffer, start, end);
-    onWritten(this.#hash.low, this.#hash.high, this.#madeAtMs);
+    claims.peer(this.#hash.low, this.#hash.high, this.#madeAtMs);
   }
 
   /** A state, or a request for one. */

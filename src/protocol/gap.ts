@@ -16,6 +16,18 @@ export interface Gap {
   readonly foundMs: number;
 }
 
+/** Told of what parts the sites, by whichever stage finds it. */
+export interface GapEvents {
+  /**
+   * Changes are missing, and the sites are to be compared.
+   * @param whose the site whose values count where the sites now differ
+   * @param isSame whether the gap is one with the last one, which was told of
+   */
+  gap(whose: Gap['kind'], isSame?: boolean): void;
+  /** The peer's Redis was brought up from a copy of this one: nothing need be copied, and old questions are not answered. */
+  adopted(): void;
+}
+
 /** What speaks for a site's value of a key. */
 export interface Side {
   readonly site: string;

@@ -12,6 +12,12 @@ import { crc64 } from './crc64.js';
 const MAX_VERSION = 127;
 const OF_NO_TYPE = 255;
 
+/** The link to the peer, as far as the form of a value rests on it. */
+export interface PeerDumps {
+  /** Versions of dumps that the peer's server takes; empty while they are not known. */
+  readonly peerRestores: string;
+}
+
 /**
  * Numbers with commas around each (`,9,10,`), as the scripts look for one; empty when the server does not say, for want of a right or of
  * the command: then anything may be taken.

@@ -9,12 +9,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claims } from '../sync/claims.js';
 import type { Found } from '../protocol/messages/comparison.js';
 import type { Filter } from '../config/filter.js';
+import type { Inbox } from '../inbound/inbox.js';
+import type { Acknowledgements } from '../outbound/acknowledgements.js';
+import type { ChangeList } from '../outbound/change-list.js';
+import { refusedAt } from '../outbound/handshake.js';
+import type { PeerDumps } from '../redis/restorable.js';
 import { FUNCTIONS, parseFunctions } from '../protocol/messages/libraries.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
-import { whoStays, type Gap } from '../protocol/gap.js';
+import { whoStays } from '../protocol/gap.js';
 import type { Config } from '../config/config.js';
 import type { JobContext } from '../jobs/jobs.js';
-import { gapOf } from './gap-repair.js';
+import { gapOf, type GapRepair } from './gap-repair.js';
 import type { Logger } from '../log/log.js';
 import { TandemError } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
@@ -38,31 +43,20 @@ export interface LongWorkOptions {
   readonly keys: KeyNames;
   readonly log: Logger;
   readonly claims: Claims;
-  /** The cut of this site's history that is not repaired. */
-  readonly cut: () => Gap | undefined;
-  /** What a cut of the histories had left different is equal again. */
-  readonly onRepaired: () => void;
-  /** The first copy is done. */
-  readonly onCopied: () => void;
+  /** The client at the peer's Redis. */
+  readonly peer: Redis;
 }
 
 /** A site at work, as far as long work needs it. */
-interface Stages {
-  /** Whether capture reads the stream: what is asked before is heard by nobody. */
-  readonly isCapturing: () => boolean;
-  /** Bytes in the change list. */
-  readonly changesBytes: () => number;
-  /** The newest sequence of the peer's that has come, and the newest that is applied. */
-  readonly received: () => number;
-  readonly applied: () => number;
-  /** Batches of the peer's that are not applied. */
-  readonly inboxBatches: () => number;
-  /** A number that changes whenever the peer has made a change that is applied here, or says that it has applied one. */
-  readonly heardOfPeer: () => number;
-  /** Versions of dumps that the peer's server takes; empty while they are not known. */
-  readonly peerRestores: () => string;
-  /** How many states of this site's the peer has rejected since the pair began. */
-  readonly refusedThere: () => Promise<number>;
+export interface SiteAtWork {
+  /** Reads the stream; undefined before that, when no answer would be heard. */
+  readonly capture: object | undefined;
+  readonly list: Pick<ChangeList, 'bytes'>;
+  readonly inbox: Pick<Inbox, 'receivedSequence' | 'batches'>;
+  /** How far the peer's changes are applied. */
+  readonly applied: { readonly sequence: number };
+  readonly acknowledgements: Pick<Acknowledgements, 'seen'>;
+  readonly courier: PeerDumps;
 }
 
 interface RepairCheckpoint {
@@ -72,7 +66,8 @@ interface RepairCheckpoint {
   readonly comparison: unknown;
 }
 
-interface Attached extends Stages {
+interface Attached {
+  readonly atWork: SiteAtWork;
   readonly client: Redis;
   readonly exchange: Exchange;
   readonly databases: number;
@@ -102,6 +97,8 @@ export class LongWork {
   readonly #filter: Filter;
   readonly #pace: Pace;
   #attached: Attached | undefined;
+  /** The gaps of this site's history, once it has been at work. */
+  #gaps: GapRepair | undefined;
   #inventory: Inventory | undefined;
   #answering: Promise<unknown> = Promise.resolve();
 
@@ -120,7 +117,7 @@ export class LongWork {
   };
 
   /** The site is at work until {@link detach}. */
-  attach(opened: OpenedState, stages: Stages): void {
+  attach(opened: OpenedState, atWork: SiteAtWork, gaps: GapRepair): void {
     const { config, keys, log } = this.#options;
     const client = openClient({
       url: config.localUrl,
@@ -139,9 +136,10 @@ export class LongWork {
       session: randomBytes(8).toString('hex'),
       fieldsExpire: fieldsExpire(opened),
       filter: this.#filter,
-      peerRestores: stages.peerRestores,
+      link: atWork.courier,
     });
-    this.#attached = { ...stages, client, exchange, databases: opened.databases };
+    this.#gaps = gaps;
+    this.#attached = { atWork, client, exchange, databases: opened.databases };
   }
 
   /** To be called before anything of the peer's is applied: what this site has when they first meet is its own. */
@@ -212,7 +210,7 @@ export class LongWork {
       let [last, since] = [-1, Date.now()];
       while (!over.aborted) {
         await sleep(SIGN_OF_LIFE_MS, undefined, { signal: over }).catch(() => {});
-        const now = this.#attached?.heardOfPeer() ?? last;
+        const now = heardOfPeer(this.#attached?.atWork) ?? last;
         if (now !== last) [last, since] = [now, Date.now()];
         if (Date.now() - since > SILENCE_MS) {
           silent.abort(
@@ -259,7 +257,7 @@ export class LongWork {
     if (rejected > 0)
       log.warn({ rejected, job: context.id }, 'the peer has rejected values of the first copy');
     await answerOf(site.client, site.client.hset(keys.state, 'copied', 1));
-    this.#options.onCopied();
+    this.#gaps?.copied();
     log.info({ ...result }, 'what this site held before the pair began has been sent to the peer');
     return result;
   }
@@ -276,7 +274,8 @@ export class LongWork {
   /** A peer that is away is waited for. */
   async #refusedThere(signal: AbortSignal): Promise<number> {
     for (;;) {
-      const refused = await this.#attached?.refusedThere().catch(() => undefined);
+      const { peer, keys } = this.#options;
+      const refused = this.#attached && (await refusedAt(peer, keys).catch(() => undefined));
       if (refused !== undefined) return refused;
       await sleep(SIGN_OF_LIFE_MS, undefined, { signal });
     }
@@ -284,7 +283,7 @@ export class LongWork {
 
   /** What a cut of the histories has left different. Another cut meanwhile means: once more. */
   async #repair(context: JobContext): Promise<ComparisonResult> {
-    const { keys, config, onRepaired } = this.#options;
+    const { keys, config } = this.#options;
     const { client } = await this.#site(context.signal);
     let saved = context.checkpoint as RepairCheckpoint | null;
     for (let round = 1; ; saved = null) {
@@ -305,7 +304,7 @@ export class LongWork {
       // What was made of keys that differed, by a COPY for one, while they did, differs as well.
       if (result.differing > 0 && !leaves && round++ < ROUNDS) continue;
       await answerOf(client, client.hdel(keys.state, 'repair'));
-      if (isRepaired) onRepaired();
+      if (isRepaired) this.#gaps?.repaired();
       return result;
     }
   }
@@ -321,9 +320,9 @@ export class LongWork {
   }
 
   #judge(one: Found): Judgement {
-    const { config, claims, cut } = this.#options;
+    const { config, claims } = this.#options;
     const { ownMs, peerMs } = claims.of(one);
-    const own = { site: config.site, cut: cut(), wroteMs: Math.max(ownMs, one.claim.peerMs) };
+    const own = { site: config.site, cut: this.#gaps?.open, wroteMs: Math.max(ownMs, one.claim.peerMs) };
     const peer = { site: config.peer, cut: one.cut, wroteMs: Math.max(peerMs, one.claim.ownMs) };
     return {
       stays: whoStays(own, peer) === own ? 'own' : 'peer',
@@ -337,9 +336,9 @@ export class LongWork {
    * nobody would tell.
    */
   async #untilApplied(signal: AbortSignal): Promise<void> {
-    const received = this.#attached?.received() ?? 0;
-    const isWaiting = ({ applied, inboxBatches }: Stages): boolean =>
-      inboxBatches() > 0 && applied() < received;
+    const received = this.#attached?.atWork.inbox.receivedSequence ?? 0;
+    const isWaiting = ({ atWork: { applied, inbox } }: Attached): boolean =>
+      inbox.batches > 0 && applied.sequence < received;
     while (this.#attached && isWaiting(this.#attached)) await sleep(READY_MS, undefined, { signal });
   }
 
@@ -347,8 +346,8 @@ export class LongWork {
     // Many questions wait side by side.
     setMaxListeners(0, signal);
     const { config, keys, log } = this.#options;
-    while (this.#attached?.isCapturing() !== true) await sleep(READY_MS, undefined, { signal });
-    const { client, exchange, databases, changesBytes } = this.#attached;
+    while (this.#attached?.atWork.capture === undefined) await sleep(READY_MS, undefined, { signal });
+    const { client, exchange, databases, atWork } = this.#attached;
     await connectPrimary(client, signal);
     return {
       site: config.site,
@@ -361,9 +360,14 @@ export class LongWork {
       judge: (one) => this.#judge(one),
       filter: this.#filter,
       ownPrefix: keys.prefix,
-      hasRoom: () => changesBytes() < Math.min(ROOM_BYTES, config.changesBytes / 4),
+      hasRoom: () => atWork.list.bytes < Math.min(ROOM_BYTES, config.changesBytes / 4),
       pace: this.#pace,
       log,
     };
   }
+}
+
+/** A number that changes whenever the peer has made a change that is applied here, or says that it has applied one. */
+function heardOfPeer(atWork: SiteAtWork | undefined): number | undefined {
+  return atWork && atWork.applied.sequence + atWork.acknowledgements.seen;
 }

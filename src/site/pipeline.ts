@@ -9,36 +9,23 @@ import type { PipelineOptions } from './pipeline-options.js';
 import { Applier } from '../inbound/applier.js';
 import { Barriers } from '../inbound/barriers.js';
 import { BatchPlanner } from '../conflicts/plan-batch.js';
-import { lateRequest } from '../local-writes/late-request.js';
 import { LateWrites } from '../local-writes/late-writes.js';
-import { isOfEntries } from '../protocol/command-kinds.js';
-import { isRemoval } from '../protocol/removals.js';
 import { LocalEntries } from '../local-writes/local-entries.js';
-import { currentCommand } from '../protocol/payload.js';
-import { Marks } from '../conflicts/marks.js';
 import { Rejections } from '../inbound/rejections.js';
 import { settleSuspect } from '../inbound/suspect-transaction.js';
 import { Window } from '../local-writes/window.js';
 import { loadIntoWindow } from '../local-writes/window-loader.js';
 import { Capture } from '../capture/capture.js';
 import { loadDeadlines } from '../capture/deadline-loader.js';
-import type { CaptureListener } from '../capture/listener.js';
-import { loadMembers } from '../capture/member-loader.js';
 import { BatchTimer } from '../capture/batch-timer.js';
 import type { ReplicationStream } from '../capture/psync/replication-stream.js';
 import { decodeBatch, lastSequence, type Batch } from '../protocol/batch.js';
 import { HybridClock, lagMs, wallMs } from '../protocol/clock.js';
-import { encodeCommand } from '../redis-commands/encode-command.js';
-import { effectCode, isTandems } from '../redis-commands/effect-code.js';
-import { withMarks } from '../protocol/messages/comparison.js';
 import { Deadlines } from '../local-writes/deadlines.js';
-import { encodeExpired } from '../protocol/messages/messages.js';
-import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Position } from '../protocol/position.js';
-import { keyspaceChanged } from './keyspace-events.js';
 import { LinkedAbort } from '../async/linked-abort.js';
 import { Acknowledgements } from '../outbound/acknowledgements.js';
-import { localGaps } from './local-gaps.js';
+import { LocalGaps } from './local-gaps.js';
 import { Pauses } from './pauses.js';
 import { ChangeList } from '../outbound/change-list.js';
 import { Courier } from '../outbound/courier.js';
@@ -51,8 +38,11 @@ import { answerOf } from '../redis/connect.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import { together } from '../async/together.js';
 import { openApplyConnection, openStream } from './connections.js';
-import { captureSettings, courierSettings, deciderSettings, listSettings } from './stage-settings.js';
+import { captureSettings, courierSettings, hurried, plannerSettings } from './stage-settings.js';
+import { StreamEvents } from './stream-events.js';
+import { StreamProgress } from './stream-progress.js';
 import { beginAt, goOnAt } from './stream-start.js';
+import { WriteNotes } from './write-notes.js';
 
 const WINDOW_ENTRIES = 1 << 20;
 
@@ -68,11 +58,13 @@ export class Pipeline {
   readonly courier: Courier;
   readonly pauses: Pauses;
   readonly acknowledgements: Acknowledgements;
-  readonly #claims: Plausibility;
+  readonly #plausibility: Plausibility;
+  readonly #localGaps: LocalGaps;
+  readonly #progress: StreamProgress;
   readonly #barriers = new Barriers();
   #capture: Capture | undefined;
   #applier: Applier | undefined;
-  #decider: BatchPlanner | undefined;
+  #planner: BatchPlanner | undefined;
   readonly #deadlines = new Deadlines();
   #stream: ReplicationStream | undefined;
   readonly #cutting: BatchTimer;
@@ -82,7 +74,7 @@ export class Pipeline {
   #applied: { epoch: number; sequence: number };
 
   constructor(options: PipelineOptions) {
-    const { config, log, keys, local, peer, token, opened, onGap, onAdopted } = options;
+    const { config, log, keys, local, peer, token, opened, events } = options;
     this.#options = options;
     this.#applied = { ...opened.applied };
     this.clock = new HybridClock(opened.clock);
@@ -97,11 +89,12 @@ export class Pipeline {
       extra: opened.commands.writes,
       ownPrefix: keys.prefix,
       isSenderFirst: config.peer < config.site,
-      onPassed: (name, sequence) => this.#decider?.passed(name, sequence),
-      onMisplaced: (name) => this.#decider?.misplaced(name),
+      onPassed: (name, sequence) => this.#planner?.passed(name, sequence),
+      onMisplaced: (name) => this.#planner?.misplaced(name),
       deadlines: this.#deadlines,
-      onLifeEnded: (name, through, fields) => this.#decider?.lifeEnded(name, through, fields),
+      onLifeEnded: (name, through, fields) => this.#planner?.lifeEnded(name, through, fields),
     });
+    this.#localGaps = new LocalGaps(options);
     this.list = new ChangeList({
       client: local,
       keys,
@@ -111,8 +104,9 @@ export class Pipeline {
       ...opened,
       maxBytes: config.changesBytes,
       log,
-      onDropped: localGaps(options).dropped,
+      gaps: this.#localGaps,
     });
+    this.#progress = new StreamProgress(this.list);
     this.inbox = new Inbox({
       client: local,
       keys,
@@ -124,31 +118,23 @@ export class Pipeline {
     });
     this.rejections = new Rejections({ client: local, keys, token, log, entries: this.#entries });
     this.pauses = new Pauses({ client: local, keys, log });
-    this.#claims = new Plausibility({
-      clock: this.clock,
-      appendedThrough: () => this.list.appendedThrough,
-      log,
-    });
+    this.#plausibility = new Plausibility({ clock: this.clock, list: this.list, log });
     this.acknowledgements = new Acknowledgements({
-      applied: () => this.#applied.sequence,
-      made: () => this.list.last,
+      applied: opened.applied.sequence,
       seen: opened.trimmed,
-      trim: (seen) => this.list.trim(seen),
-      onSeen: (seen) => this.#window.advance(seen),
+      list: this.list,
+      window: this.#window,
     });
     this.courier = new Courier({
       ...courierSettings(options),
       client: peer,
       list: this.list,
       log: log.child({ stage: 'courier' }),
-      seen: () => this.#capture!.seen,
-      isSettled: () => this.#isSettled(),
-      clock: () => this.clock.last,
-      isPaused: () => this.pauses.since('outbound') !== undefined,
-      readThrough: () => this.readThrough?.offset,
+      progress: this.#progress,
+      clock: this.clock,
+      pauses: this.pauses,
       peerHistory: () => peerHistory(local, keys, this.#applied.sequence),
-      onGap,
-      onAdopted,
+      events,
     });
   }
 
@@ -171,7 +157,7 @@ export class Pipeline {
   }
   /** How far this session has read the stream; undefined when something of it is not in the change list yet. */
   get readThrough(): Position | undefined {
-    return this.#capture && this.#isSettled() ? this.#capture.position : undefined;
+    return this.#progress.readThrough;
   }
 
   /** Works until the signal aborts or something on the local side fails; then throws the reason. */
@@ -188,9 +174,8 @@ export class Pipeline {
       this.#window.beginBehind(this.list.firstSequence - 1);
       const { local, keys, config, opened, log } = this.#options;
       const { pair, peer } = config;
-      const rewind = (): Promise<void> => this.inbox.rewindAtStart();
-      if (opened.isSuspect)
-        await settleSuspect({ local, keys, pair, peer, ...opened, rejections: this.rejections, rewind });
+      const { inbox, rejections } = this;
+      if (opened.isSuspect) await settleSuspect({ local, keys, pair, peer, ...opened, rejections, inbox });
       await this.inbox.begin();
       await this.pauses.look();
       applying = await openApplyConnection({ ...this.#options, signal: stop.signal });
@@ -206,14 +191,14 @@ export class Pipeline {
       const tasks = [
         this.#readStream(),
         this.list.run(stop.signal, {
-          clock: () => this.clock.last,
-          onAppended: () => this.list.hasRoom && this.#stream?.resume(),
+          clock: this.clock,
+          stream: this.#stream!,
         }),
         this.courier.run(stop.signal),
         claims.run(token, stop.signal),
         this.#apply(stop.signal),
         this.acknowledgements.run(stop.signal),
-        this.#savePositions(stop.signal),
+        savePositions({ list: this.list, progress: this.#progress, clock: this.clock, signal: stop.signal }),
         this.pauses.run(stop.signal),
         watchMemory({ ...config, client: local, list: this.list, log }, stop.signal),
       ];
@@ -237,11 +222,11 @@ export class Pipeline {
     const position = await beginAt(stream.start, {
       ...this.#options,
       opened,
-      onGap: (isSame) => this.#options.onGap('own', isSame),
       clock: this.clock.last,
     });
     this.#start = position;
-    this.#capture = this.#createCapture(position);
+    this.#capture = this.#createCapture(position, stream);
+    this.#progress.begin(this.#capture);
     await this.list.savePosition(position, this.clock.last);
     log.info(
       { resumed, offset: position.offset, next: opened.next, epoch: opened.epoch },
@@ -249,69 +234,38 @@ export class Pipeline {
     );
   }
 
-  #createCapture(position: Position): Capture {
-    const settings = captureSettings(this.#options);
+  #createCapture(position: Position, stream: ReplicationStream): Capture {
+    const { events, claims } = this.#options;
     return new Capture({
-      ...settings,
+      ...captureSettings(this.#options),
       deadlines: this.#deadlines,
       position,
       clock: this.clock,
-      listener: this.#listener(),
+      sink: {
+        batch: (batch) => this.list.enqueue(batch),
+        tooLarge: (bytes) => this.#localGaps.tooLarge(bytes),
+        skipped: (reason, command) => events.skipped(reason, command),
+      },
+      writes: new WriteNotes({
+        window: this.#window,
+        entries: this.#entries,
+        claims,
+        acknowledgements: this.acknowledgements,
+        pipeline: this.#options,
+      }),
+      events: new StreamEvents({
+        pipeline: this.#options,
+        stream,
+        clock: this.clock,
+        late: this.late,
+        deadlines: this.#deadlines,
+        inbox: this.inbox,
+        barriers: this.#barriers,
+        timer: this.#cutting,
+        acknowledgements: this.acknowledgements,
+        plausibility: this.#plausibility,
+      }),
     });
-  }
-
-  #listener(): CaptureListener {
-    const { onSkipped, claims, cut, isNew, isCopied, onTold: told } = this.#options;
-    const asked = (): number => this.acknowledgements.askedCount;
-    const passing = new Marks({ asked, isCut: () => cut() !== undefined, isCopied });
-    const isBusy = (key: PlacedKey, seen: number): boolean => this.late.isUnseen(key, seen);
-    return {
-      batch: (batch) => this.list.enqueue(batch),
-      write: (low, high, sequence, effect, isRead) => {
-        if (effect === 'need') this.acknowledgements.asked(sequence);
-        this.#window.record(low, high, sequence, effectCode(effect));
-        if (isRead !== true && !isTandems(effect)) claims.own(low, high);
-      },
-      flushed: (sequence) => this.#window.recordFlush(sequence),
-      named: (name, args, database, sequence) => this.#entries.record({ name, args, database }, sequence),
-      popped: (key, end, untold) => void loadMembers(this.#options, { key, end }, untold),
-      delivered: (bytes) => this.inbox.delivered(bytes),
-      rewound: (id) => this.inbox.rewound(id),
-      acknowledged: (fields) => {
-        this.#claims.observe(Number(fields.get('beatClock')));
-        const [sequence, seen] = [Number(fields.get('beat')), Number(fields.get('beatSeen'))];
-        if (Number.isSafeInteger(sequence) && this.#claims.isCredible(seen))
-          this.acknowledgements.heartbeat({ sequence, seen });
-      },
-      applied: (sequence, decided, kept) => {
-        this.#deadlines.comingRound(sequence);
-        this.late.applied(sequence, decided, kept);
-      },
-      echoed: (reader, database, name) => {
-        this.#cutting.echoed(name);
-        if (this.late.isWatching || isRemoval(name) || isOfEntries(name))
-          this.late.echoed(currentCommand(reader, database, this.#options.opened.commands.writes));
-      },
-      appliedEnd: (sequence) => [
-        ...lateRequest(this.late, sequence, { clock: this.clock, log: this.#options.log }),
-        ...this.late.takeEnded().map((key) => encodeExpired(key, key.at)),
-      ],
-      answering: (args) => {
-        const marks = { isBusy, isNew, claimOf: (key: PlacedKey) => claims.of(key), cut: cut() };
-        const answer = withMarks(args, marks);
-        // It may be the answer to a question that the peer has put in this site's name.
-        this.#options.onAnswer(answer);
-        return encodeCommand(answer);
-      },
-      told,
-      marking: (args) => passing.told(args),
-      barrier: (text) => this.#barriers.passed(text),
-      keyspace: (event, databases) =>
-        void keyspaceChanged(this.#options, { event, databases }, (error) => this.#stream?.close(error)),
-      askedForAcknowledgement: () => this.#stream?.acknowledge(),
-      tooLarge: localGaps(this.#options).tooLarge,
-      skipped: onSkipped,
-    };
   }
 
   async #readStream(): Promise<void> {
@@ -327,50 +281,40 @@ export class Pipeline {
     );
   }
 
-  #savePositions(signal: AbortSignal): Promise<void> {
-    const [position, isSettled] = [() => this.#capture!.position, () => this.#isSettled()];
-    return savePositions({ list: this.list, position, isSettled, clock: () => this.clock.last, signal });
-  }
-
-  #isSettled(): boolean {
-    const capture = this.#capture!;
-    return capture.gathered === 0 && this.list.appendedThrough === capture.nextSequence - 1;
-  }
-
   // ---- from the peer to the local server ---------------------------------------------------------------------------
 
   #createApplier(connection: RawConnection): Applier {
-    const { config, keys, token, opened, log, onConflict, onGap } = this.#options;
-    const decider = (this.#decider = new BatchPlanner({
-      ...deciderSettings(this.#options, this.#options.onAnswer),
-      ...listSettings(this.list, this.#cutting),
-      peerRestores: () => this.courier.peerRestores,
+    const { config, keys, token, opened, log, events } = this.#options;
+    this.#planner = new BatchPlanner({
+      ...plannerSettings(this.#options),
+      link: this.courier,
       window: this.#window,
       entries: this.#entries,
       deadlines: this.#deadlines,
       appliedAtStart: opened.applied.sequence,
-      capturedThrough: () => this.#capture!.nextSequence - 1,
-      rejection: (batch, command, error) => this.rejections.entry(batch, command, error),
-      onDecided: (batch, how) => this.late.decided(batch, how),
-      onConflict,
-    }));
+      captured: this.#progress,
+      appended: hurried(this.list, this.#cutting),
+      rejections: this.rejections,
+      late: this.late,
+      events,
+    });
     return new Applier({
       connection,
       keys,
       token,
       applied: opened.applied,
       inbox: this.inbox,
-      decider,
+      planner: this.#planner,
       rejections: this.rejections,
-      barrier: (text, signal) => this.#barriers.wait(text, signal),
+      barriers: this.#barriers,
       clock: this.clock,
-      observe: (timestamp) => this.#claims.observe(timestamp),
+      plausibility: this.#plausibility,
       log: log.child({ stage: 'apply' }),
       backoffMinMs: config.backoffMinMs,
       backoffMaxMs: config.backoffMaxMs,
-      isPaused: () => this.pauses.since('inbound') !== undefined,
-      isBehind: () => this.late.isFull,
-      onGap: () => onGap('peer'),
+      pauses: this.pauses,
+      late: this.late,
+      events,
       onApplied: (batch) => this.#appliedBatch(batch),
     });
   }
@@ -384,15 +328,16 @@ export class Pipeline {
     await answerOf(local, local.set(keys.barrier, text));
     await passed;
     await this.#options.claims.ready;
-    await this.#options.prepare(signal);
+    await this.#options.longWork.prepare(this.#options.opened, signal);
     await loadDeadlines(local, this.#deadlines, signal);
     await this.#applier!.run(signal);
   }
 
   #appliedBatch(batch: Batch): void {
     const { epoch, sequence } = this.#applied;
-    if ((epoch !== batch.epoch || sequence + 1 !== batch.first) && sequence > 0) this.#options.onMissed();
+    if ((epoch !== batch.epoch || sequence + 1 !== batch.first) && sequence > 0)
+      this.#options.events.missed();
     this.#applied = { epoch: batch.epoch, sequence: lastSequence(batch) };
-    this.acknowledgements.applied(this.#claims.isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
+    this.acknowledgements.applied(this.#plausibility.isCredible(batch.seen) ? batch : { ...batch, seen: 0 });
   }
 }

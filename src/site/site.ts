@@ -14,10 +14,10 @@ import { Lease } from '../lease/lease.js';
 import { passesByItself, TandemError } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
 import type { Logger } from '../log/log.js';
+import { SiteEvents } from './site-events.js';
 import { SiteTold } from './site-status.js';
 import { LongWork } from './long-work.js';
 import { mendInternalKeys, watchInternalKeys } from './internal-keys-watch.js';
-import { refusedAt } from '../outbound/handshake.js';
 import { PeerWord, toldOf } from '../outbound/peer-word.js';
 import { answerOf, backoffDelayMs, openClient, whereOf, type Redis } from '../redis/connect.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
@@ -78,6 +78,7 @@ export class Site {
   readonly #claims: Claims;
   readonly #told: SiteTold;
   readonly #word: PeerWord;
+  readonly #events: SiteEvents;
   #active: Pipeline | undefined;
   #memory: Memory = NO_MEMORY;
   /** Names the server's memory that was found last. */
@@ -115,9 +116,7 @@ export class Site {
     this.#longWork = new LongWork({
       ...parts,
       claims: this.#claims,
-      cut: () => this.#cuts.open,
-      onRepaired: () => this.#cuts.repaired(),
-      onCopied: () => this.#cuts.copied(),
+      peer: this.#peer,
     });
     this.#control = new ControlPlane({ ...parts, tasks: { ...this.#longWork.tasks, ...moreTasks } });
     this.#cuts = new GapRepair({ ...parts, local: this.#local, control: this.#control });
@@ -127,6 +126,12 @@ export class Site {
       keys: this.#keys,
       client: this.#peer,
       tells: () => this.#active?.capture && toldOf(this.status(), this.#active.list),
+    });
+    this.#events = new SiteEvents({
+      told: this.#told,
+      gaps: this.#cuts,
+      longWork: this.#longWork,
+      word: this.#word,
     });
   }
 
@@ -278,7 +283,7 @@ export class Site {
     const hasRestarted = this.#runId !== '' && this.#runId !== runId;
     this.#runId = runId;
     if (!hasRestarted || (last >= madeHere && applied >= appliedHere.sequence)) return;
-    this.#gap('peer');
+    this.#events.gap('peer');
     log.error(
       { last, madeHere, applied, appliedHere: appliedHere.sequence },
       "this site's Redis has come back with older data: the sites must be compared",
@@ -286,7 +291,7 @@ export class Site {
   }
 
   #create(token: number, opened: OpenedState): Pipeline {
-    const active: Pipeline = new Pipeline({
+    const active = new Pipeline({
       config: this.#config,
       log: this.#log,
       keys: this.#keys,
@@ -295,29 +300,12 @@ export class Site {
       token,
       opened,
       memory: this.#memory,
-      onConflict: (conflict) => this.#told.conflict(conflict),
-      onSkipped: (reason, command) => this.#told.skip(reason, command),
-      onGap: (whose, isSame) => this.#gap(whose, isSame),
-      onAdopted: () => void this.#cuts.adopted().then(() => this.#longWork.missed()),
+      events: this.#events,
       claims: this.#claims,
-      cut: () => this.#cuts.open,
-      isCopied: () => this.#cuts.isCopied,
-      onTold: (text) => this.#word.hear(text),
-      onAnswer: (args) => this.#longWork.answered(args),
-      onMissed: () => this.#longWork.missed(),
-      prepare: (signal) => this.#longWork.prepare(opened, signal),
-      isNew: (key) => this.#longWork.isNew(key),
+      gaps: this.#cuts,
+      longWork: this.#longWork,
     });
-    this.#longWork.attach(opened, {
-      isCapturing: () => active.capture !== undefined,
-      changesBytes: () => active.list.bytes,
-      received: () => active.inbox.receivedSequence,
-      applied: () => active.applied.sequence,
-      inboxBatches: () => active.inbox.batches,
-      heardOfPeer: () => active.applied.sequence + active.acknowledgements.seen,
-      peerRestores: () => active.courier.peerRestores,
-      refusedThere: () => refusedAt(this.#peer, this.#keys),
-    });
+    this.#longWork.attach(opened, active, this.#cuts);
     return active;
   }
 
@@ -331,7 +319,7 @@ export class Site {
     const { list, courier, clock, start } = this.#active!;
     const position = courier.hasSent ? list.saved : start;
     if (epoch === undefined || received === undefined || position === undefined) return;
-    this.#gap('peer');
+    this.#events.gap('peer');
     this.#log.error(
       { epoch, received },
       "this site's Redis has lost writes that the peer has: a new epoch begins, the sites must be compared",
@@ -365,13 +353,6 @@ export class Site {
       applied,
       clock: clock.last,
     };
-  }
-
-  /** @param isSame it goes on where the last one was found */
-  #gap(whose: 'own' | 'peer', isSame = false): void {
-    if (!isSame) this.#told.gaps++;
-    this.#longWork.missed();
-    void this.#cuts.found(whose);
   }
 
   /** What this process can say of itself, at any time. */

@@ -1,18 +1,15 @@
 /** What the stages of a site take from the configuration and from what was found in Redis, without the stages themselves. */
 
-import { translateComparison } from '../inbound/translate-comparison.js';
-import type { BatchPlannerOptions } from '../conflicts/plan-batch.js';
+import type { AppendedChanges, BatchPlannerOptions } from '../conflicts/plan-options.js';
 import { BatchCheck } from '../protocol/check-batch.js';
-import { translateWhole } from '../inbound/whole-databases.js';
+import { CommandTranslator } from '../inbound/command-translator.js';
 import type { BatchTimer } from '../capture/batch-timer.js';
 import type { CaptureOptions } from '../capture/capture-options.js';
 import type { Claims } from '../sync/claims.js';
 import { Filter } from '../config/filter.js';
 import type { Config } from '../config/config.js';
-import type { ChangeList } from '../outbound/change-list.js';
 import type { CourierOptions } from '../outbound/courier-options.js';
-import { allKeys, type KeyNames } from '../redis/keys.js';
-import { takes } from '../redis/restorable.js';
+import type { KeyNames } from '../redis/keys.js';
 import type { OpenedState } from './history.js';
 
 interface Found {
@@ -26,7 +23,10 @@ export function captureSettings({
   config,
   keys,
   opened,
-}: Omit<Found, 'claims'>): Omit<CaptureOptions, 'position' | 'clock' | 'listener' | 'deadlines'> {
+}: Omit<Found, 'claims'>): Omit<
+  CaptureOptions,
+  'position' | 'clock' | 'sink' | 'writes' | 'events' | 'deadlines'
+> {
   const { pair, site, flush, publish, functions, batchBytes, batchCommands } = config;
   return {
     pair,
@@ -85,66 +85,57 @@ export function fieldsExpire({ commands }: OpenedState): boolean {
   return commands.names.has('HPEXPIRETIME');
 }
 
-/** @param onAnswer an answer of the peer's to a question about its keys has come; the name first */
-export function deciderSettings(
-  { config, keys, opened, claims }: Found,
-  onAnswer: (args: readonly Buffer[]) => void,
-): Pick<
+export function plannerSettings({
+  config,
+  keys,
+  opened,
+  claims,
+}: Found): Pick<
   BatchPlannerOptions,
   | 'site'
   | 'peer'
   | 'keys'
   | 'conflictsKept'
   | 'conflictValueBytes'
-  | 'translate'
-  | 'compare'
-  | 'isExcluded'
-  | 'isTaken'
+  | 'translator'
   | 'fieldsExpire'
   | 'inspector'
   | 'extraCommands'
 > {
-  const own = allKeys(keys);
+  const { site, peer, conflictsKept, conflictValueBytes } = config;
   const { databases, commands, restorable } = opened;
-  const filter = filterOf(config);
-  return {
-    site: config.site,
-    peer: config.peer,
+  const translator = new CommandTranslator({
     keys,
-    conflictsKept: config.conflictsKept,
-    conflictValueBytes: config.conflictValueBytes,
-    translate: (command, kept) => translateWhole(command, own, databases, kept),
-    compare: (command, { seen }) =>
-      translateComparison(command, {
-        out: keys.out,
-        waits: keys.waits,
-        seen,
-        fieldsExpire: fieldsExpire(opened),
-        databases,
-        filter,
-        onAnswer,
-      }),
-    isTaken: ({ dump, isLast }) => isLast || takes(restorable, dump),
+    databases,
+    restorable,
     fieldsExpire: fieldsExpire(opened),
-    isExcluded: ({ database, key }) => !filter.key(database, key),
+    filter: filterOf(config),
+  });
+  return {
+    site,
+    peer,
+    keys,
+    conflictsKept,
+    conflictValueBytes,
+    translator,
+    fieldsExpire: fieldsExpire(opened),
     inspector: new BatchCheck({
       server: commands,
       databases,
       ownPrefix: keys.prefix,
-      onWritten: (low, high, ms) => claims.peer(low, high, ms),
+      claims,
     }),
     extraCommands: commands.writes,
   };
 }
 
-/** What the planner asks of the change list. A decision that waits for a change has the batch that holds it cut at once. */
-export function listSettings(
-  list: ChangeList,
-  timer: BatchTimer,
-): Pick<BatchPlannerOptions, 'appendedThrough' | 'appended' | 'fetch' | 'timestampOf'> {
+/** The change list as a planner sees it. A decision that waits for a change has the batch that holds it cut at once. */
+export function hurried(list: AppendedChanges, timer: BatchTimer): AppendedChanges {
   return {
-    appendedThrough: () => list.appendedThrough,
-    appended: (sequence, signal) => {
+    get appendedThrough() {
+      return list.appendedThrough;
+    },
+    waitFor: (sequence, signal) => {
       timer.hurry(sequence);
       return list.waitFor(sequence, signal);
     },

@@ -1,3 +1,4 @@
+import type { GapEvents } from '../protocol/gap.js';
 import type { Position } from '../protocol/position.js';
 import type { Config } from '../config/config.js';
 import { TandemError } from '../errors.js';
@@ -56,10 +57,10 @@ export async function beginAt(
     opened: OpenedState;
     clock: number;
     log: Logger;
-    onGap: (isSame?: boolean) => void;
+    events: Pick<GapEvents, 'gap'>;
   },
 ): Promise<Position> {
-  const { local, keys, token, opened, clock, log, onGap } = site;
+  const { local, keys, token, opened, clock, log, events } = site;
   const { replid, offset, resumed } = start;
   const { applied } = opened;
   const position: Position =
@@ -67,7 +68,7 @@ export async function beginAt(
       ? { ...opened.position, replid }
       : { replid, offset, database: 0, seen: applied.sequence, seenEpoch: applied.epoch };
   if (!opened.position && opened.isForgotten) {
-    onGap();
+    events.gap('own');
     log.error(
       { offset },
       'the place in the replication stream is gone with the key it stood in: the sites must be compared',
@@ -76,10 +77,10 @@ export async function beginAt(
   if (!opened.position || (resumed && replid === opened.position.replid)) return position;
   if (!resumed && isUnused(opened)) {
     // A server that was started once more before anything of its history was read: one cut with the last.
-    onGap(true);
+    events.gap('own', true);
     log.info({ offset }, 'the server was started once more before its stream was read');
   } else if (!resumed) {
-    onGap();
+    events.gap('own');
     log.error(
       { wanted: opened.position.offset, offset },
       'the replication stream no longer reaches back to the saved position: changes were missed, the sites must be compared',

@@ -29,6 +29,7 @@ import { kindsOf, type Filter } from '../config/filter.js';
 import { encodeNeed, LACK } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
+import type { PeerDumps } from '../redis/restorable.js';
 import { runScript } from '../lua/scripts.js';
 
 export interface ExchangeOptions {
@@ -43,8 +44,7 @@ export interface ExchangeOptions {
   /** Whether this server knows expiring fields of a hash. */
   readonly fieldsExpire: boolean;
   readonly filter: Pick<Filter, 'arrives'>;
-  /** Versions of dumps that the peer's server takes; empty while they are not known. */
-  readonly peerRestores: () => string;
+  readonly link: PeerDumps;
 }
 
 /** What one question has found, of the first `sizes.length` of its keys: the rest was too much for one step of the server. */
@@ -185,9 +185,9 @@ export class Exchange {
     keys: readonly (PlacedKey & { readonly rankMs?: number })[],
     { absent }: { absent: boolean },
   ): Promise<number[]> {
-    const { client, out, site, fieldsExpire, peerRestores } = this.#options;
+    const { client, out, site, fieldsExpire, link } = this.#options;
     const places = keys.flatMap(({ database, key, rankMs = 0 }) => [database, key, rankMs]);
-    const args = [site, peerRestores(), fieldsExpire ? 1 : 0, STEP_BYTES, absent ? 1 : 0, ...places];
+    const args = [site, link.peerRestores, fieldsExpire ? 1 : 0, STEP_BYTES, absent ? 1 : 0, ...places];
     return (await this.#inTurn(() => runScript(client, 'copy-keys', [out], args))) as number[];
   }
 

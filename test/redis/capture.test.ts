@@ -4,7 +4,12 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sequencedCommands } from '../../src/protocol/payload.js';
 import { Capture } from '../../src/capture/capture.js';
-import type { CaptureListener, CapturedBatch } from '../../src/capture/listener.js';
+import type {
+  CapturedBatch,
+  ChangeSink,
+  InternalEvents,
+  LocalWriteNotes,
+} from '../../src/capture/change-sink.js';
 import { requestStream } from '../../src/capture/psync/request-stream.js';
 import { decodeBatch } from '../../src/protocol/batch.js';
 import { HybridClock } from '../../src/protocol/clock.js';
@@ -55,6 +60,7 @@ function capture(
 ): Run {
   const batches: CapturedBatch[] = [];
   const events: string[] = [];
+  const heard = listener(batches, events);
   const made = new Capture({
     pair: PAIR,
     site: 'east',
@@ -79,7 +85,9 @@ function capture(
     batchCommands: 512,
     extraCommands: new Map(),
     deadlines: new Deadlines(),
-    listener: listener(batches, events),
+    sink: heard,
+    writes: heard,
+    events: heard,
     now: () => 1_000_000,
   });
   const reader = new CommandReader();
@@ -93,7 +101,7 @@ function capture(
   return { batches, events, changes: batches.flatMap(numbered), capture: made };
 }
 
-function listener(batches: CapturedBatch[], events: string[]): CaptureListener {
+function listener(batches: CapturedBatch[], events: string[]): ChangeSink & LocalWriteNotes & InternalEvents {
   return {
     batch: (batch) => batches.push(batch),
     write: () => {},
@@ -102,7 +110,7 @@ function listener(batches: CapturedBatch[], events: string[]): CaptureListener {
     flushed: () => {},
     delivered: (bytes) => events.push(`delivered ${String(bytes)}`),
     rewound: (id) => events.push(`rewound ${id}`),
-    acknowledged: (fields) => events.push(`beat ${fields.get('beat')} ${fields.get('beatSeen')}`),
+    heartbeat: (fields) => events.push(`beat ${fields.get('beat')} ${fields.get('beatSeen')}`),
     applied: (sequence, decided) => events.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
     appliedEnd: () => [],

@@ -7,7 +7,7 @@ import { until } from '../support/wait.js';
 import { EPOCH, KEYS, SILENT, TOKEN, batchOf, openFresh } from './internal-keys.js';
 
 const FAR = 10_000;
-const HOOKS = { clock: () => 5, onAppended: () => {} };
+const HOOKS = { clock: { last: 5 }, stream: { resume: () => {} } };
 
 let server: TestServer;
 let client: Redis;
@@ -42,7 +42,7 @@ function listAt(
     next,
     last: next - 1,
     trimmed: 0,
-    onDropped,
+    gaps: { dropped: onDropped },
     bytes: 0,
     maxBytes,
     log: SILENT,

@@ -59,12 +59,12 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     next: 1,
     last: 0,
     trimmed: 0,
-    onDropped: () => {},
+    gaps: { dropped: () => {} },
     bytes: 0,
     maxBytes: 1e9,
     log: SILENT,
   });
-  list.run(stop.signal, { clock: () => 1, onAppended: () => {} }).catch(() => {});
+  list.run(stop.signal, { clock: { last: 1 }, stream: { resume: () => {} } }).catch(() => {});
   client = openClient({
     url: `redis://127.0.0.1:${proxy.port}`,
     tls: { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true },
@@ -86,17 +86,14 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     log: SILENT,
     heartbeatMs: 10,
     backoffMinMs: 5,
-    isPaused: () => false,
+    pauses: { since: () => undefined },
     backoffMaxMs: 20,
-    seen: () => ({ epoch: 1, sequence: 9 }),
-    isSettled: () => true,
-    clock: () => 1,
+    progress: { seen: { epoch: 1, sequence: 9 }, isSettled: true, readThrough: { offset: 0 } },
+    clock: { last: 1 },
     clockSkewWarnMs: 1000,
     next: 1,
-    onGap: () => {},
-    readThrough: () => 0,
     peerHistory: () => Promise.resolve({ applied: 0, received: 0, receivedEpoch: 0 }),
-    onAdopted: () => {},
+    events: { gap: () => {}, adopted: () => {} },
     ...options,
   });
   running = courier.run(stop.signal);
@@ -176,7 +173,7 @@ test('goes back when the peer has less than it was known to have', async () => {
 
 test('asks again when what it sent before arrives behind its question and is acknowledged', async () => {
   let gaps = 0;
-  await start({ onGap: () => gaps++ });
+  await start({ events: { gap: () => gaps++, adopted: () => {} } });
   write(1, 5);
   await expectDelivered(5);
   // What the peer answers is from before the last three came.
@@ -238,7 +235,7 @@ test('tells what was applied once there is nothing to send, and then is silent',
 
 test('has no more on the way than its bound, when answers come one by one and much waits', async () => {
   let isPaused = true;
-  await start({ isPaused: () => isPaused });
+  await start({ pauses: { since: () => (isPaused ? 1 : undefined) } });
   write(1, 1500);
   await until('all to be in the change list', () => list.appendedThrough === 1500);
   proxy.throttle(1_000_000);

@@ -49,7 +49,7 @@ describe('a question to the peer', () => {
       session: 'session',
       fieldsExpire: false,
       filter: { arrives: () => false },
-      peerRestores: () => '',
+      link: { peerRestores: '' },
     });
     const { signal } = new AbortController();
     await server.client().replicaof('127.0.0.1', '1');

@@ -1,12 +1,8 @@
-import { noDeadlines } from './life.js';
 import type { Redis } from 'ioredis';
 import { Applier } from '../../src/inbound/applier.js';
 import { BatchPlanner } from '../../src/conflicts/plan-batch.js';
-import { BatchCheck } from '../../src/protocol/check-batch.js';
 import { Rejections } from '../../src/inbound/rejections.js';
 import { translateWhole } from '../../src/inbound/whole-databases.js';
-import { LocalEntries } from '../../src/local-writes/local-entries.js';
-import { Window } from '../../src/local-writes/window.js';
 import { serverCommands } from '../../src/redis/server-commands.js';
 import { type Batch, encodeBatch } from '../../src/protocol/batch.js';
 import { HybridClock } from '../../src/protocol/clock.js';
@@ -16,6 +12,7 @@ import { createLogger } from '../../src/log/log.js';
 import { Inbox } from '../../src/inbound/inbox.js';
 import { allKeys, keyNames } from '../../src/redis/keys.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
+import { planning, TAKES_ALL } from './planning.js';
 import type { TestServer } from './server.js';
 
 const PAIR = 'test';
@@ -97,33 +94,17 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
     entries: { isNewSince: () => false },
   });
   const commands = await serverCommands(client);
-  const decider = new BatchPlanner({
-    site: 'east',
-    peer: 'west',
-    keys: KEYS,
-    conflictsKept: 100,
-    conflictValueBytes: 100,
-    deadlines: noDeadlines(),
-    window: new Window({ recentMs: 1000, maxEntries: 1000 }),
-    entries: new LocalEntries(() => 0),
-    capturedThrough: () => 0,
-    appendedThrough: () => 0,
-    appended: () => Promise.resolve(),
-    fetch: () => Promise.resolve(undefined),
-    timestampOf: () => undefined,
-    translate: (command) => translateWhole(command, allKeys(KEYS), DATABASES),
-    compare: () => undefined,
-    isExcluded: () => false,
-    isTaken: () => true,
-    peerRestores: () => '',
-    fieldsExpire: false,
-    inspector: new BatchCheck({ server: commands, databases: DATABASES, ownPrefix: KEYS.prefix }),
-    extraCommands: commands.writes,
-    rejection: (batch, command, error) => rejections.entry(batch, command, error),
-    onDecided: () => {},
-    appliedAtStart: 0,
-    onConflict: () => {},
-  });
+  const planner = new BatchPlanner(
+    planning(KEYS, commands, {
+      conflictsKept: 100,
+      conflictValueBytes: 100,
+      translator: {
+        ...TAKES_ALL,
+        translate: (command) => translateWhole(command, allKeys(KEYS), DATABASES),
+      },
+      rejections,
+    }),
+  );
   const applied = { epoch: 1, sequence: 0 };
   const applying: Applying = {
     applier: new Applier({
@@ -132,17 +113,21 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
       token: TOKEN,
       applied,
       inbox: new Inbox({ client, keys: KEYS, pair: PAIR, peer: 'west', applied, token: TOKEN, log }),
-      decider,
+      planner,
       rejections,
-      barrier: () => Promise.resolve(),
+      barriers: { wait: () => Promise.resolve() },
       clock: new HybridClock(0),
-      observe: () => {},
+      plausibility: { observe: () => {} },
       log,
       backoffMinMs: 20,
       backoffMaxMs: 50,
-      isPaused: () => false,
-      isBehind: () => applying.isBehind,
-      onGap: () => applying.gaps++,
+      pauses: { since: () => undefined },
+      late: {
+        get isFull() {
+          return applying.isBehind;
+        },
+      },
+      events: { gap: () => applying.gaps++ },
       onApplied: () => {},
     }),
     rejections,

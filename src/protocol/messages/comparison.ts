@@ -211,14 +211,15 @@ export function parseListed(args: readonly Buffer[]): Listed {
   };
 }
 
-/** What only the answering site's process knows. */
-export interface Marks {
-  /** Whether a key was written there by what a peer that has seen `seen` does not know. */
-  readonly isBusy: (key: PlacedKey, seen: number) => boolean;
+/** What only the answering site's process knows of the keys that it answers about. */
+export interface AnsweringSite {
+  /** Whether a key has a local write that a peer which has seen `seen` does not know of. */
+  isBusy(key: PlacedKey, seen: number): boolean;
   /** Whether a key was not there when the sites first met. */
-  readonly isNew: (key: PlacedKey) => boolean;
-  readonly claimOf: (key: PlacedKey) => Claim;
-  readonly cut: Gap | undefined;
+  isNew(key: PlacedKey): boolean;
+  claimOf(key: PlacedKey): Claim;
+  /** The gap in its history that is not repaired. */
+  readonly gap: Gap | undefined;
 }
 
 /**
@@ -226,20 +227,20 @@ export interface Marks {
  * were not there when the sites first met; without those that are equal and were not being written.
  * @param args of a well-formed `TANDEM.ANSWER`, the name first
  */
-export function withMarks(args: readonly Buffer[], { isBusy, isNew, claimOf, cut }: Marks): Buffer[] {
+export function withMarks(args: readonly Buffer[], site: AnsweringSite): Buffer[] {
   const seen = Number(text(args[3]));
-  const marked = [...args.slice(0, 4), Buffer.from(encodeGap(cut))];
+  const marked = [...args.slice(0, 4), Buffer.from(encodeGap(site.gap))];
   for (const { placed, third } of triples(args, ANSWER_KEYS)) {
     if (third === EXCLUDED) {
       marked.push(Buffer.from(String(placed.database)), placed.key, Buffer.from(third));
       continue;
     }
-    const [wasBusy, isEqual] = [isBusy(placed, seen), third === EQUAL];
+    const [wasBusy, isEqual] = [site.isBusy(placed, seen), third === EQUAL];
     if (isEqual && !wasBusy) continue;
     const finding = wasBusy && !isEqual && third !== PASSING ? BUSY : third;
-    const { ownMs, peerMs } = claimOf(placed);
+    const { ownMs, peerMs } = site.claimOf(placed);
     const claim = ownMs + peerMs === 0 ? '' : `@${ownMs},${peerMs}`;
-    const told = finding + (isNew(placed) ? 'n' : '') + claim;
+    const told = finding + (site.isNew(placed) ? 'n' : '') + claim;
     marked.push(Buffer.from(String(placed.database)), placed.key, Buffer.from(told));
   }
   return marked;

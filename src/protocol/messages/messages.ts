@@ -25,8 +25,8 @@
  */
 
 import type { RecordedEffect } from '../../redis-commands/effect-code.js';
-import { comparisonFault, isComparison } from './comparison.js';
-import { isOfLibraries, librariesFault } from './libraries.js';
+import { ANSWER, comparisonFault, isComparison, LISTED } from './comparison.js';
+import { FUNCTIONS, isOfLibraries, LIBRARIES, librariesFault } from './libraries.js';
 import { elementsOf } from '../elements.js';
 import { encodeCommand, type Argument } from '../../redis-commands/encode-command.js';
 import type { PlacedKey } from '../../redis-commands/placed-key.js';
@@ -40,6 +40,9 @@ export const FIELDS = 'TANDEM.FIELDS';
 
 /** Special commands that speak of keys, and are no part of a comparison. */
 export const OF_KEYS: ReadonlySet<string> = new Set([STATE, NEED, EXPIRED, GONE, ARRIVAL]);
+
+/** Messages that run nothing at their receiver: answers, and the question about libraries, which no script can answer. */
+const FOR_LONG_WORK: ReadonlySet<string> = new Set([ANSWER, LISTED, FUNCTIONS, LIBRARIES]);
 
 const STATE_ARGUMENTS = 9;
 const ELEMENTS = 'elements';
@@ -96,6 +99,11 @@ function arrivalFault(args: readonly Buffer[]): SpecialFault | undefined {
     (strategy === '' || (strategy === 'MAXLEN' ? /^\d{1,19}$/ : ENTRY_ID).test(limit!)) &&
     (!isEntry || ENTRY_ID.test(id!));
   return isSound && /^\d{1,19}$/.test(database!) ? undefined : 'number';
+}
+
+/** Whether a message runs nothing at its receiver, and is handed to the long work there. */
+export function isForLongWork(name: string): boolean {
+  return FOR_LONG_WORK.has(name);
 }
 
 /** Whether these are the arguments of a well-formed special command. */

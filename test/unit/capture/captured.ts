@@ -4,7 +4,12 @@ import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
 
 import { Capture } from '../../../src/capture/capture.js';
 import type { CaptureOptions } from '../../../src/capture/capture-options.js';
-import type { CaptureListener, CapturedBatch } from '../../../src/capture/listener.js';
+import type {
+  CapturedBatch,
+  ChangeSink,
+  InternalEvents,
+  LocalWriteNotes,
+} from '../../../src/capture/change-sink.js';
 import { decodeBatch } from '../../../src/protocol/batch.js';
 import { HybridClock } from '../../../src/protocol/clock.js';
 import { CommandReader } from '../../../src/redis-commands/command-reader.js';
@@ -36,7 +41,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
   const heard: string[] = [];
   const writes: string[] = [];
   const skipped: string[] = [];
-  const listener: CaptureListener = {
+  const listener: ChangeSink & LocalWriteNotes & InternalEvents = {
     batch: (batch) => batches.push(batch),
     write: (low, high, sequence, effect) => writes.push(`${low} ${high} ${sequence} ${effect}`),
     named: () => {},
@@ -44,7 +49,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     flushed: () => {},
     delivered: (bytes) => heard.push(`delivered ${bytes.toString()}`),
     rewound: (id) => heard.push(`rewound ${id}`),
-    acknowledged: (fields) => heard.push(`acknowledged ${fields.get('beat')} ${fields.get('beatSeen')}`),
+    heartbeat: (fields) => heard.push(`acknowledged ${fields.get('beat')} ${fields.get('beatSeen')}`),
     told: (text) => heard.push(`told ${text}`),
     applied: (sequence, decided) => heard.push(`applied ${sequence} ${decided}`),
     echoed: () => {},
@@ -82,7 +87,9 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     maxChangeBytes: 1e9,
     extraCommands: new Map(),
     deadlines: new Deadlines(),
-    listener,
+    sink: listener,
+    writes: listener,
+    events: listener,
     now: () => NOW,
     ...others,
   });

@@ -11,11 +11,11 @@ const NOW = 1_000_000;
 /** What is sent for a command. */
 function sent(text: string): string[] {
   const one = new Sent({
-    applied: 'applied',
-    out: 'out',
+    keys: { applied: 'applied', out: 'out' },
     onEntries: { trimTo: () => [] },
     nowMs: NOW,
-    asSent: ({ bytes }) => [bytes],
+    fields: { asSent: ({ bytes }) => [bytes] },
+    timestamp: 1,
   });
   const [, command] = [...payloadCommands(resp('SELECT 0', text))];
   one.attempt(command!, [command!.args], [{ database: 0, key: Buffer.from('k') }]);

@@ -22,7 +22,15 @@ function mark(number: number, first: Mark['first'] = '-', second: Mark['second']
 function crossingsOf(asks: { readonly [crossing: number]: number }): Mark[] {
   const asked = [0, 0];
   const [begun, other] = [0, 1].map(
-    (site) => new Marks({ asked: () => asked[site]!, isCut: () => false, isCopied: () => true }),
+    (site) =>
+      new Marks({
+        acknowledgements: {
+          get askedCount() {
+            return asked[site]!;
+          },
+        },
+        gaps: { open: undefined, isCopied: true },
+      }),
   );
   const seen: Mark[] = [];
   let next: Mark | undefined = mark(0);
@@ -81,9 +89,10 @@ describe('a mark', () => {
     const told = (isCut: boolean, isCopied: boolean): Mark =>
       parseMark(
         argumentsOf(
-          new Marks({ asked: () => 0, isCut: () => isCut, isCopied: () => isCopied }).told(
-            argumentsOf(encodeMark(mark(2, 'q', 'q'))),
-          ),
+          new Marks({
+            acknowledgements: { askedCount: 0 },
+            gaps: { open: isCut ? {} : undefined, isCopied },
+          }).told(argumentsOf(encodeMark(mark(2, 'q', 'q')))),
         ),
       );
     expect([told(true, false), told(true, true), told(false, false)].map(({ first }) => first)).toEqual([

@@ -1,10 +1,8 @@
-import { noDeadlines } from '../../support/life.js';
 import { describe, expect, test } from 'vitest';
-import { BatchPlanner, type BatchPlannerOptions, type BatchPlan } from '../../../src/conflicts/plan-batch.js';
-import { BatchCheck } from '../../../src/protocol/check-batch.js';
-import { LocalEntries } from '../../../src/local-writes/local-entries.js';
-import { Window } from '../../../src/local-writes/window.js';
+import { BatchPlanner, type BatchPlan } from '../../../src/conflicts/plan-batch.js';
+import type { BatchPlannerOptions } from '../../../src/conflicts/plan-options.js';
 import type { DeliveredBatch } from '../../../src/protocol/batch.js';
+import { noChanges, planning } from '../../support/planning.js';
 import { KEYS } from '../capture/stream-story.js';
 import { resp } from '../redis-commands/chunks.js';
 
@@ -18,36 +16,10 @@ function batchOf(first: number, ...lines: string[]): DeliveredBatch {
   return { pair: 'p', origin: 'west', ...counts, ...lengths, first, groups: [], payload };
 }
 
-/** A decider at a site that has written nothing of late. */
-function decider(options: Partial<BatchPlannerOptions> = {}): BatchPlanner {
-  return new BatchPlanner({
-    site: 'east',
-    peer: 'west',
-    keys: KEYS,
-    deadlines: noDeadlines(),
-    window: new Window({ recentMs: 1000, maxEntries: 1000 }),
-    entries: new LocalEntries(() => 0),
-    conflictsKept: 10,
-    conflictValueBytes: 10,
-    capturedThrough: () => 7,
-    appendedThrough: () => 7,
-    appended: () => Promise.resolve(),
-    fetch: () => Promise.resolve(undefined),
-    timestampOf: () => undefined,
-    translate: () => undefined,
-    compare: () => undefined,
-    isExcluded: () => false,
-    isTaken: () => true,
-    peerRestores: () => '',
-    fieldsExpire: false,
-    inspector: new BatchCheck({ server: NO_COMMANDS, databases: 16, ownPrefix: KEYS.prefix }),
-    extraCommands: NO_COMMANDS.writes,
-    rejection: () => Buffer.alloc(0),
-    onDecided: () => {},
-    onConflict: () => {},
-    appliedAtStart: 0,
-    ...options,
-  });
+/** A planner at a site that has written nothing of late. */
+function planner(options: Partial<BatchPlannerOptions> = {}): BatchPlanner {
+  const [captured, appended] = [{ capturedThrough: 7 }, noChanges(7)];
+  return new BatchPlanner(planning(KEYS, NO_COMMANDS, { captured, appended, ...options }));
 }
 
 function linesOf({ payload }: BatchPlan): string {
@@ -58,7 +30,7 @@ describe('a batch whose keys were not written here', () => {
   test('goes through untouched, decided against all that capture has met', async () => {
     const batch = batchOf(5, 'SET a 1', 'INCR b');
     const decided: DeliveredBatch[] = [];
-    const decision = await decider({ onDecided: (one) => decided.push(one) }).decide(batch, NEVER);
+    const decision = await planner({ late: { decided: (one) => decided.push(one) } }).decide(batch, NEVER);
     expect(decision).toMatchObject({ payload: [batch.payload], commands: 3, decided: 7 });
     expect(decided).toEqual([batch]);
   });
@@ -67,7 +39,7 @@ describe('a batch whose keys were not written here', () => {
 describe('a command the server would not queue', () => {
   test('is left out when the batch is decided again', async () => {
     const batch = batchOf(5, 'SET a 1', 'RPUSH x', 'INCR b');
-    const one = decider();
+    const one = planner();
     one.leaveOut(batch, (await one.decide(batch, NEVER))!, [
       { index: 2, error: { message: 'ERR', code: 'ERR' } },
     ]);
@@ -77,7 +49,7 @@ describe('a command the server would not queue', () => {
 
   test('is found though commands before it are left out already', async () => {
     const batch = batchOf(5, 'RPUSH x', 'SET a 1', 'SADD x', 'INCR b');
-    const one = decider();
+    const one = planner();
     const error = { message: 'ERR', code: 'ERR' };
     one.leaveOut(batch, (await one.decide(batch, NEVER))!, [{ index: 1, error }]);
     one.leaveOut(batch, (await one.decide(batch, NEVER))!, [{ index: 2, error }]);
@@ -85,7 +57,7 @@ describe('a command the server would not queue', () => {
   });
 
   test('of one batch does not touch another', async () => {
-    const one = decider();
+    const one = planner();
     const batch = batchOf(5, 'RPUSH x');
     one.leaveOut(batch, (await one.decide(batch, NEVER))!, [
       { index: 1, error: { message: 'ERR', code: 'ERR' } },

@@ -29,11 +29,11 @@ function lines(sent: Sent): string[] {
 
 test('what many commands come to on several keys goes in one script for each way it is sent', () => {
   const sent = new Sent({
-    applied: 'applied',
-    out: 'out',
+    keys: { applied: 'applied', out: 'out' },
     onEntries: { trimTo: () => [] },
     nowMs: 0,
-    asSent: ({ bytes }) => [bytes],
+    fields: { asSent: ({ bytes }) => [bytes] },
+    timestamp: 1,
   });
   for (let i = 0; i < 3; i++) {
     const set = command(`HSET hash f ${i}`, i * 3);
@@ -61,11 +61,11 @@ test('what many commands come to on several keys goes in one script for each way
 
 test('what is done to one key keeps its order, however it is sent', () => {
   const sent = new Sent({
-    applied: 'applied',
-    out: 'out',
+    keys: { applied: 'applied', out: 'out' },
     onEntries: { trimTo: () => [] },
     nowMs: 0,
-    asSent: ({ bytes }) => [bytes],
+    fields: { asSent: ({ bytes }) => [bytes] },
+    timestamp: 1,
   });
   const push = command('RPUSH list a', 0);
   sent.insert(push, LIST, { at: 0, values: ['a'] });
@@ -93,11 +93,11 @@ test('what is done to one key keeps its order, however it is sent', () => {
 
 test('nothing waits behind a command that may have to do with any key', () => {
   const sent = new Sent({
-    applied: 'applied',
-    out: 'out',
+    keys: { applied: 'applied', out: 'out' },
     onEntries: { trimTo: () => [] },
     nowMs: 0,
-    asSent: ({ bytes }) => [bytes],
+    fields: { asSent: ({ bytes }) => [bytes] },
+    timestamp: 1,
   });
   sent.insert(command('RPUSH list a', 0), LIST, { at: 0, values: ['a'] });
   const set: readonly Argument[] = ['HSET', HASH.key, 'f', '1'];

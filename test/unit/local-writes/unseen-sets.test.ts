@@ -1,7 +1,5 @@
-import { noDeadlines } from '../../support/life.js';
 import { describe, expect, test, vi } from 'vitest';
 import { BatchPlanner, type BatchPlan } from '../../../src/conflicts/plan-batch.js';
-import { BatchCheck } from '../../../src/protocol/check-batch.js';
 import type { Look } from '../../../src/conflicts/watched-keys.js';
 import { UnseenSets } from '../../../src/local-writes/unseen-sets.js';
 import { payloadCommands } from '../../../src/protocol/payload.js';
@@ -19,6 +17,7 @@ import { keysNamed } from '../../../src/capture/internal-commands.js';
 import { encodeNeed, LACK } from '../../../src/protocol/messages/messages.js';
 import { scriptSource } from '../../../src/lua/scripts.js';
 import { Random } from '../../support/model/random.js';
+import { planning, TAKES_ALL } from '../../support/planning.js';
 import { KEYS } from '../capture/stream-story.js';
 import { resp } from '../redis-commands/chunks.js';
 
@@ -53,41 +52,41 @@ class StringSite {
   readonly #window = new Window({ recentMs: 0, maxEntries: 10_000, now: () => 0 });
   readonly #entries = new LocalEntries(() => 0);
   readonly #own: { readonly bytes: Buffer; readonly timestamp: number }[] = [];
-  readonly #decider: BatchPlanner;
+  readonly #planner: BatchPlanner;
 
   /** @param ranks whether it may rank a `SET` by the time of an own one */
   constructor(ranks: boolean) {
-    this.#decider = new BatchPlanner({
-      site: 'east',
-      peer: 'west',
-      keys: KEYS,
-      window: this.#window,
-      entries: this.#entries,
-      deadlines: noDeadlines(),
-      conflictsKept: 10,
-      conflictValueBytes: 10,
-      capturedThrough: () => this.#own.length,
-      appendedThrough: () => Math.min(this.#own.length, this.appended),
-      appended: () => Promise.resolve(),
-      fetch: (sequence) => Promise.resolve(this.#own[sequence - 1]?.bytes),
-      timestampOf: (sequence) => {
-        if (!ranks) return undefined;
-        this.ranked++;
-        return this.#own[sequence - 1]?.timestamp;
-      },
-      translate: ({ name }) => (name === 'FLUSHALL' ? encodeCommand(['FLUSHALL']) : undefined),
-      compare: () => undefined,
-      isExcluded: () => false,
-      isTaken: () => true,
-      peerRestores: () => '',
-      fieldsExpire: false,
-      inspector: new BatchCheck({ server: SERVER, databases: 16, ownPrefix: KEYS.prefix }),
-      extraCommands: SERVER.writes,
-      rejection: () => Buffer.alloc(0),
-      onDecided: () => {},
-      onConflict: (conflict) => this.conflicts.push(conflict),
-      appliedAtStart: 0,
-    });
+    const own = this.#own;
+    const appendedThrough = (): number => Math.min(own.length, this.appended);
+    const timestampOf = (sequence: number): number | undefined => {
+      if (!ranks) return undefined;
+      this.ranked++;
+      return own[sequence - 1]?.timestamp;
+    };
+    this.#planner = new BatchPlanner(
+      planning(KEYS, SERVER, {
+        window: this.#window,
+        entries: this.#entries,
+        captured: {
+          get capturedThrough() {
+            return own.length;
+          },
+        },
+        appended: {
+          get appendedThrough() {
+            return appendedThrough();
+          },
+          waitFor: () => Promise.resolve(),
+          fetch: (sequence) => Promise.resolve(own[sequence - 1]?.bytes),
+          timestampOf,
+        },
+        translator: {
+          ...TAKES_ALL,
+          translate: ({ name }) => (name === 'FLUSHALL' ? encodeCommand(['FLUSHALL']) : undefined),
+        },
+        events: { conflict: (conflict) => this.conflicts.push(conflict), answered: () => {} },
+      }),
+    );
   }
 
   get written(): number {
@@ -112,7 +111,7 @@ class StringSite {
     const decision = await this.decide(told, lines);
     for (const { args } of payloadCommands(Buffer.concat(decision.payload)))
       this.#run(args.map((word) => word.toString()));
-    decision.applied?.();
+    decision.onApplied();
     this.#window.advance(told.seen);
     this.kept = keysNamed(decision.kept ?? Buffer.alloc(0)).map(({ key }) => key.toString());
   }
@@ -121,7 +120,7 @@ class StringSite {
   async decide(told: Told, commands: readonly (string | Buffer)[], tries = 0): Promise<BatchPlan> {
     const at: Look['at'] = (keys) =>
       Promise.resolve(keys.map(({ key }) => (this.data.has(key.toString()) ? OTHER : NOTHING)));
-    return (await this.#decider.decide(batchOf('west', told, ...commands), NEVER, { at, tries }))!;
+    return (await this.#planner.decide(batchOf('west', told, ...commands), NEVER, { at, tries }))!;
   }
 
   #run([name, ...args]: readonly string[]): void {
@@ -258,11 +257,11 @@ test('each meeting is counted; the list has one of a key and batch, and 500 a se
     const keys = Array.from({ length: 510 }, (_, index) => `k${index}`);
     for (const key of keys) site.write(`SET ${key} own`, 9);
     const lines = [...keys, keys[0]!].map((key) => `SET ${key} theirs`);
-    const { epilogue, applied } = await site.decide({ epoch: 1, first: 2, timestamp: 5, seen: 0 }, lines);
+    const plan = await site.decide({ epoch: 1, first: 2, timestamp: 5, seen: 0 }, lines);
     expect(site.conflicts).toEqual([]);
-    applied?.();
+    plan.onApplied();
     expect(site.conflicts).toHaveLength(511);
-    const entries = epilogue
+    const entries = plan.epilogue
       .filter(({ purpose }) => purpose === 'conflict')
       .map(({ bytes }) => String(bytes));
     const naming = (field: string): number =>

@@ -3,28 +3,27 @@ import type { Batch } from '../../../src/protocol/batch.js';
 import { Acknowledgements } from '../../../src/outbound/acknowledgements.js';
 import { until } from '../../support/wait.js';
 
-function setup(): {
+function setup(applied = 0): {
   acknowledgements: Acknowledgements;
   told: number[];
   trimmed: number[];
-  /** Moves what is applied here, and says so. */
+  /** A batch of one change is applied here. */
   apply: (sequence: number, seen: number) => void;
-  at: { applied: number };
 } {
-  const at = { applied: 0 };
   const told: number[] = [];
   const trimmed: number[] = [];
   const acknowledgements = new Acknowledgements({
-    applied: () => at.applied,
-    made: () => Infinity,
-    trim: (seen) => Promise.resolve(trimmed.push(seen)),
-    onSeen: (seen) => told.push(seen),
+    applied,
+    list: {
+      last: Infinity,
+      trim: (seen) => Promise.resolve(trimmed.push(seen)),
+    },
+    window: { advance: (seen) => told.push(seen) },
   });
   const apply = (sequence: number, seen: number): void => {
-    at.applied = sequence;
-    acknowledgements.applied({ seen } as Batch);
+    acknowledgements.applied({ first: sequence, changes: 1, seen } as Batch);
   };
-  return { acknowledgements, told, trimmed, apply, at };
+  return { acknowledgements, told, trimmed, apply };
 }
 
 describe('what the peer has seen', () => {
@@ -38,8 +37,7 @@ describe('what the peer has seen', () => {
   });
 
   test('comes with a heartbeat when all that was made before it is applied', () => {
-    const { acknowledgements, told, apply, at } = setup();
-    at.applied = 3;
+    const { acknowledgements, told, apply } = setup(3);
     acknowledgements.heartbeat({ sequence: 3, seen: 7 });
     acknowledgements.heartbeat({ sequence: 4, seen: 8 });
     expect(told).toEqual([7]);
@@ -72,12 +70,11 @@ describe('the change list', () => {
 
   test('whose trimming fails ends the work with that reason', async () => {
     const acknowledgements = new Acknowledgements({
-      made: () => Infinity,
-      applied: () => 0,
-      trim: () => Promise.reject(new Error('gone')),
-      onSeen: () => {},
+      applied: 0,
+      list: { last: Infinity, trim: () => Promise.reject(new Error('gone')) },
+      window: { advance: () => {} },
     });
-    acknowledgements.applied({ seen: 1 } as Batch);
+    acknowledgements.applied({ first: 1, changes: 1, seen: 1 } as Batch);
     await expect(acknowledgements.run(new AbortController().signal)).rejects.toThrow('gone');
   });
 });

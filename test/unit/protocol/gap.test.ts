@@ -66,7 +66,7 @@ describe('an answer', () => {
     isBusy: () => false,
     isNew: () => false,
     claimOf: () => ({ ownMs: 12, peerMs: 34 }),
-    cut: own(9),
+    gap: own(9),
   };
 
   it('says who wrote the key when, and which cut is open', () => {
@@ -98,7 +98,7 @@ describe('an answer', () => {
     const marked = withMarks(raw('e5'), {
       ...marks,
       claimOf: () => ({ ownMs: 0, peerMs: 0 }),
-      cut: undefined,
+      gap: undefined,
     });
     expect(marked.map(String)).toEqual([ANSWER, 'a1', '7', '40', '-', '3', 'k', 'e5']);
   });

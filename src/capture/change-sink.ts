@@ -1,3 +1,5 @@
+/** What capture hands on: changes for the peer, notes of local writes, and what else went by in the stream, in its order. */
+
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
@@ -14,9 +16,17 @@ export interface CapturedBatch {
   readonly position: Position;
 }
 
-/** What the other stages learn from the stream, in its order. */
-export interface CaptureListener {
+/** Takes the changes that go to the peer. */
+export interface ChangeSink {
   batch(batch: CapturedBatch): void;
+  /** A change is too large to be sent: the sites differ in what it wrote. */
+  tooLarge(bytes: number): void;
+  /** A command was left out. `reason` is constant and counted. */
+  skipped(reason: SkipReason, command: string): void;
+}
+
+/** Takes note of local writes, which later changes of the peer may meet. */
+export interface LocalWriteNotes {
   /** A local change wrote this key (hash of database and key), or made something of it without writing it (`isRead`). */
   write(low: number, high: number, sequence: number, effect: RecordedEffect, isRead?: boolean): void;
   /** A local change has emptied databases, and is sent. */
@@ -28,12 +38,20 @@ export interface CaptureListener {
    * @param untold to be called when they will not be
    */
   popped(key: PlacedKey, end: End, untold: () => void): void;
+}
+
+/** Hears what the stream holds beside the application's changes. */
+export interface InternalEvents {
   /** A batch was delivered into the inbox. The bytes are the listener's. */
   delivered(batch: Buffer): void;
   /** The peer told, without a batch, how far it has applied local changes. */
-  acknowledged(fields: ReadonlyMap<string, string>): void;
+  heartbeat(fields: ReadonlyMap<string, string>): void;
   /** The other site has told how it is. */
   told(text: string): void;
+  /** The inbox was emptied, and the peer is to deliver again. */
+  rewound(id: string): void;
+  /** The barrier with this text has come round. */
+  barrier(text: string): void;
   /**
    * The peer's changes up to `sequence` have been applied, decided against the local writes up to `decided`. `kept`: further keys
    * they would have set, had this site not a later value.
@@ -47,16 +65,8 @@ export interface CaptureListener {
   answering(args: readonly Buffer[]): Buffer;
   /** A mark is about to be sent: the bytes that are. @param args a well-formed `TANDEM.MARK` */
   marking(args: readonly Buffer[]): Buffer;
-  /** The inbox was emptied, and the peer is to deliver again. */
-  rewound(id: string): void;
-  /** The barrier with this text has come round. */
-  barrier(text: string): void;
-  /** Something that calls for attention beyond replication: own keys may be gone or elsewhere. */
+  /** Databases were emptied or swapped: internal keys may be gone or elsewhere. */
   keyspace(event: 'flush' | 'swap', databases: readonly number[]): void;
-  /** The server wants to know how far the stream has been read, now. */
+  /** The server asks how far the stream has been read. */
   askedForAcknowledgement(): void;
-  /** A change is too large to be sent: the sites differ in what it wrote. */
-  tooLarge(bytes: number): void;
-  /** Something was left out. `reason` is constant and counted. */
-  skipped(reason: SkipReason, command: string): void;
 }
