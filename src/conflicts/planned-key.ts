@@ -4,6 +4,14 @@ import type { Deadline } from '../local-writes/deadline.js';
 import { encodeNeed, LACK, type Lack, type Need } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { KnownFields } from './field-lives.js';
+import {
+  asks,
+  isOpen,
+  requestAfter,
+  requestAtFirst,
+  type KeyRequest,
+  type RequestEvent,
+} from './key-request.js';
 import type { LifeNote } from './life-memory.js';
 import type { LocalCommand, Piece } from '../pieces/piece.js';
 import type { UnseenCommands } from '../local-writes/unseen-on-key.js';
@@ -54,15 +62,13 @@ export class PlannedKey {
   readonly #fieldNotes: FieldChange[] = [];
   /** The deadline that the peer's life has, where there is no such key here. */
   #theirDeadline: Deadline | undefined;
-  /** Whether the sender had not seen an own request for the key. */
-  readonly isAsking: boolean;
+  #request: KeyRequest;
   /** Whether such a request says that the value here may have lost something. */
   readonly #isLacking: boolean;
   #held: Held;
   #known: KnownPlaces | undefined;
   #stateAt: number | undefined;
   #asElements = false;
-  #isAsked = false;
   #hasPlaces = false;
   #lack: Lack;
   #theirLack: Lack = LACK.nothing;
@@ -81,11 +87,9 @@ export class PlannedKey {
       endedThrough === 0 ? own.pieces : own.pieces.filter(({ sequence }) => sequence > endedThrough);
     this.#own = new LocalPieces(withoutEnded(pieces, options.fields.endedThrough));
     this.#life = options.life;
-    this.isAsking = own.isAsking;
     this.#isLacking = own.isLacking;
     this.#lack = options.lack;
-    // What is not known of it, the answer settles.
-    this.#isAsked = options.isHot && !own.isAsking;
+    this.#request = requestAtFirst({ isAsking: own.isAsking, isHot: options.isHot });
     this.#held = options.held;
     this.#known = options.known;
   }
@@ -104,7 +108,7 @@ export class PlannedKey {
 
   /** Whether a command that reads or writes the key among others must be left out. */
   get isInDoubt(): boolean {
-    return this.#options.own.isTouched || this.#isAsked || this.#stateAt !== undefined;
+    return this.#options.own.isTouched || this.isAsked || this.#stateAt !== undefined;
   }
 
   /** The state to be sent at the end of the run. */
@@ -122,8 +126,14 @@ export class PlannedKey {
     return { timestamp: this.#rankTimestamp(this.#stateAt), since, asElements, isWhole };
   }
 
+  /** Whether the plan asks the peer for the key's state. */
   get isAsked(): boolean {
-    return this.#isAsked;
+    return asks(this.#request);
+  }
+
+  /** Whether a local request for the key, which the sender had not seen, is on its way. */
+  get isAsking(): boolean {
+    return isOpen(this.#request);
   }
 
   get isHot(): boolean {
@@ -147,7 +157,7 @@ export class PlannedKey {
 
   /** Whether the peer has been asked, or will be. */
   get isInRequest(): boolean {
-    return this.isAsking || this.#isAsked;
+    return this.#request !== 'none';
   }
 
   /** Whether something was put in the place of what may have been written here last. */
@@ -186,13 +196,9 @@ export class PlannedKey {
     return (open > this.#leftOut ? open : this.#leftOut) > lack;
   }
 
-  ask(): void {
-    this.#isAsked = true;
-  }
-
   /** A request of the peer's is asked back. @param lack what it says that the peer's value lacks */
   askBack(lack: Lack): void {
-    this.#isAsked = true;
+    this.#ask('ask');
     if (lack > this.#theirLack) this.#theirLack = lack;
   }
 
@@ -216,7 +222,8 @@ export class PlannedKey {
    * a request of the peer's that it crosses would be answered with this value, and what was taken there would be back.
    */
   #askFor(lack: Lack): void {
-    if (!this.isAsking || this.#options.own.lack < lack) this.#isAsked = true;
+    const isSaid = this.isAsking && this.#options.own.lack >= lack;
+    this.#ask(isSaid ? 'leave-out' : 'leave-out-more');
     if (lack > this.#leftOut) this.#leftOut = lack;
   }
 
@@ -267,7 +274,7 @@ export class PlannedKey {
   /** Takes note of what a rule has come to. */
   settled(
     { role }: Piece,
-    { commands, held, outcome, state, asks, places, leaves, lacks, life }: Resolution,
+    { commands, held, outcome, state, asks: asksPeer, places, leaves, lacks, life }: Resolution,
   ): void {
     this.#held = held;
     // What was left out here is in the other site's value.
@@ -275,7 +282,7 @@ export class PlannedKey {
     if (life) this.#lives(life);
     if (leaves !== undefined) this.#leave(leaves);
     this.#isExposed ||= commands.length > 0 && (role === 'cell' || role === 'modify');
-    if (asks === true) this.#isAsked = true;
+    if (asksPeer === true) this.#ask('ask');
     if (lacks !== undefined && this.isInRequest) this.#askFor(lacks);
     // A value that lacks a removal of the peer's would undo it there. The peer's own value is on its way.
     if (state !== undefined && !(this.isInRequest && this.#isShort)) this.sendState(state);
@@ -329,6 +336,10 @@ export class PlannedKey {
   get #isShort(): boolean {
     const { lack } = this.#options.own;
     return lack > LACK.nothing || this.#leftOut > LACK.nothing || this.#lack > LACK.nothing;
+  }
+
+  #ask(event: RequestEvent): void {
+    this.#request = requestAfter(this.#request, event);
   }
 
   #leave(lack: Lack): void {

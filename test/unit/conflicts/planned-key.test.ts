@@ -1,6 +1,7 @@
 import { ENDLESS, ENDLESS_FIELD } from '../../support/life.js';
 import { describe, expect, test } from 'vitest';
 import { PlannedKey } from '../../../src/conflicts/planned-key.js';
+import { asks, isOpen, requestAfter, requestAtFirst } from '../../../src/conflicts/key-request.js';
 import { NOTHING_ON_KEY } from '../../../src/local-writes/unseen-on-key.js';
 import { UNKNOWN } from '../../../src/conflicts/rules/rule-context.js';
 import type { Piece } from '../../../src/pieces/piece.js';
@@ -112,5 +113,32 @@ describe('what was left out', () => {
     const whole = run({ asked: LACK.nothing });
     whole.settled(piece, stays);
     expect(whole.state?.timestamp).toBe(7);
+  });
+});
+
+describe('whether the peer is asked', () => {
+  const STATES = ['none', 'open', 'asked', 'again'] as const;
+  const EVENTS = ['ask', 'leave-out', 'leave-out-more'] as const;
+
+  test('is never taken back, and an open request stays open', () => {
+    for (const state of STATES)
+      for (const event of EVENTS) {
+        const next = requestAfter(state, event);
+        expect([isOpen(next), asks(next) || !asks(state)], `${state}, ${event}`).toEqual([
+          isOpen(state),
+          true,
+        ]);
+      }
+  });
+
+  test('is no new question where the open request says as much', () => {
+    expect(requestAfter('open', 'leave-out')).toBe('open');
+    expect(requestAfter('open', 'leave-out-more')).toBe('again');
+  });
+
+  test('begins with a question for a contended key without an open request', () => {
+    expect(requestAtFirst({ isAsking: false, isHot: true })).toBe('asked');
+    expect(requestAtFirst({ isAsking: true, isHot: true })).toBe('open');
+    expect(requestAtFirst({ isAsking: false, isHot: false })).toBe('none');
   });
 });
