@@ -71,6 +71,9 @@ export class BatchPlanner {
   /**
    * What is to be sent for this batch, given what has been written here up to now. Undefined when keys must be looked at, and
    * `look` is not given: then nothing else may be on the way.
+   *
+   * A batch may be decided again, and comes to the same. What the next batch must know before this one is applied is noted at once:
+   * keys that are built on, contended keys, deadlines on their way. Such a note only makes later decisions look closer.
    * @throws TandemError BATCH_INVALID when it may not be applied at all
    */
   async decide(batch: DeliveredBatch, signal: AbortSignal, look?: Look): Promise<BatchPlan | undefined> {
