@@ -1,11 +1,10 @@
 -- KEYS: applied, received, inbox, fence, rejected, site   ARGV: token, n, bytes of the batch, cap, then per failure: sequence, database, command, key, error
 -- Ends a suspect run: lists what failed, takes the batch out of the inbox.
 -- Result: OK. Errors: FENCED, POSITION.
-local fence = redis.call('GET', KEYS[4])
-if not fence then
-  return redis.error_reply('STATE the keys of this site are missing')
-elseif fence ~= ARGV[1] then
-  return redis.error_reply('FENCED another process works for this site')
+-- @include fence
+local refused = fenced(KEYS[4], ARGV[1])
+if refused then
+  return refused
 end
 if redis.call('HGET', KEYS[1], 'suspect') ~= ARGV[2] then
   return redis.error_reply('POSITION the suspect run is another one')

@@ -2,11 +2,10 @@
 -- The inbox does not hold what was noted as received: it is emptied, and the peer sends again what follows `n`. Capture sees the id
 -- go by, and knows that what went by before it is in the list no more.
 -- Result: OK. Errors: FENCED, STATE.
-local fence = redis.call('GET', KEYS[3])
-if not fence then
-  return redis.error_reply('STATE the keys of this site are missing')
-elseif fence ~= ARGV[1] then
-  return redis.error_reply('FENCED another process works for this site')
+-- @include fence
+local refused = fenced(KEYS[3], ARGV[1])
+if refused then
+  return refused
 end
 -- The first write is one that a full memory does not forbid.
 redis.call('DEL', KEYS[2])

@@ -3,13 +3,12 @@
 -- Appends batches, or none, to the change list and moves the capture position past them, in one step. A list that would pass its
 -- limit is dropped before: the application's memory is not filled for a peer that is away. `trimmed` and `last` say what is gone.
 -- Result: { bytes, batches, batches dropped }. Errors: FENCED; STATE: the keys are not what this process left there.
-local fence = redis.call('GET', KEYS[3])
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'next', 'bytes', 'last')
-if not fence then
-  return redis.error_reply('STATE the keys of this site are missing')
-elseif fence ~= ARGV[1] then
-  return redis.error_reply('FENCED another process works for this site')
+-- @include fence
+local refused = fenced(KEYS[3], ARGV[1])
+if refused then
+  return refused
 end
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'next', 'bytes', 'last')
 if state[1] ~= ARGV[2] or state[2] ~= ARGV[3] then
   return redis.error_reply('STATE epoch ' .. tostring(state[1]) .. ', next ' .. tostring(state[2]))
 end

@@ -1,11 +1,10 @@
 -- KEYS: state, changes, fence   ARGV: token, epoch, batches, bytes, trimmed so far, trimmed
 -- Takes the oldest batches off the change list, up to the sequence `trimmed`: the peer has applied them.
 -- Result: batches left. Errors: FENCED; STATE: another epoch, or others have been taken off meanwhile.
-local fence = redis.call('GET', KEYS[3])
-if not fence then
-  return redis.error_reply('STATE the keys of this site are missing')
-elseif fence ~= ARGV[1] then
-  return redis.error_reply('FENCED another process works for this site')
+-- @include fence
+local refused = fenced(KEYS[3], ARGV[1])
+if refused then
+  return refused
 end
 local state = redis.call('HMGET', KEYS[1], 'epoch', 'trimmed')
 if state[1] ~= ARGV[2] or (state[2] or '0') ~= ARGV[5] then

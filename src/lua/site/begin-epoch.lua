@@ -3,11 +3,10 @@
 -- Begins a new epoch: the history of this site was cut. What the change list holds is from before the cut and still good, but for
 -- the newest `batches`, which are captured again under new numbers. `last` is the newest sequence that then remains.
 -- Result: OK. Errors: FENCED, STATE.
-local fence = redis.call('GET', KEYS[3])
-if not fence then
-  return redis.error_reply('STATE the keys of this site are missing')
-elseif fence ~= ARGV[1] then
-  return redis.error_reply('FENCED another process works for this site')
+-- @include fence
+local refused = fenced(KEYS[3], ARGV[1])
+if refused then
+  return refused
 end
 if redis.call('HGET', KEYS[1], 'next') ~= ARGV[2] then
   return redis.error_reply('STATE the position is not what this process left there')

@@ -6,11 +6,10 @@
 -- Makes the site's own keys what a working process expects: creates those that are missing, leaves the others.
 -- A hash with fields that are no numbers counts as missing. When the state is gone, history goes on in a new epoch from what is remembered.
 -- Result: { state, received, applied } as flat arrays. Errors: FENCED, STATE.
-local fence = redis.call('GET', KEYS[4])
-if not fence then
-  return redis.error_reply('STATE the keys of this site are missing')
-elseif fence ~= ARGV[1] then
-  return redis.error_reply('FENCED another process works for this site')
+-- @include fence
+local refused = fenced(KEYS[4], ARGV[1])
+if refused then
+  return refused
 end
 -- @include fields
 if not is_sound(KEYS[1], STATE_TEXTS, 'epoch', 'next') then
