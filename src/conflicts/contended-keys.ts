@@ -4,6 +4,7 @@
  * answer is applied when the key can be looked at, and asked for again until then.
  */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import { LACK, type Lack } from '../protocol/messages/messages.js';
 
 /** How often a batch is decided anew because a key it concerns was written meanwhile; then the key is hot. */
@@ -14,9 +15,9 @@ const MAX_HOT_LOOKS = 1;
 const MAX_HOT_KEYS = 10_000;
 
 export class ContendedKeys {
-  readonly #hot = new Set<string>();
+  readonly #hot = new BoundedMap<string, true>(MAX_HOT_KEYS);
   /** What the values here may lack, until a state of the peer's was applied. */
-  readonly #lacks = new Map<string, Lack>();
+  readonly #lacks = new BoundedMap<string, Lack>(MAX_HOT_KEYS);
 
   has(name: string): boolean {
     return this.#hot.has(name);
@@ -29,8 +30,7 @@ export class ContendedKeys {
   }
 
   heated(name: string): void {
-    makeRoom(this.#hot, name);
-    this.#hot.add(name);
+    this.#hot.set(name, true);
   }
 
   /** A decision on the key was carried out before it was written again. */
@@ -44,7 +44,6 @@ export class ContendedKeys {
 
   lacks(name: string, lack: Lack): void {
     if (lack <= this.lackOf(name)) return;
-    makeRoom(this.#lacks, name);
     this.#lacks.set(name, lack);
   }
 
@@ -52,9 +51,4 @@ export class ContendedKeys {
   settled(name: string): void {
     this.#lacks.delete(name);
   }
-}
-
-function makeRoom(known: Set<string> | Map<string, unknown>, name: string): void {
-  known.delete(name);
-  if (known.size >= MAX_HOT_KEYS) known.delete(known.keys().next().value!);
 }

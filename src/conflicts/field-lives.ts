@@ -3,6 +3,7 @@
  * that has to do with fields that have a deadline.
  */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import type { FieldDeadlines } from '../local-writes/field-deadlines.js';
 import { fieldWrites } from '../redis-commands/field-commands.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
@@ -34,7 +35,7 @@ export interface KnownFields {
 export class FieldLives {
   readonly #deadlines: FieldDeadlines;
   readonly #before: number;
-  readonly #notes = new Map<string, Map<string, Note>>();
+  readonly #notes = new BoundedMap<string, Map<string, Note>>(MAX_HASHES);
   #forgottenThrough: number;
 
   /** @param before the last own sequence from before the process began */
@@ -80,11 +81,7 @@ export class FieldLives {
           isEnded === true ? Math.max(decided, note?.endedThrough ?? 0) : note?.endedThrough;
         notes.set(field, { matched: matched ?? note?.matched, endedThrough });
       }
-      this.#notes.delete(name);
-      this.#notes.set(name, notes);
-      if (this.#notes.size <= MAX_HASHES) continue;
-      this.#notes.delete(this.#notes.keys().next().value!);
-      this.#forgottenThrough = decided;
+      if (this.#notes.set(name, notes)) this.#forgottenThrough = decided;
     }
   }
 }

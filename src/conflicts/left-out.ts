@@ -1,5 +1,6 @@
 /** Commands of batches on their way that the server would not queue. */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import type { PlacedError } from '../redis/reply-reader.js';
 import type { CheckedBatch, BatchCheck } from '../protocol/check-batch.js';
@@ -15,7 +16,7 @@ const UNKNOWN_COMMAND = /^ERR unknown (command|subcommand)/i;
 export class LeftOut {
   readonly #inspector: BatchCheck;
   /** Places of the commands in their batch, with the server's words, by the batch's last sequence. */
-  readonly #refused = new Map<number, ReadonlyMap<number, string>>();
+  readonly #refused = new BoundedMap<number, ReadonlyMap<number, string>>(MAX_LEFT_OUT);
 
   constructor(inspector: BatchCheck) {
     this.#inspector = inspector;
@@ -39,6 +40,5 @@ export class LeftOut {
       const isOwn = name.startsWith(OWN_COMMANDS);
       if (error !== undefined && !isOwn && UNKNOWN_COMMAND.test(error)) this.#inspector.refuse(name, error);
     }
-    if (this.#refused.size > MAX_LEFT_OUT) this.#refused.delete(this.#refused.keys().next().value!);
   }
 }

@@ -1,5 +1,6 @@
 /** What is done with a mark (`protocol/messages/marks.ts`): what runs here for one that has come, and what this site tells with one that goes. */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { encodeMark, isBack, isSettled, parseMark, type MarkTold } from '../protocol/messages/marks.js';
 import { scriptSource } from '../lua/scripts.js';
@@ -34,7 +35,7 @@ export interface MarksOptions {
 export class Marks {
   readonly #options: MarksOptions;
   /** What was asked for when a mark went through here last. */
-  readonly #askedAt = new Map<string, number>();
+  readonly #askedAt = new BoundedMap<string, number>(MAX_MARKS);
 
   constructor(options: MarksOptions) {
     this.#options = options;
@@ -50,9 +51,7 @@ export class Marks {
   #tells(session: string): MarkTold {
     const { acknowledgements, gaps } = this.#options;
     const [before, now] = [this.#askedAt.get(session), acknowledgements.askedCount];
-    this.#askedAt.delete(session);
     this.#askedAt.set(session, now);
-    if (this.#askedAt.size > MAX_MARKS) this.#askedAt.delete(this.#askedAt.keys().next().value!);
     if (gaps.open) return 'c';
     if (!gaps.isCopied) return 'f';
     return before === now ? 'q' : 'a';

@@ -1,6 +1,7 @@
 /** What the planner keeps from batch to batch: what is known of local writes, and what earlier batches came to. */
 
 import { Allowance } from '../async/allowance.js';
+import { BoundedMap } from '../async/bounded-map.js';
 import { LocalChanges } from '../local-writes/local-changes.js';
 import { Unseen } from '../local-writes/unseen.js';
 import { UnseenCells } from '../local-writes/unseen-cells.js';
@@ -34,7 +35,7 @@ export class PlannerMemory {
   readonly lives: LifeMemory;
   readonly fieldLives: FieldLives;
   readonly fields: FieldCommands;
-  readonly #misplaced = new Set<string>();
+  readonly #misplaced = new BoundedMap<string, true>(MAX_MISPLACED);
 
   constructor(options: BatchPlannerOptions) {
     const { site, peer, window, appended, deadlines, entries, extraCommands, keys, appliedAtStart } = options;
@@ -60,9 +61,7 @@ export class PlannerMemory {
 
   /** A late write was met wrongly on a key: until a state comes, its value may lack an element that nobody took. */
   misplaced(name: string): void {
-    this.#misplaced.delete(name);
-    if (this.#misplaced.size >= MAX_MISPLACED) this.#misplaced.delete(this.#misplaced.keys().next().value!);
-    this.#misplaced.add(name);
+    this.#misplaced.set(name, true);
   }
 
   isMisplaced(name: string): boolean {
