@@ -18,6 +18,8 @@ import { loadIntoWindow } from '../local-writes/window-loader.js';
 import { Capture } from '../capture/capture.js';
 import { loadDeadlines } from '../capture/deadline-loader.js';
 import { BatchTimer } from '../capture/batch-timer.js';
+import type { ChangeSource } from '../capture/change-source.js';
+import { PsyncSource } from '../capture/psync/psync-source.js';
 import type { ReplicationStream } from '../capture/psync/replication-stream.js';
 import { decodeBatch, lastSequence, type Batch } from '../protocol/batch.js';
 import { HybridClock, lagMs, wallMs } from '../protocol/clock.js';
@@ -62,7 +64,7 @@ export class Pipeline {
   readonly #localGaps: LocalGaps;
   readonly #progress: StreamProgress;
   readonly #barriers = new Barriers();
-  #capture: Capture | undefined;
+  #source: ChangeSource | undefined;
   #applier: Applier | undefined;
   #planner: BatchPlanner | undefined;
   readonly #deadlines = new Deadlines();
@@ -80,7 +82,7 @@ export class Pipeline {
     this.clock = new HybridClock(opened.clock);
     this.#cutting = new BatchTimer({
       delayMs: config.batchDelayMs,
-      capture: () => this.#capture!,
+      capture: () => this.#source!,
       lagMs: () => lagMs(this.list.oldestTimestamp, Date.now()),
     });
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
@@ -141,8 +143,9 @@ export class Pipeline {
   get epoch(): number {
     return this.#options.opened.epoch;
   }
-  get capture(): Capture | undefined {
-    return this.#capture;
+  /** Where the changes of the local server come from; undefined before it is read. */
+  get capture(): ChangeSource | undefined {
+    return this.#source;
   }
   get applier(): Applier | undefined {
     return this.#applier;
@@ -192,7 +195,7 @@ export class Pipeline {
         this.#readStream(),
         this.list.run(stop.signal, {
           clock: this.clock,
-          stream: this.#stream!,
+          stream: this.#source!,
         }),
         this.courier.run(stop.signal),
         claims.run(token, stop.signal),
@@ -225,8 +228,8 @@ export class Pipeline {
       clock: this.clock.last,
     });
     this.#start = position;
-    this.#capture = this.#createCapture(position, stream);
-    this.#progress.begin(this.#capture);
+    this.#source = new PsyncSource(stream, this.#createCapture(position, stream));
+    this.#progress.begin(this.#source);
     await this.list.savePosition(position, this.clock.last);
     log.info(
       { resumed, offset: position.offset, next: opened.next, epoch: opened.epoch },
@@ -269,16 +272,14 @@ export class Pipeline {
   }
 
   async #readStream(): Promise<void> {
-    const [stream, capture, { claims }] = [this.#stream!, this.#capture!, this.#options];
-    await stream.run(
-      (reader) => {
-        claims.at(Math.max(Date.now(), wallMs(this.clock.last)));
-        capture.read(reader);
+    const [source, { claims }] = [this.#source!, this.#options];
+    await source.run({
+      begins: () => claims.at(Math.max(Date.now(), wallMs(this.clock.last))),
+      ends: () => {
         this.#cutting.set();
-        if (this.list.isFull) stream.pause();
+        if (this.list.isFull) source.pause();
       },
-      () => {},
-    );
+    });
   }
 
   // ---- from the peer to the local server ---------------------------------------------------------------------------

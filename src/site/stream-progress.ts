@@ -1,6 +1,6 @@
 /** How far the local stream is read, and how much of that is in the change list. */
 
-import type { Capture } from '../capture/capture.js';
+import type { ChangeSource } from '../capture/change-source.js';
 import type { CapturedChanges } from '../conflicts/plan-options.js';
 import type { ChangeList } from '../outbound/change-list.js';
 import type { ReadProgress } from '../outbound/courier-options.js';
@@ -8,34 +8,34 @@ import type { Position } from '../protocol/position.js';
 
 export class StreamProgress implements ReadProgress, CapturedChanges {
   readonly #list: ChangeList;
-  #capture: Capture | undefined;
+  #source: ChangeSource | undefined;
 
   constructor(list: ChangeList) {
     this.#list = list;
   }
 
-  /** Capture begins to read. Before that only {@link readThrough} may be asked. */
-  begin(capture: Capture): void {
-    this.#capture = capture;
+  /** The source is about to be read. Before that only {@link readThrough} may be asked. */
+  begin(source: ChangeSource): void {
+    this.#source = source;
   }
 
   get position(): Position {
-    return this.#capture!.position;
+    return this.#source!.position;
   }
 
   get seen(): { readonly epoch: number; readonly sequence: number } {
-    return this.#capture!.seen;
+    return this.#source!.seen;
   }
 
   get capturedThrough(): number {
-    return this.#capture!.nextSequence - 1;
+    return this.#source!.nextSequence - 1;
   }
 
   get isSettled(): boolean {
-    return this.#capture!.gathered === 0 && this.#list.appendedThrough === this.capturedThrough;
+    return this.#source!.gathered === 0 && this.#list.appendedThrough === this.capturedThrough;
   }
 
   get readThrough(): Position | undefined {
-    return this.#capture && this.isSettled ? this.position : undefined;
+    return this.#source && this.isSettled ? this.position : undefined;
   }
 }

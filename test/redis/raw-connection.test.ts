@@ -57,18 +57,15 @@ describe.each([{ tls: false }, { tls: true }])('with TLS $tls', ({ tls }) => {
     const stream = await ReplicationStream.open({ ...optionsFor(server), from: undefined });
     const seen: number[] = [];
     const ending = stream
-      .run(
-        (reader) => {
-          while (reader.next())
-            if (reader.argument(0).toString().toUpperCase() === 'SET')
-              seen.push(Number(reader.argument(1).toString()));
-          if (seen.length % 7 === 0) {
-            stream.pause();
-            setTimeout(() => stream.resume(), 1);
-          }
-        },
-        () => {},
-      )
+      .run((reader) => {
+        while (reader.next())
+          if (reader.argument(0).toString().toUpperCase() === 'SET')
+            seen.push(Number(reader.argument(1).toString()));
+        if (seen.length % 7 === 0) {
+          stream.pause();
+          setTimeout(() => stream.resume(), 1);
+        }
+      })
       .catch((error: unknown) => error);
     const redis = server.client();
     await until('the stream to have begun', async () => {

@@ -57,11 +57,10 @@ export class ReplicationStream {
   }
 
   /** Calls `onCommands` whenever the reader has got more; ends with the connection, and then throws its reason. */
-  async run(onCommands: (reader: CommandReader) => void, onSnapshotPassed: () => void): Promise<void> {
+  async run(onCommands: (reader: CommandReader) => void): Promise<void> {
     const connection = this.#connection;
     let skipper = this.start.hasSnapshot ? new SnapshotSkipper() : undefined;
     const began = (): void => {
-      onSnapshotPassed();
       // A server that sends its snapshot from memory waits for the first acknowledgement before it sends the stream.
       this.acknowledge();
       this.#acknowledging = setInterval(() => this.acknowledge(), ACK_MS);
