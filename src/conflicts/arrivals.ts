@@ -31,7 +31,7 @@ export function arrivingEntry(
   return ['EVAL', scriptSource('add-at-end'), 1, key, isStrict ? 1 : 0, ...fields];
 }
 
-/** The same as a piece that meets own writes: it lies on no cell that any of them is on. */
+/** The same as a piece for the rules. It lies on a cell of its own, which no local write is on. */
 export function arrivingPiece(
   command: PayloadCommand,
   { timestamp, origin, seen }: { timestamp: number; origin: string; seen: number },
@@ -54,7 +54,7 @@ export function arrivingPiece(
   };
 }
 
-/** The trims of a batch: of each stream the last one alone is carried out, behind what it was meant for. */
+/** The trims of a batch. Of each stream only the last one runs, behind the entries it was meant for. */
 export class ArrivalTrims {
   readonly #trims = new Map<string, Trim>();
 
@@ -81,7 +81,7 @@ export class ArrivalTrims {
   }
 }
 
-/** What carries out a trim. @param unseenFrom where own entries begin that its sender had not seen */
+/** The script that carries out a trim. @param unseenFrom where local entries begin that its sender had not seen */
 export function cap({ key, strategy, limit }: Trim, unseenFrom: string): Buffer {
   return encodeCommand(['EVAL', scriptSource('cap-stream'), 1, key.key, strategy, limit, unseenFrom]);
 }

@@ -5,7 +5,7 @@ import { isRemoval } from '../protocol/removals.js';
 /** Sent as they are: what no type is wrong for, and whose failure must be noticed; scripts see to the type themselves. */
 const ALONE: ReadonlySet<string> = new Set(['SET', 'DEL', 'RESTORE', 'PEXPIREAT', 'PERSIST', 'EVAL']);
 
-/** What a script can hand to one command: its `unpack` ends near 8,000 values. What is longer is sent as it is, outside of one. */
+/** Arguments that a script can hand to one command: its `unpack` ends near 8,000. A longer command is sent as it is, outside of a script. */
 export const MAX_SCRIPT_ARGUMENTS = 4000;
 
 /** A command that is sent as it is, or the arguments of `attempt-commands.lua` for several that need not fit what is there. */

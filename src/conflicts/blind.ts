@@ -4,11 +4,11 @@ import { keysOf, payloadCommands, type ExtraCommands } from '../protocol/payload
 import type { Asked } from './resolved.js';
 
 /**
- * What is asked for when the window has lost what was written here while the peer was away: nothing can be decided on any key of the
- * batch.
+ * The keys to ask for when the window has let go of local writes that the sender had not seen: all that the batch writes. None of them
+ * can be decided.
  */
 export function writtenBy(batch: Batch, extra: ExtraCommands): Asked[] {
-  // What is added at the end has met nothing.
+  // An entry that is added at the end of its stream has met nothing.
   const commands = [...payloadCommands(batch.payload, { extra })].filter(({ name }) => name !== ARRIVAL);
   return commands.flatMap((command) =>
     keysOf(command, 'written').map((key) => ({

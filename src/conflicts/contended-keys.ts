@@ -1,22 +1,21 @@
 /**
- * Keys that are written here so fast that no decision on them can be watched: whatever was looked at is outdated before it can be
- * acted on. On such a key only that is done which no unknown own write can be lost by, and the peer is asked for its state; the
- * answer is applied when the key can be looked at, and asked for again until then.
+ * Contended keys: keys with so many local writes that a look at them is outdated before the plan runs. On such a key only commands
+ * run that cannot lose an unknown local write. The peer is asked for the state, again and again until the key can be looked at.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
 import { LACK, type Lack } from '../protocol/messages/messages.js';
 
-/** How often a batch is decided anew because a key it concerns was written meanwhile; then the key is hot. */
+/** How often a batch is decided anew because one of its keys was written meanwhile. Then the key is contended. */
 const MAX_LOOKS = 8;
-/** The same for a key that is hot already, or is being written fast: it holds up all the rest. */
+/** The same for a key that is contended already, or is being written fast: it holds up all other keys. */
 const MAX_HOT_LOOKS = 1;
 /** Keys remembered. One that is forgotten is looked at as any other. */
 const MAX_HOT_KEYS = 10_000;
 
 export class ContendedKeys {
   readonly #hot = new BoundedMap<string, true>(MAX_HOT_KEYS);
-  /** What the values here may lack, until a state of the peer's was applied. */
+  /** What the local values may lack until a state of the peer's is applied. */
   readonly #lacks = new BoundedMap<string, Lack>(MAX_HOT_KEYS);
 
   has(name: string): boolean {
@@ -47,7 +46,7 @@ export class ContendedKeys {
     this.#lacks.set(name, lack);
   }
 
-  /** The value here is the peer's, with own writes on it. */
+  /** The value of a key is the peer's now, with local writes on it. */
   settled(name: string): void {
     this.#lacks.delete(name);
   }

@@ -1,4 +1,4 @@
-/** What follows a batch in its transaction: commands of Tandem's own that list, send and ask. */
+/** The commands of Tandem's own that follow a batch in its transaction: they list, send and ask. */
 
 import type { DeliveredBatch } from '../protocol/batch.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
@@ -14,7 +14,7 @@ import { alike, type Asked, type Rejected, type Resolved, type StateRequest } fr
 /** A command of Tandem's own behind those of a batch, in the same transaction and in database 0. */
 export interface EpilogueCommand {
   readonly bytes: Buffer;
-  /** What is amiss when it fails. */
+  /** What does not come about when the command fails. */
   readonly purpose: 'state' | 'request' | 'conflict' | 'rejection';
   /** The keys whose state it sends or asks for. */
   readonly keys: readonly PlacedKey[];

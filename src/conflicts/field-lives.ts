@@ -1,6 +1,6 @@
 /**
- * What is remembered of the ends of fields' lives between two batches, as `life-memory.ts` does of keys, and what runs in place of a command
- * that has to do with fields that have a deadline.
+ * The ends of fields' lives, kept from batch to batch as `life-memory.ts` keeps those of keys; and the commands that run on fields
+ * with a deadline.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
@@ -25,10 +25,10 @@ interface Note {
   readonly endedThrough?: number | undefined;
 }
 
-/** What is known of the fields of a hash before a batch is decided. */
+/** The fields of a hash, as they are known before a batch is decided. */
 export interface KnownFields {
   readonly of: (field: string) => FieldLife;
-  /** Own writes on a field up to this sequence belong to lives that are over. */
+  /** Local writes on a field up to this sequence belong to lives that are over. */
   readonly endedThrough: (field: string) => number;
 }
 
@@ -38,17 +38,17 @@ export class FieldLives {
   readonly #notes = new BoundedMap<string, Map<string, Note>>(MAX_HASHES);
   #forgottenThrough: number;
 
-  /** @param before the last own sequence from before the process began */
+  /** @param before the last local sequence from before the process began */
   constructor(deadlines: FieldDeadlines, before: number) {
     this.#deadlines = deadlines;
     this.#before = before;
     this.#forgottenThrough = before;
   }
 
-  /** @param own what was written here that the sender had not seen @param hash that of the key */
+  /** @param own the local writes that the sender had not seen @param hash that of the key */
   known(key: PlacedKey, { written }: UnseenCommands, { low, high }: KeyHash): KnownFields {
     const notes = this.#notes.get(nameOf(key));
-    // What had ended before the process began nobody here knows.
+    // This process does not know which lives had ended before it began.
     const isOld = (written[0]?.sequence ?? Infinity) <= this.#before;
     return {
       endedThrough: (field) => notes?.get(field)?.endedThrough ?? 0,
@@ -65,13 +65,13 @@ export class FieldLives {
     };
   }
 
-  /** Own writes on fields up to a sequence belong to lives that are over. @param name of the hash */
+  /** Local writes on fields up to a sequence belong to lives that are over. @param name of the hash */
   ended(name: string, fields: readonly Buffer[], through: number): void {
     const changes = fields.map((field) => ({ field: field.toString('latin1'), isEnded: true }));
     this.commit(new Map([[name, changes]]), through);
   }
 
-  /** Takes over what a batch has come to, once it is applied. @param decided the last own sequence it took into account */
+  /** Takes over what a batch has come to, once it is applied. @param decided the last local sequence it took into account */
   commit(changes: ReadonlyMap<string, readonly FieldChange[]>, decided: number): void {
     for (const [name, fields] of changes) {
       const notes = this.#notes.get(name) ?? new Map<string, Note>();
@@ -86,7 +86,7 @@ export class FieldLives {
   }
 }
 
-/** What a `TANDEM.EXPIRED` of a key on which nothing was written meanwhile becomes. */
+/** The command that runs for a `TANDEM.EXPIRED` of a key without local writes that its sender had not seen. */
 export function endOf({ args }: PayloadCommand, { key }: PlacedKey): Buffer {
   const fields = expiredFields(args);
   if (fields.length === 0) return encodeCommand(['DEL', key]);
@@ -117,7 +117,7 @@ export class FieldCommands {
     return this.#deadlines.has(low, high);
   }
 
-  /** What is sent for a command that meets nothing: what builds on a field runs only where that is there. */
+  /** The commands sent for one that meets nothing. A command that builds on a field runs only where the field is there. */
   asSent(command: PayloadCommand, { timestamp }: { readonly timestamp: number }): readonly Buffer[] {
     const { name, args, database } = command;
     if (!this.concerns(command)) return [command.bytes];
@@ -179,14 +179,14 @@ export class FieldCommands {
     }
   }
 
-  /** What comes with a change of the peer's lives: fields that are not here, and have a deadline there. */
+  /** Notes the deadlines of fields that live at the peer and are not here. */
   told(key: PlacedKey, changes: readonly FieldChange[], batch: DeliveredBatch): void {
     const { low, high } = this.#hashOf(key);
     for (const { field, livesThere } of changes)
       if (livesThere !== undefined) this.#deadlines.comes(low, high, field, livesThere, lastSequence(batch));
   }
 
-  /** A hash as a whole is removed, or replaced: but for a state, which says itself what its fields have. */
+  /** Notes that a hash is removed or replaced as a whole. A state names the deadlines of its fields itself. */
   #dropped(command: PayloadCommand, last: number): void {
     const { name, spec } = command;
     if (this.#deadlines.isEmpty || (spec === undefined && name !== EXPIRED)) return;

@@ -1,4 +1,4 @@
-/** What a batch has sent as it came, though own writes stand on its keys that its sender had not seen. */
+/** The commands of a batch that are sent as they came, though their keys have local writes that the sender had not seen. */
 
 import type { DeliveredBatch } from '../protocol/batch.js';
 import { effectOnKey, moveEnds } from '../redis-commands/command-table.js';
@@ -16,9 +16,9 @@ import type { KnownPlaces } from './rules/list-places.js';
 import { LocalPieces } from './rules/local-pieces.js';
 import type { EntryCommands, PlacedEntry } from './stream-entries.js';
 
-/** Elements that own pushes which slip in may have added beside those that are known, for the question whether a pop took the last. */
+/** Elements that late pushes may have added beside those that are known, for the question whether a pop took the last one. */
 const LATE_ELEMENTS = 8;
-/** Own changes of a list that are looked up for that; with more, a list with an expiry is asked for, however many elements it has. */
+/** Local changes of a list that are looked up for that. With more, a list with an expiry is asked for, whatever its length. */
 const MAX_COUNTED = 1000;
 const MANY_ELEMENTS = 1e9;
 
@@ -27,9 +27,9 @@ export class FreeCommands {
   readonly #onEntries: EntryCommands;
   readonly #batch: DeliveredBatch;
   readonly #known: KnownKeys;
-  /** Lists whose places are not known any more, though nothing was looked at. */
+  /** Lists whose places are unknown by now, though no key was looked at. */
   readonly passed = new Map<string, KnownPlaces>();
-  /** Lists from which something was popped that own pushes stand on, with the last command that did. */
+  /** Lists with local pushes from which the batch has popped, with the last command that did. */
   readonly #popped = new Map<string, { readonly key: PlacedKey; command: PayloadCommand }>();
 
   constructor(
@@ -45,8 +45,8 @@ export class FreeCommands {
   }
 
   /**
-   * Whether a command means the same as it is. (A sum of one field commutes with that of another, but not with a field's being
-   * overwritten: only whole keys are told here.)
+   * Whether a command comes to the same when it runs as it is. Only whole keys are told apart here: a sum of one field commutes with that
+   * of another, and not with the field's being overwritten.
    * @param runs what the batch has planned so far
    */
   isFree(command: PayloadCommand, runs: PlannedKeys): boolean {
@@ -56,7 +56,7 @@ export class FreeCommands {
       const effect = effectOnKey(spec, args, at);
       if (!runs.isPlain(key) || !this.#known.commutes(key, effect)) return false;
       if (isOnMembers(effectCode(effect)) && this.#known.isOnLocalMember(command)) return false;
-      // Behind an own write that a push of this batch has gone past, an end is another one.
+      // Behind a local write that a push of this batch has gone past, an end is another one.
       return !(isPop(effectCode(effect)) && this.passed.has(nameOf(key)));
     });
   }
@@ -74,7 +74,7 @@ export class FreeCommands {
     return this.#onEntries.of(command);
   }
 
-  /** A pop may have taken the last that its sender had, and the expiry with it, while own pushes keep both alive here: what asks then. */
+  /** The commands that ask the peer, where a pop may have taken the last element and the expiry there, while local pushes keep both here. */
   async doubts(): Promise<{ readonly command: PayloadCommand; readonly bytes: Buffer }[]> {
     const { out } = this.#options.keys;
     const found: { readonly command: PayloadCommand; readonly bytes: Buffer }[] = [];

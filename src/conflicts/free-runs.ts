@@ -1,6 +1,6 @@
 /**
- * Which commands run as they are although own writes stand on their key that their sender had not seen: those that come to the same
- * in either order, and at the ends of lists those that mean the same whatever places are known. Nothing is looked at for them.
+ * Tells which commands run as they are, although their key has local writes that the sender had not seen. These are commands that come
+ * to the same in either order, and those at the ends of lists that mean the same whatever places are known. Neither needs a look.
  */
 
 import {
@@ -45,15 +45,15 @@ export class FreeRuns {
       return this.#entries.keptFrom(key, range.seen) !== undefined;
     const code = effectCode(effect);
     const { low, high } = this.#unseen.hashOf(key);
-    // Who takes the last member takes the deadline along.
+    // A removal of the last member removes the deadline.
     if (isOnMembers(code)) return typeof this.#deadlines.of(low, high) !== 'number';
     if (!isPush(code) && !isPop(code)) return true;
-    // What empties a list takes its deadline along.
+    // A pop that empties a list removes the deadline.
     if (typeof this.#deadlines.of(low, high) === 'number') return false;
     const known = this.#memory.get(nameOf(key), range.seen);
     // Places that are remembered have to be kept up.
     if (isPush(code)) return known === undefined || known.places === undefined;
-    // Behind an own push that was gone past, an end is another one here.
+    // Behind a local push that was gone past, an end is another one here.
     return known === undefined && this.#unseen.oldestOn(key, range) > this.#memory.doubtedThrough;
   }
 }

@@ -42,7 +42,7 @@ export class KeyResolver {
     const commands: (readonly Argument[])[] = [];
     let doubt: readonly Argument[] | undefined;
     for (const piece of pieces) {
-      const resolution = resolve(run.occasion, piece);
+      const resolution = resolve(run.context, piece);
       run.settled(piece, resolution);
       const changed = resolution.life?.field ? [resolution.life.field] : [];
       this.#fields.told(run.key, changed, this.#batch);

@@ -1,4 +1,4 @@
-/** What is known of the keys of one batch while it is decided. */
+/** Answers what is known of the keys of one batch while it is decided. */
 
 import { NOTHING_ON_KEY, type UnseenCommands } from '../local-writes/unseen-on-key.js';
 import { touches } from '../local-writes/local-changes.js';
@@ -19,7 +19,7 @@ import type { KnownPlaces } from './rules/list-places.js';
 import type { Held } from './rules/rule-context.js';
 import type { Looked, WatchedKeys } from './watched-keys.js';
 
-/** What a batch is decided on. */
+/** The facts that a batch is decided on. */
 export interface Terms extends Looked {
   /** The last local sequence that is taken into account. */
   readonly decided: number;

@@ -1,6 +1,6 @@
 /**
- * What is remembered of the ends of keys' lives between two batches, for as long as there are own writes that the peer has not seen.
- * What is forgotten (with the process, or at the bound) is doubted, and the peer asked.
+ * The ends of keys' lives, kept from batch to batch as long as there are local writes that the peer has not seen. An end may be
+ * forgotten, with the process or at the bound. Then it is doubted, and the peer is asked.
  */
 
 import type { Deadlines } from '../local-writes/deadlines.js';
@@ -22,7 +22,7 @@ export type KnownLife = Life & { readonly endedThrough: number };
 /** What a batch has come to on one key; see `conflicts/rules/lives.ts`. */
 export interface LifeNote {
   readonly matched?: { readonly through: number; readonly madeAgainBy: number } | undefined;
-  /** Own writes up to this sequence belong to lives that are over. */
+  /** Local writes up to this sequence belong to lives that are over. */
   readonly endedThrough?: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export class LifeMemory {
 
   /**
    * @param deadlines of this server's keys
-   * @param before the last own sequence from before the process began
+   * @param before the last local sequence from before the process began
    */
   constructor(deadlines: Deadlines, before: number) {
     this.#deadlines = deadlines;
@@ -56,7 +56,7 @@ export class LifeMemory {
   ): KnownLife {
     const name = nameOf(key);
     const matched = this.#matched.get(name);
-    // Of a key that was removed before the process began, and is gone, nobody here knows what deadline it had.
+    // This process does not know the deadline of a key that was removed before it began.
     const isOld =
       (written[0]?.sequence ?? Infinity) <= this.#before && !this.#deadlines.isRemembered(low, high);
     const deadline = isOld ? 'unknown' : this.#deadlines.of(low, high);
@@ -84,12 +84,12 @@ export class LifeMemory {
     }
   }
 
-  /** All own writes on a key up to a sequence belong to lives that are over. */
+  /** All local writes on a key up to a sequence belong to lives that are over. */
   ended(name: string, through: number): void {
     this.#set(this.#ended, name, Math.max(through, this.#ended.get(name) ?? 0), (one) => one);
   }
 
-  /** The peer has seen the own writes up to `seen`. */
+  /** The peer has seen the local writes up to `seen`. */
   advance(seen: number): void {
     this.#seen = Math.max(this.#seen, seen);
   }

@@ -1,6 +1,6 @@
 /**
- * Elements to be put into a list, gathered from one push after another: an element that goes behind many own ones costs the server
- * as much as those, so what goes to one place goes there at once.
+ * Elements to be put into a list, gathered from one push after another. An element that goes behind many local ones costs the server
+ * as much as those. So all that goes to one place goes there at once.
  */
 
 import type { Argument } from '../redis-commands/encode-command.js';

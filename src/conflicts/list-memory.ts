@@ -1,18 +1,18 @@
 import type { KnownPlaces } from './rules/list-places.js';
 
-/** Lists remembered, and places of all of them: with more, what is longest untouched is forgotten. */
+/** Lists remembered, and places of all of them. Of more, the list that is longest untouched is forgotten. */
 const MAX_LISTS = 10_000;
 const MAX_PLACES = 100_000;
 
 /**
- * What is remembered of lists between two meetings: their places, for as long as there are own writes in them that the peer has
- * not seen. What is forgotten (with the process, or at a bound) is doubted: of an own list write from before, with anything applied
- * since it was made, it is not known what it met, and the peer is asked.
+ * The places of lists, kept from batch to batch as long as the lists have local writes that the peer has not seen. Places may be
+ * forgotten, with the process or at a bound. A local list write from before that may have met changes that are forgotten: it is
+ * doubted, and the peer is asked.
  */
 export class ListMemory {
   /** The newest change of the peer's applied when something was forgotten. */
   #forgottenAt: number;
-  /** The newest own write made when something was forgotten. */
+  /** The newest local write made when something was forgotten. */
   #doubtedThrough = 0;
   /** The longest untouched first. */
   readonly #known = new Map<string, KnownPlaces>();
@@ -23,35 +23,35 @@ export class ListMemory {
     this.#forgottenAt = appliedAtStart;
   }
 
-  /** Own writes up to here may have met others that are forgotten. */
+  /** Local writes up to here may have met others that are forgotten. */
   get doubtedThrough(): number {
     return this.#doubtedThrough;
   }
 
-  /** Own writes up to a sequence were made when nothing was remembered yet. */
+  /** Local writes up to a sequence were made when nothing was remembered yet. */
   beginBehind(sequence: number): void {
     if (this.#forgottenAt > 0) this.#doubtedThrough = Math.max(this.#doubtedThrough, sequence);
   }
 
-  /** Where the own writes of a list up to a sequence stand is not known any more. */
+  /** The places of local writes of a list up to a sequence are unknown by now. */
   doubt(name: string, upTo: number): void {
     const before = this.#known.get(name);
     this.#forget(name);
     this.#known.set(name, { upTo: Math.max(upTo, before?.upTo ?? 0), seen: 0, places: undefined });
   }
 
-  /** Whether an own write may have met others that are forgotten. */
+  /** Whether a local write may have met others that are forgotten. */
   isDoubtful({ seen }: { readonly seen: number }): boolean {
     return seen < this.#forgottenAt;
   }
 
-  /** What is known of a list, unless the sender of a change has seen all own writes that made it so. */
+  /** The places of a list, unless the sender of a change has seen all local writes that made them so. */
   get(name: string, seen: number): KnownPlaces | undefined {
     const known = this.#known.get(name);
     return known && known.upTo > seen ? known : undefined;
   }
 
-  /** Takes over what a decision came to, once it is applied. @param options the sequence applied with it, and the last own one it took into account */
+  /** Takes over the places that a plan came to, once it is applied. @param options the sequence applied with it, and the last local one it rests on */
   commit(
     places: ReadonlyMap<string, KnownPlaces | undefined>,
     { applied, decided }: { readonly applied: number; readonly decided: number },
@@ -69,7 +69,7 @@ export class ListMemory {
     }
   }
 
-  /** The peer has seen the own writes up to `seen`: what only they needed is let go. */
+  /** The peer has seen the local writes up to `seen`: places that only they needed are forgotten. */
   advance(seen: number): void {
     for (const [name, { upTo }] of this.#known) if (upTo <= seen) this.#forget(name);
   }

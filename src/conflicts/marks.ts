@@ -1,4 +1,4 @@
-/** What is done with a mark (`protocol/messages/marks.ts`): what runs here for one that has come, and what this site tells with one that goes. */
+/** Marks (`protocol/messages/marks.ts`): the command that runs for one that has come, and what this site tells with one that goes. */
 
 import { BoundedMap } from '../async/bounded-map.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
@@ -6,7 +6,7 @@ import { encodeMark, isBack, isSettled, parseMark, type MarkTold } from '../prot
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 
-/** How long what a mark has told stays when nobody waits for it any more. */
+/** How long the answer of a mark stays when no command waits for it. */
 export const WAITS_MS = 3_600_000;
 /** Marks remembered that went through here. */
 const MAX_MARKS = 1000;
@@ -34,7 +34,7 @@ export interface MarksOptions {
 
 export class Marks {
   readonly #options: MarksOptions;
-  /** What was asked for when a mark went through here last. */
+  /** How many keys had been asked for when a mark went through here last. */
   readonly #askedAt = new BoundedMap<string, number>(MAX_MARKS);
 
   constructor(options: MarksOptions) {

@@ -1,6 +1,6 @@
 /**
- * What becomes of the peer's changes here. Nearly always nothing but their application as they are: a batch none of whose
- * keys was written here without the peer knowing goes through untouched. The others are resolved, command by command.
+ * Plans what runs here for a batch of the peer's. Nearly always that is the batch as it came: none of its keys has a local write that
+ * the peer does not know of. Any other batch is planned command by command.
  */
 
 import { keysWritten } from '../local-writes/flushed.js';
@@ -33,7 +33,7 @@ export interface BatchPlan {
   readonly gathered?: ReadonlyMap<number, readonly number[]>;
   /** Takes note of what the plan came to. To be called once, when it is applied: a plan that is given up leaves no trace. */
   onApplied(): void;
-  /** What follows them: states to be sent, conflicts and commands left out to be listed. */
+  /** The commands behind them: they send states, and list conflicts and commands left out. */
   readonly epilogue: readonly EpilogueCommand[];
   /** Commands left out, which the epilogue lists. */
   readonly rejected: readonly Rejected[];
@@ -43,7 +43,7 @@ export interface BatchPlan {
   readonly kept?: Buffer | undefined;
   /** The last local sequence that was taken into account. */
   readonly decided: number;
-  /** It holds until then, in ms since 1970: afterwards what it builds on may have ended. Nothing where it holds for ever. */
+  /** The plan holds until then, in ms since 1970: later a key that it builds on may have ended. Undefined where it holds for ever. */
   readonly until?: number | undefined;
   /** Whether it empties databases, and if so, whether it was known what had been written here unseen. */
   readonly flushes?: 'knowingly' | 'blindly' | undefined;
@@ -87,7 +87,7 @@ export class BatchPlanner {
     const leftOut = this.#leftOut.of(batch, inspection);
     const isBlind = window.isBlindAbove(batch.seen);
     const unseen = isBlind ? 0 : this.#newestUnseen(batch, captured.capturedThrough);
-    // What is not in the change list yet may get another number after a restart; the marker must name one that stays.
+    // A change that is not in the change list may get another number after a restart. The marker must name one that stays.
     const { special, hasStreams, flushes, isGiving } = inspection;
     const isTimed = inspection.isLate || this.#watched.isOnFields(batch, inspection);
     const isPlain =
@@ -106,9 +106,9 @@ export class BatchPlanner {
       };
     }
     if (flushes) await appended.waitFor(captured.capturedThrough, signal);
-    // What commutes with all of it rests on nothing, and need not wait.
+    // A batch that commutes with all local writes rests on nothing, and need not wait.
     if (!hasStreams || this.#watched.rests(batch)) await appended.waitFor(unseen, signal);
-    // Nothing rests on anything: what slips in is found when the marker comes round, as with any other change.
+    // Such a plan rests on nothing: a late write is found when the marker comes round, as with any other change.
     const isFree = isBlind || (unseen === 0 && !inspection.asks && dueUntil === undefined);
     const looked = isFree ? NOTHING_TO_LOOK_AT : await this.#watched.take(batch, signal, look);
     if (!looked) return undefined;
@@ -137,12 +137,12 @@ export class BatchPlanner {
     return keysWritten(this.#options.window, this.#memory.changes, range);
   }
 
-  /** A local write has slipped in that came to stand elsewhere in a list than where it was made. @param sequence its own */
+  /** A late write came to stand elsewhere in a list than where it was made. @param sequence that of the write */
   passed(name: string, sequence: number): void {
     this.#memory.lists.doubt(name, sequence);
   }
 
-  /** A local write has slipped in and was met wrongly: until a state comes, the key may lack what nobody took from it. */
+  /** A late write was met wrongly: until a state comes, the key may lack an element that no command took. */
   misplaced(name: string): void {
     this.#memory.misplaced(name);
   }
@@ -157,7 +157,7 @@ export class BatchPlanner {
     return say({ timestamp, lack, keys }, this.#options.keys);
   }
 
-  /** The newest own sequence, up to `decided`, that a key of the batch meets; 0 when there is none. */
+  /** The newest local sequence, up to `decided`, that a key of the batch meets; 0 when there is none. */
   #newestUnseen(batch: DeliveredBatch, decided: number): number {
     const { window } = this.#options;
     if (window.firstAbove(batch.seen) === window.head && window.flushesIn(batch.seen, decided).length === 0)
@@ -170,7 +170,7 @@ export class BatchPlanner {
     return newest;
   }
 
-  /** All own writes on a key, or on fields of it, up to a sequence belong to a life that has ended at the peer. */
+  /** All local writes on a key, or on fields of it, up to a sequence belong to a life that has ended at the peer. */
   lifeEnded(name: string, through: number, fields: readonly Buffer[]): void {
     if (fields.length === 0) this.#memory.lives.ended(name, through);
     else this.#memory.fieldLives.ended(name, fields, through);

@@ -1,6 +1,6 @@
 /**
- * Resolves a batch command by command: finds the own changes that a command meets, asks the rules, and writes down what runs in
- * its place, what is to be listed, and whose state is to be sent.
+ * Plans a batch command by command. Each command meets the local changes on its keys; the rules say what runs in its place. The
+ * planner gathers that, the conflicts to be listed, and the keys whose state is to be sent.
  */
 
 import type { DeliveredBatch } from '../protocol/batch.js';
@@ -60,7 +60,7 @@ export class CommandPlanner {
   readonly #runs: PlannedKeys;
   readonly #resolver: KeyResolver;
   readonly #streams: StreamPlanner;
-  /** Keys of which a meeting of two `SET`s is to be listed: one of each, or a key that is set all the time fills the list. */
+  /** Keys whose conflict of two `SET`s is listed by now. One entry for each key, or a key that is set all the time fills the list. */
   readonly #listed = new Set<string>();
   readonly #settled: string[] = [];
   readonly #dropped = new Set<number>();
@@ -104,7 +104,7 @@ export class CommandPlanner {
     const rejected: Rejected[] = [];
     const scan = new PayloadScan(this.#batch.payload, { extra });
     while (scan.next()) {
-      // What a command on several keys has come to is told by the key.
+      // A command on several keys may have made a key's plan by now: then none is plain.
       if (this.#runs.isEmpty && leftOut.size === 0 && scan.isPlain(names, isMet)) {
         this.#sent.plain(scan);
         continue;
@@ -149,7 +149,7 @@ export class CommandPlanner {
     else await this.#derive(command);
   }
 
-  /** What runs in place of a command on whole databases. Behind it nothing that was found about local `SET`s holds. */
+  /** What runs in place of a command on whole databases. Behind it, all that was found about local `SET`s is void. */
   #translate(command: PayloadCommand, kept?: readonly PlacedKey[]): Buffer | undefined {
     const whole = this.#options.translator.translate(command, kept);
     if (whole) this.#known.emptied(this.#options.captured.capturedThrough);
@@ -169,7 +169,7 @@ export class CommandPlanner {
     }
   }
 
-  /** What means the same whatever was written here is no conflict: sums of a hot counter are not looked at one by one. */
+  /** A command that means the same whatever was written here is no conflict: sums of a busy counter are not looked at one by one. */
   #isFree(command: PayloadCommand): boolean {
     return this.#free.isFree(command, this.#runs);
   }
@@ -186,15 +186,15 @@ export class CommandPlanner {
       const run = await this.#runs.on(key);
       const { asElements = false, lack, theirLack = LACK.nothing } = need;
       run.remindOf(theirLack);
-      // What was left out here only the other site has: its answer, which it has been asked for, is to stand above this one.
+      // Only the other site has the changes that were left out here. Its answer, on its way, is to rank above this one.
       const timestamp = run.isMetByAnswer(need) ? 0 : need.timestamp;
       if (run.answers(need)) run.sendState(timestamp, { asElements, isWhole: lack === LACK.own });
-      // Two who have asked each other would both ask back, for ever more.
+      // Two sites that have asked each other would both ask back, for ever.
       else if (run.leavesOut || !run.isAsking || this.#options.site < this.#batch.origin) run.askBack(lack);
     }
   }
 
-  /** The end of a key's life. Where it has ended here as well there is nothing to be done. */
+  /** The end of a key's life. Nothing runs where the life has ended here as well. */
   async #expired(command: PayloadCommand): Promise<void> {
     const [key] = keysOf(command, 'written') as [PlacedKey];
     const isElsewhere = key.database !== command.database;
@@ -205,7 +205,7 @@ export class CommandPlanner {
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
   }
 
-  /** What is said of entries of streams says itself which database it is for, as well. */
+  /** A message about entries of a stream names its database. */
   async #ofEntries(command: PayloadCommand): Promise<void> {
     const [key] = keysOf(command, 'written') as [PlacedKey];
     const isElsewhere = key.database !== command.database;
@@ -214,7 +214,7 @@ export class CommandPlanner {
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
   }
 
-  /** A state says itself which database it is for. */
+  /** A state names its database. */
   async #state(command: PayloadCommand): Promise<void> {
     const [key] = keysOf(command, 'written') as [PlacedKey];
     const isElsewhere = key.database !== command.database;
@@ -228,7 +228,7 @@ export class CommandPlanner {
       const fill = fillOf(key.key, state, keys.out);
       if (fill) this.#sent.send(command, encodeCommand(fill));
     } else if (!this.#runs.has(key) && this.#known.isUntouched(key) && !this.#isLate(state)) {
-      // A copy of many keys is many states that meet nothing: they take the short way.
+      // A copy of many keys is many states that meet no local write: they take the short way.
       for (const one of valueOf(key.key, state, keys.out)) this.#sent.send(command, encodeCommand(one));
       this.#settled.push(nameOf(key));
     } else {
@@ -257,7 +257,7 @@ export class CommandPlanner {
     else this.#resolver.meet(command, run);
   }
 
-  /** Nothing stands against it. What it comes to is to be known where a further command of the batch rests on it. */
+  /** Sends a command that nothing stands against. A further command of the batch may rest on what it leaves. */
   #sendPlain(command: PayloadCommand, runs: readonly PlannedKey[]): void {
     for (const run of runs) for (const piece of this.#resolver.piecesOn(command, run)) run.ran(piece);
     const keys = runs.map(({ key }) => key);
@@ -270,7 +270,7 @@ export class CommandPlanner {
     return at > 0 && isSoon(at, this.#now);
   }
 
-  /** Two that replace all that is there. Where the own one stays, it stands there. */
+  /** Ranks two `SET`s. Where the local one stays, nothing runs: its value is there. */
   async #meetSet(command: PayloadCommand, key: PlacedKey, own: UnseenSet): Promise<void> {
     const { origin, timestamp } = this.#batch;
     const { site } = this.#options;
@@ -295,7 +295,7 @@ export class CommandPlanner {
     this.#listed.add(nameOf(key));
   }
 
-  /** `DEL a b`, `MSET …`: what concerns each key is resolved by itself. */
+  /** `DEL a b`, `MSET …`: each key is resolved by itself. */
   async #perKey(command: PayloadCommand): Promise<void> {
     const runs: PlannedKey[] = [];
     for (const key of keysOf(command, 'written')) runs.push(await this.#runs.on(key));
@@ -304,8 +304,8 @@ export class CommandPlanner {
   }
 
   /**
-   * What is made of keys, or writes several at once, is left out where anything was written meanwhile, and its origin is asked
-   * for what it has made. What is a question for one command is one for the next.
+   * A command that makes keys of keys, or writes several at once, is left out where one of them was written meanwhile. Its origin is
+   * asked for the keys it has written. Later commands of the batch find these keys in question.
    */
   async #derive(command: PayloadCommand): Promise<void> {
     const runs: PlannedKey[] = [];
@@ -320,7 +320,7 @@ export class CommandPlanner {
     else this.#resolver.note(command, met, 'state-asked');
   }
 
-  /** Takes from one list and puts into another in one step; where it is not certain what is meant, their origin is asked for both. */
+  /** A move takes from one list and puts into another, in one step. Where the element is uncertain, the origin is asked for both lists. */
   async #move(command: PayloadCommand): Promise<void> {
     const keys = keysOf(command, 'written') as [PlacedKey, PlacedKey];
     const runs = [await this.#runs.on(keys[0]), await this.#runs.on(keys[1])] as const;
@@ -333,13 +333,13 @@ export class CommandPlanner {
       take: this.#resolver.piecesOn(command, from)[0]!,
       put: this.#resolver.piecesOn(command, to)[0]!,
     };
-    const moved = resolveMove({ from: from.occasion, to: to.occasion }, command.args, halves);
+    const moved = resolveMove({ from: from.context, to: to.context }, command.args, halves);
     if (!moved) {
       for (const run of runs) run.askForDerived();
       this.#resolver.note(command, from, 'state-asked');
       return;
     }
-    const doubt = expiryDoubt(from.occasion, halves.take);
+    const doubt = expiryDoubt(from.context, halves.take);
     from.settled(halves.take, moved.from);
     to.settled(halves.put, moved.to);
     this.#sent.attempt(command, doubt ? [moved.command, doubt] : [moved.command], keys);

@@ -1,4 +1,7 @@
-/** What a batch has come to on one key so far: the own commands it meets there, and what has been decided. */
+/**
+ * One key while a batch is planned: the local writes that the batch meets there, and what its commands have come to so far.
+ * `key-request.ts` draws whether the peer is asked for the key's state. A plan sends the state at most once, at its end.
+ */
 
 import type { Deadline } from '../local-writes/deadline.js';
 import { encodeNeed, LACK, type Lack, type Need } from '../protocol/messages/messages.js';
@@ -30,30 +33,30 @@ import { LocalPieces } from './rules/local-pieces.js';
 export interface PlannedKeyOptions {
   readonly key: PlacedKey;
   readonly site: string;
-  /** What was written here that the sender had not seen. */
+  /** The local writes that the sender had not seen. */
   readonly own: UnseenCommands;
   readonly held: Held;
   readonly known: KnownPlaces | undefined;
   readonly isDoubtful: (own: Piece) => boolean;
-  /** Whether it cannot be watched, and what its value here is known to lack. */
+  /** Whether the key is contended, and what its local value is known to lack. */
   readonly isHot: boolean;
   readonly lack: Lack;
-  /** Whether a late write was met wrongly here, so that the list may lack what nobody took. */
+  /** Whether a late write was met wrongly here: the list may lack an element that no command took. */
   readonly isMisplaced: boolean;
-  /** When the batch was made, what its sender had seen, and the last own sequence that is taken into account. */
+  /** When the batch was made, what its sender had seen, and the last local sequence that the plan rests on. */
   readonly timestamp: number;
   readonly seen: number;
   readonly decided: number;
   readonly applied: string;
   readonly out: string;
-  /** What is known of the key's lives; own writes up to `endedThrough` belong to lives that are over. */
+  /** What is known of the key's lives; local writes up to `endedThrough` belong to lives that are over. */
   readonly life: Life & { readonly endedThrough: number };
   readonly fields: KnownFields;
 }
 
 export class PlannedKey {
   readonly key: PlacedKey;
-  /** Own commands that write the key, and that the sender had not seen. */
+  /** Local commands that write the key, and that the sender had not seen. */
   readonly written: readonly LocalCommand[];
   readonly #options: PlannedKeyOptions;
   #own: LocalPieces;
@@ -63,7 +66,7 @@ export class PlannedKey {
   /** The deadline that the peer's life has, where there is no such key here. */
   #theirDeadline: Deadline | undefined;
   #request: KeyRequest;
-  /** Whether such a request says that the value here may have lost something. */
+  /** Whether a local request says that the local value may have lost something. */
   readonly #isLacking: boolean;
   #held: Held;
   #known: KnownPlaces | undefined;
@@ -74,7 +77,7 @@ export class PlannedKey {
   #theirLack: Lack = LACK.nothing;
   #isExposed = false;
   #isWhole = false;
-  /** What the request is to say that the value lacks, where no state has been left out of it. */
+  /** What the value lacks by changes that were left out, as the request is to say. */
   #leftOut: Lack = LACK.nothing;
 
   constructor(options: PlannedKeyOptions) {
@@ -94,7 +97,7 @@ export class PlannedKey {
     this.#known = options.known;
   }
 
-  /** Whether nothing stands against what comes: it runs as it is. */
+  /** Whether nothing stands against a further command: it runs as it is. */
   get isPlain(): boolean {
     const isLiving = !this.#life.isOver;
     return (
@@ -111,7 +114,7 @@ export class PlannedKey {
     return this.#options.own.isTouched || this.isAsked || this.#stateAt !== undefined;
   }
 
-  /** The state to be sent at the end of the run. */
+  /** The state to be sent at the end of the transaction. */
   get state():
     | {
         readonly timestamp: number;
@@ -140,12 +143,12 @@ export class PlannedKey {
     return this.#options.isHot;
   }
 
-  /** What is not in the value here, and only a state of the peer's brings. */
+  /** What the local value lacks until a state of the peer's brings it. */
   get lack(): Lack {
     return this.#lack;
   }
 
-  /** The same with what was left out because nobody here knows what it came to: that is asked for, and the answer is on its way. */
+  /** The same with changes that were left out because their effect is unknown here. The peer is asked for that. */
   get askedLack(): Lack {
     return this.#leftOut > this.#lack ? this.#leftOut : this.#lack;
   }
@@ -160,35 +163,35 @@ export class PlannedKey {
     return this.#request !== 'none';
   }
 
-  /** Whether something was put in the place of what may have been written here last. */
+  /** Whether a command took the place of what may be the newest local write. */
   get isExposed(): boolean {
     return this.#isExposed;
   }
 
-  /** Whether the places of the list are others now than before the batch. */
+  /** Whether the batch has changed the places of the list. */
   get hasPlaces(): boolean {
     return this.#hasPlaces || this.#stateAt !== undefined;
   }
 
-  /** The places of the list for the next meeting. A state that is sent ends all memory of them. */
+  /** The places of the list for the next batch. A state that is sent ends all memory of them. */
   get places(): KnownPlaces | undefined {
     return this.#stateAt === undefined ? this.#known : undefined;
   }
 
   /**
-   * Whether a request is answered with the state. One that has to do with a key too hot to be watched is asked back instead, until
-   * both sites can look at it: every state would be outdated on arrival, and it may be large.
+   * Whether a request is answered with the state. A request about a contended key is asked back instead, until both sites can look at
+   * the key: every state would be outdated on arrival, and it may be large.
    */
   answers({ timestamp, lack, isHot }: Need): boolean {
     if (isHot === true) return false;
     // A value that lacks something of the asker's is no answer: the asker's own is on its way here.
     if (this.#life.leavesOut && lack < LACK.writes && timestamp > 0) return false;
-    // Nobody else has what the asker has lost, and a repair is told whose value is to stay.
+    // Only this site has what the asker has lost, and a repair is told whose value is to stay.
     if (lack === LACK.own || timestamp === 0) return true;
     return this.#lack <= lack && (lack === LACK.writes || !this.isHot);
   }
 
-  /** Whether a request is better met by the answer to one of this site's: what was left out here only the other site has. */
+  /** Whether the answer to a local request serves better: only the other site has the changes that were left out here. */
   isMetByAnswer({ timestamp, lack, isHot, asElements }: Need): boolean {
     if (isHot === true || asElements === true || lack === LACK.own || timestamp === 0 || this.isHot)
       return false;
@@ -211,15 +214,15 @@ export class PlannedKey {
     return this.#theirLack;
   }
 
-  /** What the peer has made of the key, out of others, is not made here. */
+  /** A command that makes the key out of others is left out. */
   askForDerived(): void {
     this.#askFor(LACK.writes);
     if (this.isHot) this.#leave(LACK.writes);
   }
 
   /**
-   * Asks for what was left out, unless an open request says already that the value here lacks so much. One that says less is not enough:
-   * a request of the peer's that it crosses would be answered with this value, and what was taken there would be back.
+   * Asks for changes that were left out, unless an open request says already that the local value lacks so much. A request that says
+   * less is not enough: this value would answer a request of the peer's that crosses it, and bring back what the peer has removed.
    */
   #askFor(lack: Lack): void {
     const isSaid = this.isAsking && this.#options.own.lack >= lack;
@@ -227,7 +230,7 @@ export class PlannedKey {
     if (lack > this.#leftOut) this.#leftOut = lack;
   }
 
-  /** @param options whether it is to come as its elements, and whether the other site's value may lack what nobody took there */
+  /** @param options whether it goes as its elements, and whether the other site's value may lack elements that no command took there */
   sendState(timestamp: number, { asElements = false, isWhole = false } = {}): void {
     this.#asElements ||= asElements;
     this.#isWhole ||= isWhole;
@@ -239,12 +242,12 @@ export class PlannedKey {
     this.#held = heldAfter(this.#held, piece);
   }
 
-  /** Something has run on the key that was not resolved by its pieces. */
+  /** A command has run on the key that was not resolved piece by piece. */
   changed(held: Held): void {
     this.#held = held;
   }
 
-  get occasion(): RuleContext {
+  get context(): RuleContext {
     const { key, own, site, isDoubtful, isMisplaced, applied, out, timestamp } = this.#options;
     const isGone = this.#held.kind === 'nothing';
     return {
@@ -277,7 +280,7 @@ export class PlannedKey {
     { commands, held, outcome, state, asks: asksPeer, places, leaves, lacks, life }: Resolution,
   ): void {
     this.#held = held;
-    // What was left out here is in the other site's value.
+    // The other site's value has the changes that were left out here.
     if (role === 'state' && outcome !== 'own-stays' && !this.isHot) this.#lack = LACK.nothing;
     if (life) this.#lives(life);
     if (leaves !== undefined) this.#leave(leaves);
@@ -292,7 +295,7 @@ export class PlannedKey {
     this.#hasPlaces = true;
   }
 
-  /** What is to be remembered of the key's lives, and the deadline of the peer's where there is no such key here. */
+  /** The note of the key's lives for later batches, and the deadline of the peer's life where there is no such key here. */
   get lifeNote(): LifeNote {
     return this.#note;
   }
@@ -301,12 +304,12 @@ export class PlannedKey {
     return this.#theirDeadline;
   }
 
-  /** What is to be remembered of the lives of its fields. */
+  /** The notes of its fields' lives for later batches. */
   get fieldNotes(): readonly FieldChange[] {
     return this.#fieldNotes;
   }
 
-  /** As it is known, and as this batch has it. */
+  /** The life of a field as this batch has left it. */
   #fieldLife(field: string): FieldLife {
     const known = this.#options.fields.of(field);
     const note = this.#fieldNotes.findLast((one) => one.field === field && one.matched !== undefined);
@@ -332,7 +335,7 @@ export class PlannedKey {
     this.#note = { ...this.#note, endedThrough: this.#options.decided };
   }
 
-  /** Whether the value here lacks something that an answer brings. */
+  /** Whether the local value lacks something that an answer brings. */
   get #isShort(): boolean {
     const { lack } = this.#options.own;
     return lack > LACK.nothing || this.#leftOut > LACK.nothing || this.#lack > LACK.nothing;
@@ -352,7 +355,7 @@ export class PlannedKey {
   }
 }
 
-/** Without what was written to lives of fields that are over. */
+/** The pieces without those that wrote to lives of fields that are over. */
 function withoutEnded(pieces: readonly Piece[], endedThrough: (field: string) => number): readonly Piece[] {
   const isOver = ({ type, cell, sequence }: Piece): boolean =>
     type === 'hash' && cell !== '' && sequence <= endedThrough(cell);

@@ -1,4 +1,4 @@
-/** The runs of a batch over each of its keys: how they begin, and what they have come to, as a resolution of the batch says it. */
+/** The keys that a batch is planned on: how each begins, and what all of them have come to. */
 
 import type { DeliveredBatch } from '../protocol/batch.js';
 import type { ConflictOutcome } from '../observe/conflict-outcome.js';
@@ -17,7 +17,7 @@ import { UNKNOWN } from './rules/rule-context.js';
 export interface PlannedKeysOptions {
   readonly site: string;
   readonly keys: KeyNames;
-  /** Lists of which the places are not known any more, though nothing was looked at. */
+  /** Lists whose places are unknown by now, though no key was looked at. */
   readonly passed: ReadonlyMap<string, KnownPlaces>;
 }
 
@@ -71,7 +71,7 @@ export class PlannedKeys {
       key,
       site,
       own,
-      // Whether it has ended is for the server to say.
+      // Only the server knows whether it has ended.
       life: { ...life, isOver: life.isOver && held.kind === 'nothing' },
       fields: known.fieldsOf(key, own),
       decided: known.decided,
@@ -93,7 +93,7 @@ export class PlannedKeys {
   }
 }
 
-/** The conflict of a command with what was written here; nothing where there was none. */
+/** The conflict of a command with the local writes of a key; undefined where there is none. */
 export function metBy(
   command: PayloadCommand,
   { key, written, isHot }: PlannedKey,
@@ -118,7 +118,7 @@ export function metBy(
   };
 }
 
-/** Whether two commands on a stream come to the same in either order: what is looked at for another reason is no conflict for that. */
+/** Whether two commands on a stream come to the same in either order. A key that was looked at for another reason is no conflict. */
 function areApart(command: PayloadCommand, own: PayloadCommand): boolean {
   const [theirs, mine] = [recordedEffectOf(command), recordedEffectOf(own)].map(effectCode);
   return commutingWith(theirs!, true)?.has(mine!) === true;

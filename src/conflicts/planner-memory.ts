@@ -1,4 +1,4 @@
-/** What the planner keeps from batch to batch: what is known of local writes, and what earlier batches came to. */
+/** Keeps what the planner needs from batch to batch: the questions to local writes, and what earlier batches came to. */
 
 import { Allowance } from '../async/allowance.js';
 import { BoundedMap } from '../async/bounded-map.js';
@@ -59,7 +59,7 @@ export class PlannerMemory {
     this.lives.advance(seen);
   }
 
-  /** A late write was met wrongly on a key: until a state comes, its value may lack an element that nobody took. */
+  /** A late write was met wrongly on a key: until a state comes, its value may lack an element that no command took. */
   misplaced(name: string): void {
     this.#misplaced.set(name, true);
   }

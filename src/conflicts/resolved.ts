@@ -1,4 +1,4 @@
-/** What a batch has come to, before it is put into a transaction. */
+/** The result of planning a batch, before it is put into a transaction. */
 
 import type { ConflictOutcome } from '../observe/conflict-outcome.js';
 import type { Argument } from '../redis-commands/encode-command.js';
@@ -17,10 +17,10 @@ export interface Conflict extends PlacedKey {
   readonly outcome: ConflictOutcome;
   readonly theirs: readonly Argument[];
   readonly theirTimestamp: number;
-  /** The newest own command it met; nothing when too many come for each to be looked up. */
+  /** The newest local command it met; undefined when too many come for each to be looked up. */
   readonly own: readonly Argument[] | undefined;
   readonly ownTimestamp: number;
-  /** Whether it is one for the list; otherwise it is but counted. */
+  /** Whether the conflict is listed. Otherwise it is only counted. */
   readonly isListed: boolean;
 }
 
@@ -33,18 +33,18 @@ export interface Asked extends PlacedKey {
   readonly isHot: boolean;
 }
 
-/** A key whose state came in a form that this server does not take: it is asked for as its elements, to rank as that did. */
+/** A key whose state came in a form that this server does not take. It is asked for as its elements, with the rank of that state. */
 export interface ElementsAsked extends PlacedKey {
   readonly timestamp: number;
 }
 
-/** A key whose state the peer is to be sent, with its rank's time and the newest own write the peer may not have seen. */
+/** A key whose state the peer is to be sent, with its rank's time and the newest local write the peer may not have seen. */
 export interface StateRequest extends PlacedKey {
   readonly timestamp: number;
   readonly since: number;
   /** Whether the peer does not take dumps, and has asked for the elements. */
   readonly asElements: boolean;
-  /** Whether the peer's value may lack what nobody took there. */
+  /** Whether the peer's value may lack elements that no command took there. */
   readonly isWhole: boolean;
 }
 
@@ -66,11 +66,11 @@ export interface Resolved {
   readonly settled: readonly string[];
   /** Places of states that were not applied, because their key could not be watched, or they are asked for in another form. */
   readonly dropped: ReadonlySet<number>;
-  /** What became of the places of lists; undefined: nothing is to be remembered. */
+  /** The places of lists; undefined: none are to be remembered. */
   readonly places: ReadonlyMap<string, KnownPlaces | undefined>;
   /** Keys on which a `SET` of this site's stays, so that nothing of the transaction touches them. */
   readonly kept: readonly PlacedKey[];
-  /** What became of the lives of keys, and deadlines of keys that are not here, by database and name. */
+  /** Notes of keys' lives and of their fields', by database and name; and deadlines of keys that are not here. */
   readonly lives: ReadonlyMap<string, LifeNote>;
   readonly fieldLives: ReadonlyMap<string, readonly FieldChange[]>;
   readonly deadlines: readonly (PlacedKey & { readonly deadline: Deadline })[];
@@ -80,16 +80,16 @@ export interface Resolved {
   readonly rejected: readonly Rejected[];
 }
 
-/** What a batch has come to on a key that could not be watched. */
+/** The result on a contended key. */
 export interface HotRun {
   /** The peer is being asked for its state. */
   readonly isInRequest: boolean;
   readonly lack: Lack;
-  /** A local write that nobody knew of may have been replaced. */
+  /** A local write that was unknown to the plan may have been replaced. */
   readonly isExposed: boolean;
 }
 
-/** A command that this server does not take, and its words, or Tandem's. */
+/** A command that this server does not take, with the server's words or Tandem's. */
 export interface Rejected {
   readonly command: PayloadCommand;
   readonly error: string;
@@ -115,7 +115,7 @@ export interface HowDecided {
   readonly awaited: ReadonlyMap<string, () => void>;
 }
 
-/** On a key that is asked for a late write is no more than a value that may have lost it. @param lacks it has */
+/** @param lacks told of a key whose value may have lost a late write: where the key is asked for, that is all a late write comes to */
 export function howDecided({ removed, hot }: Resolved, lacks: (name: string) => void): HowDecided {
   const awaited = new Map<string, () => void>();
   for (const [name, { isInRequest, isExposed }] of hot)

@@ -1,6 +1,6 @@
 /**
- * What is sent in the place of a batch's commands, in order. What goes to the server as a script is gathered from one command after
- * another: a script costs the server many times what a command in it does.
+ * Gathers the commands that are sent in the place of a batch's, in order. Commands that go as a script are joined in few scripts: a
+ * script costs the server many times as much as a command in it.
  */
 
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -17,7 +17,7 @@ import { splice } from './rules/lists.js';
 import type { Insert } from './rules/rule-context.js';
 import { EntryInserts, type EntryCommands, type PlacedEntry } from './stream-entries.js';
 
-/** What commands have put into one list, and is not sent yet. */
+/** Elements for one list that are not sent yet. */
 interface Inserting {
   readonly key: PlacedKey;
   readonly inserts: ListInserts;
@@ -163,7 +163,7 @@ export class Sent {
     if (this.#attempting.commands.at(-1) !== command) this.#attempting.commands.push(command);
   }
 
-  /** All is one transaction, so that only what has to do with the same keys must keep its order. */
+  /** Sends what waits for the same keys. All is one transaction, so only the order on each key is kept. */
   #before(keys: readonly PlacedKey[] | undefined): void {
     if (!keys) {
       this.#flush();
@@ -219,7 +219,7 @@ export class Sent {
       );
   }
 
-  /** What may give a key a value or a deadline, as it came or as the rules have it. */
+  /** Sends a command that may give a key a value or a deadline. A deadline that is past is set ahead. */
   #value(command: PayloadCommand, args: readonly Argument[]): void {
     for (const one of withExpiryApart(args, this.#nowMs))
       this.#push(command.index, encodeCommand(this.#isLate(one) ? aheadOf(one) : one));

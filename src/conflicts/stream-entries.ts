@@ -1,4 +1,4 @@
-/** How additions to streams, deliveries and trims are carried out where this site adds to the same stream or takes entries off it. */
+/** The commands for additions, deliveries and trims of a stream that this site adds to, or takes entries off, as well. */
 
 import { isIdBelow, wholeId } from '../redis-commands/stream-id.js';
 import { streamOptions } from '../redis-commands/stream-options.js';
@@ -13,7 +13,7 @@ import type { KnownKeys } from './known-keys.js';
 /** Modes of insert-entries.lua: the entry takes the place of one with its ID; a key of another type is an error. */
 const MODE = { replaces: 1, strict: 2 } as const;
 
-/** What says more of a trim, or of an addition, than a script here could do. */
+/** Options of a trim, or of an addition, that the scripts here cannot carry out. */
 const REFINED = /^(KEEPREF|DELREF|ACKED|IDMP|IDMPAUTO)$/i;
 
 /** An entry to be put in its place. */

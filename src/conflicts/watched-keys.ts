@@ -1,4 +1,4 @@
-/** WatchedKeys at the keys on which a decision will rest: nothing of that may change before it is carried out. */
+/** Watches the keys that a plan rests on: a local write to one of them makes the plan's transaction fail. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
@@ -19,30 +19,30 @@ import type { Held } from './rules/rule-context.js';
 /** A look at keys. */
 export interface Look {
   /**
-   * Watches keys, waits until capture knows all that was written here before, and tells what is there; undefined when the server
-   * refuses it.
+   * Watches keys, waits until capture knows all local writes from before, and tells what stands at each key. Undefined when the
+   * server refuses it.
    */
   readonly at: (keys: readonly PlacedKey[]) => Promise<Held[] | undefined>;
   /** How often the batch was decided in vain, because a watched key was written meanwhile. */
   readonly tries: number;
 }
 
-/** What is to be looked up of own writes on a hot key: nothing, which cells they are on, or all of them. */
+/** How much of the local writes on a contended key is looked up: nothing, the cells they are on, or all of them. */
 export type LookUp = 'nothing' | 'cells' | 'all';
 
-/** What is known of the keys of a batch, by database and name. */
+/** The keys of a batch that its plan rests on, by database and name. */
 export interface Looked {
-  /** What stands at those that are watched. */
+  /** The watched keys, with what stands there. */
   readonly held: ReadonlyMap<string, Held>;
-  /** Those that are not, because they are written too fast. */
+  /** The contended keys: they are written too fast to be watched. */
   readonly hot: ReadonlyMap<string, LookUp>;
 }
 
-/** How long a decision holds, by what is known of deadlines. Times are ms since 1970. */
+/** How long a plan holds, by the deadlines that are known. Times are ms since 1970. */
 export interface Term {
-  /** The first deadline to come of what it builds on; undefined where there is none. */
+  /** The first deadline to come of the keys it builds on; undefined where there is none. */
   readonly until: number | undefined;
-  /** The last one of those that are past, or so near that the server must say whether the key lives; undefined where there is none. */
+  /** The last deadline that is past, or so near that only the server knows whether the key lives; undefined where there is none. */
   readonly dueUntil: number | undefined;
 }
 
@@ -50,16 +50,16 @@ export const NO_TERM: Term = { until: undefined, dueUntil: undefined };
 
 export const NOTHING_TO_LOOK_AT: Looked = { held: new Map(), hot: new Map() };
 
-/** Own writes of one key since the last look, in all and in a millisecond, that leave no hope for another. */
+/** Local writes of one key since the last look, in all and in a millisecond. With more, another look would fail as well. */
 const MANY_WRITES = 16;
 const FAST_PER_MS = 1;
-/** Own writes of a hot key that the sender had not seen: to meet them one by one takes longer than to wait until they are fewer. */
+/** Local writes of a contended key that the sender had not seen. To meet more one by one takes longer than to wait for fewer. */
 const MANY_UNSEEN = 4096;
 
-/** A key on which a decision rests. */
+/** A key that a plan rests on. */
 interface Resting {
   readonly key: PlacedKey;
-  /** It is hot and its state has been asked for: what adds to it rests on nothing but that. */
+  /** The key is contended and its state is on the way: a command that adds to it rests on nothing else. */
   isAwaited: boolean;
   lookUp: LookUp;
 }
@@ -67,7 +67,7 @@ interface Resting {
 export class WatchedKeys {
   readonly #options: BatchPlannerOptions;
   readonly #memory: PlannerMemory;
-  /** The last own sequence that was known at the last look, and when that was. */
+  /** The last local sequence that was known at the last look, and when that was. */
   #known = { through: 0, atMs: 0 };
 
   constructor(options: BatchPlannerOptions, memory: PlannerMemory) {
@@ -75,7 +75,7 @@ export class WatchedKeys {
     this.#memory = memory;
   }
 
-  /** WatchedKeys at all the keys of a batch that need it. Undefined when one does and there is no `look`. */
+  /** Watches the keys of a batch that its plan rests on. Undefined when there is such a key and no `look`. */
   async take(
     batch: DeliveredBatch,
     signal: AbortSignal,
@@ -104,7 +104,7 @@ export class WatchedKeys {
       const watched = fresh.filter(
         ([name, { key }]) => !contended.isGivenUp(name, look.tries, isFast(key) || isLong(name, key)),
       );
-      // Also if nothing is watched: for what was applied before it must be known whether a local write was late.
+      // Also if no key is watched: capture must know whether a local write was late for what was applied before.
       const found = await look.at(watched.map(([, { key }]) => key));
       await appended.waitFor(captured.capturedThrough, signal);
       this.#known = { through: appended.appendedThrough, atMs: performance.now() };
@@ -118,13 +118,13 @@ export class WatchedKeys {
     }
   }
 
-  /** Whether a decision on a batch rests on own writes, also on such as are not in the change list yet. */
+  /** Whether the plan of a batch rests on local writes, those that are not in the change list included. */
   rests(batch: DeliveredBatch): boolean {
     const range = { seen: batch.seen, decided: this.#options.captured.capturedThrough };
     return this.#restingKeys(batch, range).size > 0;
   }
 
-  /** How long a decision on a batch holds: what it builds on lives until then. The deadlines it gives are taken note of. */
+  /** How long the plan of a batch holds: the keys it builds on live until then. Notes the deadlines that the batch gives. */
   term(batch: DeliveredBatch, isGiving: boolean): Term {
     const { deadlines, extraCommands: extra } = this.#options;
     const { names } = this.#memory;
@@ -145,14 +145,14 @@ export class WatchedKeys {
     return { until: until === Infinity ? undefined : until, dueUntil };
   }
 
-  /** After an attempt in vain: waits until the deadlines that are near have passed, lest one of them passes in the next as well. */
+  /** After an attempt in vain: waits until near deadlines have passed, or the next attempt could fail by one of them. */
   async untilDue(batch: DeliveredBatch, signal: AbortSignal): Promise<void> {
     const { dueUntil = 0 } = this.term(batch, true);
     const waitMs = Math.min(DUE_MS, dueUntil + 1 - Date.now());
     if (waitMs > 0) await sleep(waitMs, undefined, { signal });
   }
 
-  /** Whether what is sent as it is could make a key anew whose life ends, or has ended. */
+  /** Whether a command that is sent as it is could make a key anew whose life ends, or has ended. */
   mayEnd(key: PlacedKey, { held, hot }: Looked): boolean {
     const { deadlines } = this.#options;
     const isGone = hot.has(nameOf(key)) || held.get(nameOf(key))?.kind === 'nothing';
@@ -160,7 +160,7 @@ export class WatchedKeys {
     return (isGone || deadlines.coming.of(hash) !== undefined) && this.isEnding(hash);
   }
 
-  /** Whether a change of the key with this hash may meet something: what its sender had not seen, or the end of a life. */
+  /** Whether a change of the key with this hash may meet a local write that its sender had not seen, or the end of a life. */
   isMet(hash: KeyHash, range: Range): boolean {
     const { deadlines } = this.#options;
     const isMet = this.#memory.unseen.newestAt(hash, range) !== 0 || this.isEnding(hash);
@@ -177,19 +177,19 @@ export class WatchedKeys {
     const { deadlines, extraCommands: extra } = this.#options;
     const { names } = this.#memory;
     const { fields } = deadlines;
-    // What removes a hash as a whole ends what is on its way to its fields.
+    // A command that removes a hash as a whole ends the deadlines on their way to its fields.
     if (hasFields || fields.isEmpty || (!hasHashes && fields.coming.isEmpty)) return hasFields;
     let isOn = false;
     forEachKey({ batch, names, extra, each: ({ low, high }) => (isOn ||= fields.has(low, high)) });
     return isOn;
   }
 
-  /** The keys of a batch on which a decision rests on own writes, or whose state is asked for, by database and name. */
+  /** The keys of a batch whose plan rests on local writes, or whose state is asked for, by database and name. */
   #restingKeys(batch: DeliveredBatch, range: Range): Map<string, Resting> {
     const { extraCommands: extra, translator, deadlines } = this.#options;
     const { names, unseen, contended } = this.#memory;
     const resting = new Map<string, Resting>();
-    // A batch may write one key hundreds of times, and as many own writes may stand against it.
+    // A batch may write one key hundreds of times, and as many local writes may stand against it.
     const known = new Map<string, boolean>();
     const passed = new Set<string>();
     const scan = new PayloadScan(batch.payload, { extra });
@@ -214,7 +214,7 @@ export class WatchedKeys {
         known.set(kind, rests);
         const isOnMember = !rests && this.#isOnOwnMember(command, effect, range);
         if (effect !== undefined && unseen.isPast(key, effect, range)) passed.add(keyName);
-        // Behind an own write that a push of this batch goes past, an end is another one.
+        // Behind a local write that a push of this batch goes past, an end is another one.
         const isPastPop = effect !== undefined && isPop(effectCode(effect)) && passed.has(keyName);
         if (!rests && !isPastPop && !isOnMember) continue;
         const found = resting.get(keyName) ?? {
@@ -235,19 +235,19 @@ export class WatchedKeys {
     return resting;
   }
 
-  /** What comes of a `SET` that meets one of this site's does not change with what is written meanwhile. */
+  /** Whether a `SET` meets a local one that it is ranked against: no local write meanwhile changes the result. */
   #isRanked(command: PayloadCommand, key: PlacedKey, range: Range): boolean {
     const { sets, contended } = this.#memory;
     return isSet(command) && !contended.has(nameOf(key)) && sets.find(key, range) !== undefined;
   }
 
-  /** Whether a command commutes with what was written on its key, but for a member that it shares with that. */
+  /** Whether a command commutes with the local writes of its key, but for a member that both are on. */
   #isOnOwnMember(command: PayloadCommand, effect: RecordedEffect | undefined, range: Range): boolean {
     if (effect === undefined || !isOnMembers(effectCode(effect))) return false;
     return this.#options.entries.members.isOn(command, range);
   }
 
-  /** Whether something is built on a key whose deadline is near. */
+  /** Whether a command builds on a key whose deadline is near. */
   #isDue(key: PlacedKey, effect: RecordedEffect | undefined): boolean {
     if (effect === 'set' || effect === 'remove' || effect === 'expired') return false;
     return this.isEnding(this.#memory.unseen.hashOf(key));
@@ -264,7 +264,7 @@ function isMove({ spec, args }: PayloadCommand): boolean {
   return spec !== undefined && moveEnds(spec, args) !== undefined;
 }
 
-/** What a command does to one of its keys by itself; nothing where that cannot be told. */
+/** What a command does to one of its keys by itself; undefined where that is unknown. */
 function effectAt(command: PayloadCommand, at: number): RecordedEffect | undefined {
   const { name, spec, args } = command;
   if (name === EXPIRED) return endedBy(command.args);
@@ -275,7 +275,7 @@ function effectAt(command: PayloadCommand, at: number): RecordedEffect | undefin
   return undefined;
 }
 
-/** What replaces a cell waits for a state where it meets an own write; an answer says which own writes are in it. */
+/** How much a command needs to know. One that replaces a cell waits for a state where it meets a local write; an answer names the writes in it. */
 function lookUpFor({ name, spec, args }: PayloadCommand): LookUp | undefined {
   if (name === NEED) return parseNeed(args).isHot === true ? undefined : 'all';
   if (spec === undefined || spec.type === 'set') return undefined;

@@ -170,7 +170,7 @@ function isPassing({ message }: ErrorReply): boolean {
   return PASSING.has(refusedWord(message));
 }
 
-/** A key of another type, or a number that is none: somebody else has written the own keys, and a new beginning mends them. */
+/** A key of another type, or a number that is none: somebody else has written the internal keys, and a new beginning mends them. */
 const FOREIGN = /\bWRONGTYPE\b|hash value is not an integer/;
 
 function lost(what: string, { message }: ErrorReply): Outcome {

@@ -1,5 +1,5 @@
 /**
- * The terms of the conflict rules. A **meeting** is a piece of an incoming command on one key together with the own pieces on that
+ * The terms of the conflict rules. A **meeting** is a piece of an incoming command on one key together with the local pieces on that
  * key which its sender had not seen, in their order. A rule says what is to run here in its place.
  *
  * Two kinds of commands write a key, and within a hash, set, sorted set, stream or bitmap each field, member, entry or bit (a *cell*):
@@ -139,7 +139,7 @@ export type Source = {
   readonly seen: number;
 };
 
-/** A command of an own change. */
+/** A command of a local change. */
 export interface LocalCommand extends PayloadCommand {
   readonly sequence: number;
   /** The last sequence of its batch. */

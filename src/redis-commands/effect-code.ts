@@ -156,7 +156,7 @@ const PASSED: ReadonlyMap<number, ReadonlySet<number>> = new Map([
   [effectCode('push-right'), new Set(codes('push-right', 'pop-right', 'pops-left', 'pops-right'))],
 ]);
 
-/** Whether an incoming push goes past an own write at the end that this one was made at, or past a pop that may have emptied the list. */
+/** Whether an incoming push goes past a local write at the end that this one was made at, or past a pop that may have emptied the list. */
 export function passes(code: number, own: number): boolean {
   return PASSED.get(code)?.has(own) === true;
 }

@@ -26,7 +26,7 @@ const COUNTED: Readonly<Record<string, string>> = {
   stream: 'XLEN',
 };
 
-/** The own keys, by database and name. Leaves the client in database 0. @param prefix free of glob characters, as names are */
+/** The internal keys, by database and name. Leaves the client in database 0. @param prefix free of glob characters, as names are */
 export async function findInternalKeys(client: Redis, prefix: string): Promise<InternalKey[]> {
   const found: InternalKey[] = [];
   await inEachDatabase(client, async (database) => {

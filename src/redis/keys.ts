@@ -55,7 +55,7 @@ export interface KeyNames {
   readonly status: string;
 }
 
-/** The names of a pair's own keys. `prefix` is the setting `keyPrefix`, `tandem` unless changed. */
+/** The names of a pair's internal keys. `prefix` is the setting `keyPrefix`, `tandem` unless changed. */
 export function keyNames({ prefix, pair }: { prefix: string; pair: string }): KeyNames {
   const own = `${prefix}:{${pair}}:`;
   return Object.freeze({

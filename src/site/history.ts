@@ -121,7 +121,7 @@ const DEFAULT_DATABASES = 16;
 /** What a batch may have in any case: its lengths are read as 32 bits. */
 const MAX_BATCH_BYTES = 2 ** 31 - 1;
 
-/** Finds the own keys (in database 0, or where SWAPDB took them), completes them, and reads them. @throws TandemError FENCED … */
+/** Finds the internal keys (in database 0, or where SWAPDB took them), completes them, and reads them. @throws TandemError FENCED … */
 export async function openState({
   local,
   keys,
@@ -254,7 +254,7 @@ export async function beginEpoch(options: NewEpoch): Promise<void> {
   );
 }
 
-/** Finds the own keys in whatever database SWAPDB took them to, and brings them home. @throws TandemError FENCED */
+/** Finds the internal keys in whatever database SWAPDB took them to, and brings them home. @throws TandemError FENCED */
 export async function bringInternalKeysHome(local: Redis, keys: KeyNames, token: number): Promise<void> {
   if ((await answerOf(local, local.exists(keys.state))) === 1) return;
   const databases = await databasesOf(local);
@@ -263,7 +263,7 @@ export async function bringInternalKeysHome(local: Redis, keys: KeyNames, token:
   }
 }
 
-/** Whether the own keys are there after a database was emptied or swapped; those that only moved are brought home. */
+/** Whether the internal keys are there after a database was emptied or swapped; those that only moved are brought home. */
 export async function hasInternalKeys(options: {
   local: Redis;
   keys: KeyNames;
@@ -277,7 +277,7 @@ export async function hasInternalKeys(options: {
   return (await answerOf(local, local.exists(keys.state))) === 1;
 }
 
-/** Brings the own keys back from a database, if they are there; gives how many. @throws TandemError FENCED */
+/** Brings the internal keys back from a database, if they are there; gives how many. @throws TandemError FENCED */
 async function bringHome(
   local: Redis,
   keys: KeyNames,

@@ -45,7 +45,7 @@ const TYPES: Readonly<Record<KeyName, string>> = {
 /** How often a working process looks. */
 const LOOK_MS = 1000;
 
-/** Removes own keys that somebody else has given another type; the process makes them again. @throws TandemError FENCED */
+/** Removes internal keys that somebody else has given another type; the process makes them again. @throws TandemError FENCED */
 export async function mendInternalKeys({
   log,
   ...own

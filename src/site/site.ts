@@ -37,7 +37,7 @@ import {
 
 /** Failures of the local side that a new beginning from Redis' state mends. */
 const RESTARTABLE = new Set(['STATE_LOST', 'STREAM_GAP', 'EPOCH']);
-/** What a process meets first whose own keys have gone with a database. */
+/** What a process meets first whose internal keys have gone with a database. */
 const KEYS_GONE = new Set(['STATE_LOST', 'FENCED']);
 /** After a flush: a database that is emptied without a pause must not keep a processor busy. */
 const FLUSHED_PAUSE_MS = 10;
@@ -183,7 +183,7 @@ export class Site {
     }
   }
 
-  /** Whether the work has ended because all own keys are gone: somebody has emptied the database they are in. */
+  /** Whether the work has ended because all internal keys are gone: somebody has emptied the database they are in. */
   async #isFlushed({ code }: TandemError): Promise<boolean> {
     if (!KEYS_GONE.has(code) || this.#local.status !== 'ready') return false;
     const { state, applied, received, site } = this.#keys;

@@ -54,7 +54,7 @@ export class Claims {
     this.#options = options;
   }
 
-  /** From now on own writes are taken to be made at this time, in ms since 1970. */
+  /** From now on local writes are taken to be made at this time, in ms since 1970. */
   at(nowMs: number): void {
     this.#nowMs = nowMs;
   }

@@ -10,11 +10,11 @@ import { isState, latest, type Piece } from '../../pieces/piece.js';
 import { heldAfter, type RuleContext, type Resolution } from './rule-context.js';
 import { cutOff } from './streams.js';
 
-export function resolveBuild(occasion: RuleContext, incoming: Piece): Resolution {
-  const { own, pending, isAsking } = occasion;
+export function resolveBuild(context: RuleContext, incoming: Piece): Resolution {
+  const { own, pending, isAsking } = context;
   const met = pending || isAsking ? [] : own.clashingWith(incoming);
-  const doubt = expiryDoubt(occasion, incoming);
-  const resolution = { ...perform(occasion, incoming, met.length > 0), ...(doubt ? { doubt } : {}) };
+  const doubt = expiryDoubt(context, incoming);
+  const resolution = { ...perform(context, incoming, met.length > 0), ...(doubt ? { doubt } : {}) };
   if (met.length === 0) return resolution;
   const isMine = met.some((piece) => weighsMore(piece, incoming));
   return {
@@ -24,18 +24,18 @@ export function resolveBuild(occasion: RuleContext, incoming: Piece): Resolution
   };
 }
 
-function perform(occasion: RuleContext, incoming: Piece, isClash: boolean): Resolution {
-  const { own, pending, isAsking, held } = occasion;
+function perform(context: RuleContext, incoming: Piece, isClash: boolean): Resolution {
+  const { own, pending, isAsking, held } = context;
   const left: Resolution = { commands: [], outcome: 'own-stays', held };
-  if (isOfFieldLife(occasion, incoming)) return resolveField(occasion, incoming);
+  if (isOfFieldLife(context, incoming)) return resolveField(context, incoming);
   switch (incoming.role) {
     case 'expiry':
-      return resolveExpiry(occasion, incoming);
+      return resolveExpiry(context, incoming);
     case 'cell':
-      return resolveCell(occasion, incoming, isClash);
+      return resolveCell(context, incoming, isClash);
     case 'ends':
     case 'edit':
-      return resolveList(occasion, incoming, isClash);
+      return resolveList(context, incoming, isClash);
     case 'pop':
       // What stands first here may not be what stood first there: only its site knows what it took.
       if (pending || isAsking) return { ...left, lacks: LACK.removals };
@@ -48,7 +48,7 @@ function perform(occasion: RuleContext, incoming: Piece, isClash: boolean): Reso
       return {
         ...left,
         outcome: 'merged',
-        commands: [cutOff(occasion, incoming)],
+        commands: [cutOff(context, incoming)],
         held: heldAfter(held, incoming),
       };
     default:

@@ -9,20 +9,20 @@ import { askBelowTrim } from './streams.js';
 import { delivery } from '../stream-entries.js';
 
 /**
- * A head of a cell: the higher-ranked of it and the last own head of that cell is the base, and the own tails of the cell after
- * that own head are run on it again.
+ * A head of a cell: the higher-ranked of it and the last local head of that cell is the base, and the own tails of the cell after
+ * that local head are run on it again.
  */
-export function resolveCell(occasion: RuleContext, incoming: Piece, isClash: boolean): Resolution {
-  const { own, key, held, database, out } = occasion;
-  if (incoming.name === 'XADD' || incoming.name === 'XDEL') return resolveEntry(occasion, incoming);
-  const cell = onCell(occasion, incoming);
+export function resolveCell(context: RuleContext, incoming: Piece, isClash: boolean): Resolution {
+  const { own, key, held, database, out } = context;
+  if (incoming.name === 'XADD' || incoming.name === 'XDEL') return resolveEntry(context, incoming);
+  const cell = onCell(context, incoming);
   const at = cell.findLastIndex((piece) => piece.role === 'cell' && isSame(piece, incoming));
   const mine = cell[at];
   const isMine =
     mine !== undefined &&
     (isFinal(mine, incoming) || (!isFinal(incoming, mine) && isAbove(rankOf(mine), rankOf(incoming))));
   const before: Command[] = [];
-  // Whichever of two groups ranks higher begins anew. One that came with a state meets no own head, and stays.
+  // Whichever of two groups ranks higher begins anew. One that came with a state meets no local head, and stays.
   if (mine && isGroup(incoming)) before.push(['XGROUP', 'DESTROY', key, incoming.group!]);
   // A delivery that loses has moved the group's last ID all the same.
   if (isMine && incoming.name === 'XCLAIM') before.push(incoming.command);
@@ -39,19 +39,19 @@ export function resolveCell(occasion: RuleContext, incoming: Piece, isClash: boo
 }
 
 /** An entry is told by its ID alone, whoever has added it: what else there is to be settled shows when it is done. */
-function resolveEntry(occasion: RuleContext, incoming: Piece): Resolution {
-  const { own, site } = occasion;
+function resolveEntry(context: RuleContext, incoming: Piece): Resolution {
+  const { own, site } = context;
   const isAddition = incoming.name === 'XADD';
   return {
     commands: isAddition
-      ? [...askBelowTrim(occasion, incoming), insertion(incoming, site)]
+      ? [...askBelowTrim(context, incoming), insertion(incoming, site)]
       : [incoming.command],
     outcome: own.all.length > 0 ? 'merged' : 'theirs-stays',
-    held: heldAfter(occasion.held, incoming),
+    held: heldAfter(context.held, incoming),
   };
 }
 
-/** The own pieces on the cell, and on what it holds, since a cell that holds it was last replaced. */
+/** The local pieces on the cell, and on what it holds, since a cell that holds it was last replaced. */
 function onCell({ own }: RuleContext, incoming: Piece): readonly Piece[] {
   // Only a string as a whole and a group hold other cells, and are held.
   if (incoming.type !== 'string' && incoming.group === undefined) return own.fromHeadOfCell(incoming);

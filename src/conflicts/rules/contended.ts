@@ -1,5 +1,5 @@
 /**
- * A key too hot to be watched: own writes may stand on it that nobody here knows of yet. What adds is run, for it takes nothing from
+ * A key too hot to be watched: local writes may stand on it that nobody here knows of yet. What adds is run, for it takes nothing from
  * them. What replaces or takes away waits for the state of the key, which the other site is asked for.
  */
 
@@ -9,12 +9,12 @@ import type { Piece } from '../../pieces/piece.js';
 import type { RuleContext, Resolution } from './rule-context.js';
 
 /** What becomes of a piece that waits for a state; undefined for one that does not. */
-export function resolveHot(occasion: RuleContext, incoming: Piece): Resolution | undefined {
-  if (!occasion.isHot || !waits(occasion, incoming)) return undefined;
+export function resolveHot(context: RuleContext, incoming: Piece): Resolution | undefined {
+  if (!context.isHot || !waits(context, incoming)) return undefined;
   return {
     commands: [],
     outcome: 'state-asked',
-    held: occasion.held,
+    held: context.held,
     places: { places: undefined },
     leaves: isWrite(incoming) ? LACK.writes : LACK.removals,
   };
@@ -47,7 +47,7 @@ function isWrite({ role, isRemoval }: Piece): boolean {
   return role === 'state' || (!isRemoval && (role === 'key-head' || role === 'cell'));
 }
 
-/** What a piece that was run may have been put in the place of: an own write on its cell, if there was one. */
+/** What a piece that was run may have been put in the place of: a local write on its cell, if there was one. */
 export function replacedUnknown({ isHot, isOnCell }: RuleContext, { role, type, cell }: Piece): boolean {
   if (!isHot || role !== 'cell' || type === 'set' || type === 'stream') return false;
   return isOnCell(cell) === undefined;

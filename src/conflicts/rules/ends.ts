@@ -6,11 +6,11 @@ import { commutingWith, isPop, isPush, passes } from '../../redis-commands/effec
 import type { RuleContext } from './rule-context.js';
 
 /**
- * Whether an incoming command on an end of a list comes to the same when it runs as it is behind the own writes its sender had not
- * seen. A pop does only where no own push may have been gone past, and the value is not being settled by a state.
+ * Whether an incoming command on an end of a list comes to the same when it runs as it is behind the local writes its sender had not
+ * seen. A pop does only where no local push may have been gone past, and the value is not being settled by a state.
  */
-export function isFree(occasion: RuleContext, incoming: Piece): boolean {
-  const { own, known, pending, isAsking, isDoubtful, site } = occasion;
+export function isFree(context: RuleContext, incoming: Piece): boolean {
+  const { own, known, pending, isAsking, isDoubtful, site } = context;
   const code = endCode(incoming);
   const free = commutingWith(code, incoming.site < site);
   if (!free || !(isPush(code) || isPop(code))) return false;
@@ -21,7 +21,7 @@ export function isFree(occasion: RuleContext, incoming: Piece): boolean {
   return known === undefined && !pending && !isAsking && !isDoubted;
 }
 
-/** Whether it goes past an own write at the end that this one was made at: where that stands is not known any more. */
+/** Whether it goes past a local write at the end that this one was made at: where that stands is not known any more. */
 export function isPast({ own }: RuleContext, incoming: Piece): boolean {
   const code = endCode(incoming);
   return [...own.endCodes].some((mine) => passes(code, mine));

@@ -27,8 +27,8 @@ export function lifeOf({ command }: Piece): number {
 }
 
 /**
- * At its origin a removal may have taken the last of a key, and the expiry with it, while own additions keep both alive here. The
- * other way round, an expiry (or a group) may have been set on what own removals have taken away, while own additions have
+ * At its origin a removal may have taken the last of a key, and the expiry with it, while local additions keep both alive here. The
+ * other way round, an expiry (or a group) may have been set on what local removals have taken away, while local additions have
  * brought the key back without it. Only the origin knows: it is asked, if the key turns out so.
  */
 export function expiryDoubt({ own, key, out, request }: RuleContext, incoming: Piece): Command | undefined {

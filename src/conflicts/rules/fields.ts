@@ -49,14 +49,14 @@ interface OnField {
   readonly lives: readonly Piece[];
 }
 
-export function resolveField(occasion: RuleContext, incoming: Piece): Resolution {
-  const { own } = occasion;
+export function resolveField(context: RuleContext, incoming: Piece): Resolution {
+  const { own } = context;
   const isSame = (piece: Piece): boolean => piece.cell === incoming.cell && isOnField(piece);
   const head = own.users.findLastIndex(({ role }) => role === 'key-head' || role === 'derive');
   const on = { own: own.built.filter(isSame), lives: own.users.slice(head + 1).filter(isSame) };
-  if (incoming.endedAt !== undefined) return resolveFieldEnd(occasion, incoming, on);
-  if (incoming.role === 'cell') return resolveFieldHead(occasion, incoming, on);
-  return resolveOnEndedField(occasion, incoming, on) ?? resolveFieldBuild(occasion, incoming, on);
+  if (incoming.endedAt !== undefined) return resolveFieldEnd(context, incoming, on);
+  if (incoming.role === 'cell') return resolveFieldHead(context, incoming, on);
+  return resolveOnEndedField(context, incoming, on) ?? resolveFieldBuild(context, incoming, on);
 }
 
 /** A write to a life that has ended here, or may have: it is not made anew. Where it was put off the other site is asked. */
@@ -86,8 +86,8 @@ function resolveOnEndedField(
   return asks ? { ...left, asks, leaves: LACK.writes } : left;
 }
 
-function resolveFieldBuild(occasion: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
-  const { fieldLife, isAsking, held, life } = occasion;
+function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
+  const { fieldLife, isAsking, held, life } = context;
   const { cell: field, role, seen } = incoming;
   const { deadline, isLiving, matchedThrough, madeAgainBy } = fieldLife(field);
   const headAt = own.findLastIndex((piece) => piece.role === 'cell');
@@ -98,7 +98,7 @@ function resolveFieldBuild(occasion: RuleContext, incoming: Piece, { own, lives 
     const isGone = lives.findLast((piece) => piece.role === 'cell')?.isRemoval === true;
     // What is gone here has no deadline either; anything else is asked for if it is not there.
     const at = isGone ? 0 : untilOf(incoming);
-    return { commands: [onField(occasion, stays ? mine : incoming, at)], outcome, held };
+    return { commands: [onField(context, stays ? mine : incoming, at)], outcome, held };
   }
   const removedAt = lives.findLastIndex(
     (piece) => piece.isRemoval && (piece.sequence > matchedThrough || seen >= madeAgainBy),
@@ -113,17 +113,17 @@ function resolveFieldBuild(occasion: RuleContext, incoming: Piece, { own, lives 
     };
   const merged = { outcome: 'merged', held: heldAfter(held, incoming) } as const;
   if (isRemoved && deadline !== 'none')
-    return { ...merged, commands: again(occasion, field, { commands: [incoming.command] }), asks: !isAsking };
+    return { ...merged, commands: again(context, field, { commands: [incoming.command] }), asks: !isAsking };
   // An answer is awaited, here or there: if it is not here, it may have been kept at the other site.
-  const isOpen = isAsking || occasion.pending !== undefined || occasion.own.all.some(isState);
+  const isOpen = isAsking || context.pending !== undefined || context.own.all.some(isState);
   const isMissing = typeof deadline === 'number' && (isLiving || isOpen);
-  if (isMissing) return { ...merged, commands: [onField(occasion, incoming, isOpen ? Infinity : deadline)] };
+  if (isMissing) return { ...merged, commands: [onField(context, incoming, isOpen ? Infinity : deadline)] };
   return { ...merged, commands: [incoming.command] };
 }
 
-/** `HSET`, `HSETEX`, `HDEL`: the higher one of it and the last own head, and what was built here on the latter. */
-function resolveFieldHead(occasion: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
-  const { isAsking, held } = occasion;
+/** `HSET`, `HSETEX`, `HDEL`: the higher one of it and the last local head, and what was built here on the latter. */
+function resolveFieldHead(context: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
+  const { isAsking, held } = context;
   const { cell: field, isRemoval } = incoming;
   const matched = matchedBy(incoming, lives);
   // What a removal had not seen stays, also what a state stands for that has been sent.
@@ -137,11 +137,11 @@ function resolveFieldHead(occasion: RuleContext, incoming: Piece, { own, lives }
   const isTakenAway = built.some((piece) => piece.role === 'field-expiry' && untilOf(piece) === Infinity);
   const commands = keeps ? summed(base, built) : [commandOf(base), ...built.map(commandOf)];
   return {
-    commands: keeps && !isTakenAway ? again(occasion, field, { commands }) : commands,
+    commands: keeps && !isTakenAway ? again(context, field, { commands }) : commands,
     outcome: isMine ? 'own-stays' : built.length > 0 ? 'merged' : 'theirs-stays',
     held: built.length > 0 ? UNKNOWN : heldAfter(held, base),
     life: { field: { field, ...matched } },
-    ...(keeps && incoming.isRemoval && typeof occasion.fieldLife(field).deadline === 'number' && !isAsking
+    ...(keeps && incoming.isRemoval && typeof context.fieldLife(field).deadline === 'number' && !isAsking
       ? { asks: true }
       : {}),
   };
@@ -158,8 +158,8 @@ function summed({ command }: Piece, built: readonly Piece[]): Command[] {
 }
 
 /** The end of a life of the field at the other site. */
-function resolveFieldEnd(occasion: RuleContext, incoming: Piece, { lives }: OnField): Resolution {
-  const { fieldLife, life, key, held } = occasion;
+function resolveFieldEnd(context: RuleContext, incoming: Piece, { lives }: OnField): Resolution {
+  const { fieldLife, life, key, held } = context;
   const { cell: field, endedAt, command } = incoming;
   const { matchedThrough } = fieldLife(field);
   const matched = matchedBy(incoming, lives);
@@ -221,7 +221,7 @@ function onField(
   return ['EVAL', scriptSource('write-on-field'), 2, key, out, database, request(), until, field, ...command];
 }
 
-/** Runs own commands on a field again; see `run-again-on-field.lua`. */
+/** Runs local commands on a field again; see `run-again-on-field.lua`. */
 function again(
   { applied, key, fieldLife }: RuleContext,
   field: string,
@@ -240,18 +240,18 @@ function again(
 }
 
 /**
- * Own pieces that run again on a value they had not seen: the state of the other site, or what a head of the key has left. Those on a
+ * Local pieces that run again on a value they had not seen: the state of the other site, or what a head of the key has left. Those on a
  * field with a deadline run by themselves, behind the others.
  * @returns the others, and what runs behind them
  */
 export function fieldsApart(
-  occasion: RuleContext,
+  context: RuleContext,
   built: readonly Piece[],
 ): { readonly rest: readonly Piece[]; readonly commands: readonly Command[]; readonly hasEnded: boolean } {
   const concerned = new Set(
     built
       .filter((piece) => isOnField(piece))
-      .filter(({ cell, endedAt }) => endedAt !== undefined || occasion.fieldLife(cell).deadline !== 'none')
+      .filter(({ cell, endedAt }) => endedAt !== undefined || context.fieldLife(cell).deadline !== 'none')
       .map(({ cell }) => cell),
   );
   if (concerned.size === 0) return { rest: built, commands: [], hasEnded: false };
@@ -265,7 +265,7 @@ export function fieldsApart(
     hasEnded ||= end !== undefined && own.some(({ isRemoval }) => !isRemoval);
     const behind = own.slice(through);
     const isNewLife = behind.some(({ role, isRemoval }) => role === 'cell' && !isRemoval);
-    return again(occasion, field, {
+    return again(context, field, {
       commands: [...before, ...behind].map(({ command }) => command),
       endedAt: end?.endedAt ?? 0,
       before: before.length,

@@ -25,50 +25,50 @@ import { LocalPieces } from './local-pieces.js';
 import { isByPosition, rerunAll } from './rerun.js';
 import { replaceBy } from './states.js';
 
-export function resolveKeyHead(occasion: RuleContext, incoming: Piece): Resolution {
-  const { own, held } = occasion;
+export function resolveKeyHead(context: RuleContext, incoming: Piece): Resolution {
+  const { own, held } = context;
   const state = own.lastState;
   if (!state || beats(incoming, state)) {
-    const resolution = meetHead(occasion, own.users, incoming);
+    const resolution = meetHead(context, own.users, incoming);
     // The other site ignores the state, and has yet to hear what became of the writes in it.
     return state ? { ...resolution, state: latest([incoming, ...own.all]) } : resolution;
   }
   if (own.lastHead !== state) {
     const behind = own.all.slice(own.all.indexOf(state) + 1);
-    // There the state comes out on top: what its list holds then, a later own head has covered here.
-    return { ...meetHead(occasion, behind, incoming), places: { places: undefined } };
+    // There the state comes out on top: what its list holds then, a later local head has covered here.
+    return { ...meetHead(context, behind, incoming), places: { places: undefined } };
   }
-  if (occasion.pending) return { commands: [], outcome: 'own-stays', held };
+  if (context.pending) return { commands: [], outcome: 'own-stays', held };
   // What was taken by position from it comes back here; at the other site it is gone.
   const asks = own.built.some(isByPosition);
-  return { ...replaceBy(occasion, state, own.built), outcome: 'own-stays', asks };
+  return { ...replaceBy(context, state, own.built), outcome: 'own-stays', asks };
 }
 
 /**
- * No own state in the way. The higher of the two heads becomes the key's value, and the own pieces after the own head run on it:
- * back to the **own branch** when the own head ranks higher, else the incoming value as the new **base**.
+ * No local state in the way. The higher of the two heads becomes the key's value, and the local pieces after the local head run on it:
+ * back to the **own branch** when the local head ranks higher, else the incoming value as the new **base**.
  */
-function meetHead(occasion: RuleContext, own: readonly Piece[], incoming: Piece): Resolution {
-  const { held } = occasion;
+function meetHead(context: RuleContext, own: readonly Piece[], incoming: Piece): Resolution {
+  const { held } = context;
   const head = own.findLast(isHead);
   const isMine = head !== undefined && isAbove(rankOf(head), rankOf(incoming));
   // What was made of other keys cannot be made again; the other site has left it out and asks for it.
   if (head?.role === 'derive' && (isMine || incoming.isRemoval))
     return { commands: [], outcome: 'own-stays', held };
   if (incoming.isRemoval && areListWrites(own) && held.kind !== 'other')
-    return deleteList({ ...occasion, own: new LocalPieces(own) }, incoming);
+    return deleteList({ ...context, own: new LocalPieces(own) }, incoming);
   // What was written here is over already, at both sites.
-  const { deadline, now } = occasion.life;
+  const { deadline, now } = context.life;
   const isOver = held.kind === 'nothing' && typeof deadline === 'number' && deadline < now;
   if (incoming.isRemoval && isOver) return { commands: [], outcome: 'own-stays', held };
   const built = behindHead(own);
   const base = isMine ? head : incoming;
-  const fields = fieldsApart(occasion, built);
+  const fields = fieldsApart(context, built);
   const again = rerunAll(fields.rest, heldAfter(NOTHING, base));
-  const commands = [...replacing(base, occasion.key), ...again.commands, ...fields.commands];
+  const commands = [...replacing(base, context.key), ...again.commands, ...fields.commands];
   const keeps = base.isRemoval && incoming.isRemoval && incoming.endedAt === undefined;
   return {
-    commands: keeps ? keepingDeadline(occasion, commands, built, true) : commands,
+    commands: keeps ? keepingDeadline(context, commands, built, true) : commands,
     outcome: isMine ? 'own-stays' : built.length > 0 ? 'merged' : 'theirs-stays',
     held: fields.commands.length > 0 ? UNKNOWN : again.held,
     places: 'forgotten',

@@ -7,8 +7,8 @@ import { NOTHING, type RuleContext, type Resolution } from './rule-context.js';
 import { LocalPieces } from './local-pieces.js';
 
 /** The end of a life at the other site. */
-export function resolveEnd(occasion: RuleContext, incoming: Piece): Resolution {
-  const { own, held, life, key } = occasion;
+export function resolveEnd(context: RuleContext, incoming: Piece): Resolution {
+  const { own, held, life, key } = context;
   const stays: Resolution = { commands: [], outcome: 'own-stays', held };
   const head = own.users.findLast(({ role }) => role === 'key-head' || role === 'derive');
   const isOfBefore = head !== undefined && head.isRemoval && head.sequence <= life.matchedThrough;
@@ -16,25 +16,25 @@ export function resolveEnd(occasion: RuleContext, incoming: Piece): Resolution {
   if (head?.endedAt !== undefined && !isOfBefore) return stays;
   const built = head ? own.users.slice(own.users.indexOf(head) + 1) : own.users;
   if (head && !isOfBefore) {
-    if (!head.isRemoval || life.deadline === 'none') return withoutStates(occasion, incoming);
-    // What was written behind an own removal is a life of this site's, or was built on the one that ends: the other site is asked.
+    if (!head.isRemoval || life.deadline === 'none') return withoutStates(context, incoming);
+    // What was written behind a local removal is a life of this site's, or was built on the one that ends: the other site is asked.
     if (built.length > 0 && built[0]!.role !== 'expiry')
       return { ...stays, outcome: 'state-asked', asks: true };
   }
   const ended = { isEnded: true };
   const putOff = Math.max(lastLife(built), lastState(own.lastState));
   if (putOff > Math.max(life.now, incoming.endedAt!)) return stays;
-  if (built.length > 0 && putOff === 0 && life.deadline === 'none') return withoutStates(occasion, incoming);
+  if (built.length > 0 && putOff === 0 && life.deadline === 'none') return withoutStates(context, incoming);
   const outcome = built.length > 0 ? 'theirs-stays' : 'merged';
   return { commands: [['DEL', key]], outcome, held: NOTHING, places: 'forgotten', life: ended };
 }
 
-/** The own branch stands, or own writes on nothing; an own state stands for writes, and is no new life. */
-function withoutStates(occasion: RuleContext, incoming: Piece): Resolution {
-  const { own } = occasion;
-  if (!own.lastState) return resolveKeyHead(occasion, incoming);
+/** The own branch stands, or local writes on nothing; a local state stands for writes, and is no new life. */
+function withoutStates(context: RuleContext, incoming: Piece): Resolution {
+  const { own } = context;
+  if (!own.lastState) return resolveKeyHead(context, incoming);
   const alone = new LocalPieces(own.users);
-  return { ...resolveKeyHead({ ...occasion, own: alone }, incoming), state: latest([incoming, ...own.all]) };
+  return { ...resolveKeyHead({ ...context, own: alone }, incoming), state: latest([incoming, ...own.all]) };
 }
 
 function lastLife(built: readonly Piece[]): number {

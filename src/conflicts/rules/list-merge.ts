@@ -1,5 +1,5 @@
 /**
- * A state of a list that meets own removals its sender had not seen. They are made again on it by content: whatever its sender had
+ * A state of a list that meets local removals its sender had not seen. They are made again on it by content: whatever its sender had
  * pushed before has been applied here, so what the state holds and this list does not was taken off here. That needs no places, and
  * holds after a restart, too.
  */
@@ -11,7 +11,7 @@ import { withItsDeadline } from './lives.js';
 import { isState, type Piece, type StatePiece } from '../../pieces/piece.js';
 import { UNKNOWN, type Command, type RuleContext, type Resolution } from './rule-context.js';
 
-/** Whether own writes of the list must be made again on the state by content. */
+/** Whether local writes of the list must be made again on the state by content. */
 export function isMergeable({ own, held }: RuleContext, { state }: StatePiece): boolean {
   const isList = held.kind === 'list' || held.kind === 'nothing';
   if (!isList || (state.elements < 0 && !isAbsent(state))) return false;
@@ -24,8 +24,8 @@ export function isMergeable({ own, held }: RuleContext, { state }: StatePiece): 
 }
 
 /** The list as the state has it, without what was taken off here, and with what was put in here and is still there. */
-export function merged(occasion: RuleContext, { state }: StatePiece): Resolution {
-  const { key, own, out, isMisplaced } = occasion;
+export function merged(context: RuleContext, { state }: StatePiece): Resolution {
+  const { key, own, out, isMisplaced } = context;
   const { taken, moved, put } = accountOf(own.users);
   // What is missing here may have been taken off by mistake: then it comes back.
   const isDoubted = isMisplaced || state.isWhole;
@@ -53,7 +53,7 @@ export function merged(occasion: RuleContext, { state }: StatePiece): Resolution
     ...expiries.map(({ command }) => command),
   ];
   return {
-    commands: withItsDeadline(occasion, state, commands, own.users),
+    commands: withItsDeadline(context, state, commands, own.users),
     outcome: 'merged',
     held: UNKNOWN,
     places: { places: undefined },
@@ -61,7 +61,7 @@ export function merged(occasion: RuleContext, { state }: StatePiece): Resolution
 }
 
 interface Account {
-  /** Elements that own writes have taken off at the most, by the end they took them from; -1 for any number. */
+  /** Elements that local writes have taken off at the most, by the end they took them from; -1 for any number. */
   readonly taken: { left: number; right: number; any: number };
   /** Elements they have put in that the stream does not name. */
   readonly moved: { left: number; right: number };

@@ -24,7 +24,7 @@ export interface Place {
   readonly set: Piece | undefined;
 }
 
-/** Places that held up to an own sequence, in the eyes of a sender; undefined places: they are no longer known. */
+/** Places that held up to a local sequence, in the eyes of a sender; undefined places: they are no longer known. */
 export interface KnownPlaces {
   readonly upTo: number;
   /** What the sender in whose eyes they are had seen. */
@@ -33,7 +33,7 @@ export interface KnownPlaces {
 }
 
 /**
- * The places in the eyes of a sender that had seen own writes up to `seen`: from what is remembered, or else from today's length
+ * The places in the eyes of a sender that had seen local writes up to `seen`: from what is remembered, or else from today's length
  * less the effects of `own`. Undefined when that cannot be known.
  */
 export function placesOf(options: {
@@ -44,7 +44,7 @@ export function placesOf(options: {
   seen: number;
   /** What was remembered from the last meeting. */
   known: KnownPlaces | undefined;
-  /** Whether an own write may have met others that are forgotten. */
+  /** Whether a local write may have met others that are forgotten. */
   isDoubtful: (own: Piece) => boolean;
 }): readonly Place[] | undefined {
   const { own, length, seen, known, isDoubtful } = options;
@@ -60,7 +60,7 @@ export function placesOf(options: {
   return isSeen ? places : inTheEyesOf(places, seen);
 }
 
-/** What a sender had seen of own pushes is plain to it, what it had seen taken off is not there for it. */
+/** What a sender had seen of local pushes is plain to it, what it had seen taken off is not there for it. */
 function inTheEyesOf(places: readonly Place[], seen: number): Place[] {
   const found: Place[] = [];
   for (const place of places) {
@@ -89,7 +89,7 @@ function add(places: Place[], place: Place): void {
   else places.push(place);
 }
 
-/** Walks back to the list as it was before `own`, or to the last own write that left it empty. */
+/** Walks back to the list as it was before `own`, or to the last local write that left it empty. */
 function fromLength(own: readonly Piece[], length: number): Place[] | undefined {
   let before = length;
   for (let at = own.length - 1; at >= 0; at--) {
@@ -119,13 +119,13 @@ function fromLength(own: readonly Piece[], length: number): Place[] | undefined 
   return forward(elements(before), own);
 }
 
-/** The own write at `at` left nothing of a list that nobody knows. If own pushes were in it, where they were is unknown too. */
+/** The local write at `at` left nothing of a list that nobody knows. If local pushes were in it, where they were is unknown too. */
 function fromHole(own: readonly Piece[], at: number): Place[] | undefined {
   if (own.slice(0, at).some(({ isRemoval }) => !isRemoval)) return undefined;
   return forward([hole(own[at]!.batchEnd)], own.slice(at + 1));
 }
 
-/** The places after further own writes. Undefined when one of them took or put elements by their content. */
+/** The places after further local writes. Undefined when one of them took or put elements by their content. */
 function forward(from: readonly Place[], own: readonly Piece[]): Place[] | undefined {
   let places = [...from];
   for (const write of own) {

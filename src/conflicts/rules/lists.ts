@@ -37,18 +37,18 @@ import {
 import { isByPosition, rerun } from './rerun.js';
 
 /** A list command of the other site. */
-export function resolveList(occasion: RuleContext, incoming: Piece, isClash: boolean): Resolution {
-  const { own, pending, isAsking, held } = occasion;
+export function resolveList(context: RuleContext, incoming: Piece, isClash: boolean): Resolution {
+  const { own, pending, isAsking, held } = context;
   const nothing: Resolution = { commands: [], outcome: 'own-stays', held };
   if (held.kind === 'other') return nothing;
   const { isReplaced, listed } = own.list;
   if ((isReplaced || pending) && isByPosition(incoming)) return nothing;
-  if (own.all.length > 0 && isFree(occasion, incoming))
+  if (own.all.length > 0 && isFree(context, incoming))
     return {
       commands: [incoming.command],
       outcome: 'merged',
       held: heldAfter(held, incoming),
-      ...(isPast(occasion, incoming) ? { places: { places: undefined } } : {}),
+      ...(isPast(context, incoming) ? { places: { places: undefined } } : {}),
     };
   if (listed.length === 0 && !isAsking)
     return {
@@ -57,12 +57,12 @@ export function resolveList(occasion: RuleContext, incoming: Piece, isClash: boo
       held: heldAfter(held, incoming),
       places: 'forgotten',
     };
-  const before = isAsking ? undefined : placesHere(occasion, listed, incoming);
+  const before = isAsking ? undefined : placesHere(context, listed, incoming);
   const asks = !(isClash || pending || isAsking);
-  const edit = before && editing(occasion.key, before, incoming);
+  const edit = before && editing(context.key, before, incoming);
   if (edit)
     return { commands: [edit], outcome: 'merged', held: UNKNOWN, places: { places: undefined }, asks };
-  const done = before && perform(occasion, before, incoming);
+  const done = before && perform(context, before, incoming);
   if (done) return { ...done, outcome: 'merged' };
   const commands = isByPosition(incoming) ? [] : rerun(incoming);
   return {
@@ -76,10 +76,10 @@ export function resolveList(occasion: RuleContext, incoming: Piece, isClash: boo
 }
 
 /** A `DEL` of the other site: it takes what its sender had, and leaves what was pushed here meanwhile. */
-export function deleteList(occasion: RuleContext, incoming: Piece): Resolution {
-  const { own, isAsking, held, key } = occasion;
+export function deleteList(context: RuleContext, incoming: Piece): Resolution {
+  const { own, isAsking, held, key } = context;
   const listed = own.all.filter(({ role }) => role !== 'expiry');
-  const places = isAsking ? undefined : placesHere(occasion, listed, incoming);
+  const places = isAsking ? undefined : placesHere(context, listed, incoming);
   if (!places)
     return { commands: [], outcome: 'state-asked', held, places: { places: undefined }, asks: true };
   const done = takeOff(key, partsOf(places), isInView);
@@ -95,7 +95,7 @@ export function deleteList(occasion: RuleContext, incoming: Piece): Resolution {
   };
 }
 
-/** The expiry that own commands, run again on nothing, give the key. */
+/** The expiry that local commands, run again on nothing, give the key. */
 function expiryOnNothing(own: readonly Piece[]): Piece | undefined {
   let isThere = false;
   let expiry: Piece | undefined;
@@ -136,7 +136,7 @@ function perform({ key, site }: RuleContext, places: readonly Place[], incoming:
       const isSenderFirst = incoming.site < site;
       const side = name === 'RPUSH' ? 'right' : 'left';
       const at = pushPlace(places, side, isSenderFirst);
-      // What both once had and only this site has taken off tells own pushes apart here, but not at the other site.
+      // What both once had and only this site has taken off tells local pushes apart here, but not at the other site.
       const isKnownThere = (place: Place): boolean => isPresent(place) || !isInView(place);
       if (!places.every(isKnownThere)) {
         const there = pushPlace(places.filter(isKnownThere), side, isSenderFirst);

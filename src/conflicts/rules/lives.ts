@@ -14,11 +14,11 @@ import { isHead, type Piece, type StatePiece } from '../../pieces/piece.js';
 import type { Command, RuleContext, Resolution, LifeChange } from './rule-context.js';
 import { LocalPieces } from './local-pieces.js';
 
-/** The own removals of the key as a whole that a head of the sender's matches, as a change; nothing where there are none. */
+/** The local removals of the key as a whole that a head of the sender's matches, as a change; nothing where there are none. */
 export function matchedBy({ own }: RuleContext, incoming: Piece): LifeChange {
   const removal = own.ends.removals.at(-1)?.piece;
   if (!removal) return {};
-  // Behind a removal an own write, which that had not seen, may have made the key again at the other site.
+  // Behind a removal a local write, which that had not seen, may have made the key again at the other site.
   const made = incoming.isRemoval
     ? own.users.find((piece) => !piece.isRemoval && piece.role !== 'expiry')
     : undefined;
@@ -30,8 +30,8 @@ export function matchedBy({ own }: RuleContext, incoming: Piece): LifeChange {
  * A write to a life that has ended here ends with it. Only a longer deadline that its site has given it keeps it: that site is asked.
  * Until the answer has come nothing of it is made anew here. Nothing for a write to a life that goes on.
  */
-export function resolveOnEndedLife(occasion: RuleContext, incoming: Piece): Resolution | undefined {
-  const { own, held, life, isAsking } = occasion;
+export function resolveOnEndedLife(context: RuleContext, incoming: Piece): Resolution | undefined {
+  const { own, held, life, isAsking } = context;
   const end = own.ends.last;
   const isMatched = end !== undefined && end.sequence <= life.matchedThrough;
   const isAmbiguous = isMatched && incoming.seen >= life.madeAgainBy;
@@ -48,11 +48,11 @@ export function resolveOnEndedLife(occasion: RuleContext, incoming: Piece): Reso
 }
 
 /**
- * A resolution of a write that an own removal had not seen, with the deadline that it has at its own site, as far as that is known
+ * A resolution of a write that a local removal had not seen, with the deadline that it has at its own site, as far as that is known
  * here. The other site is asked for the key.
  */
-export function withDeadline(occasion: RuleContext, incoming: Piece, resolution: Resolution): Resolution {
-  const { own, held, life, key, isAsking } = occasion;
+export function withDeadline(context: RuleContext, incoming: Piece, resolution: Resolution): Resolution {
+  const { own, held, life, key, isAsking } = context;
   const isExpiry = incoming.role === 'expiry';
   if (isExpiry && held.kind === 'nothing') {
     const given = lifeOf(incoming);
@@ -101,17 +101,17 @@ export function keepingDeadline(
   return [['EVAL', scriptSource('hold-deadline'), 2, applied, key], ...commands, keep];
 }
 
-/** Own writes may empty the key and make it again: it keeps the deadline of the state, or the one it had here where there is no key. */
+/** Local writes may empty the key and make it again: it keeps the deadline of the state, or the one it had here where there is no key. */
 export function withItsDeadline(
-  occasion: RuleContext,
+  context: RuleContext,
   state: KeyState,
   commands: readonly Command[],
   built: readonly Piece[],
 ): readonly Command[] {
-  if (isAbsent(state)) return keepingDeadline(occasion, commands, built, false);
+  if (isAbsent(state)) return keepingDeadline(context, commands, built, false);
   const isKept = Number(state.expiry) > 0 && built.some(({ isRemoval }) => isRemoval);
   const isTakenAway = built.some((piece) => piece.role === 'expiry' && lifeOf(piece) === Infinity);
-  return isKept && !isTakenAway ? [...commands, until(occasion.key, state.expiry)] : commands;
+  return isKept && !isTakenAway ? [...commands, until(context.key, state.expiry)] : commands;
 }
 
 function isKeyRemoval({ role, isRemoval }: Piece): boolean {
@@ -125,7 +125,7 @@ export function isOfEndedLife({ own, life }: RuleContext, { state }: StatePiece)
   return head?.endedAt !== undefined && expiry > 0 && expiry <= Math.max(life.now, head.endedAt);
 }
 
-/** The own pieces that a state meets: a life that was put off has not ended, and what was written to it before counts. */
+/** The local pieces that a state meets: a life that was put off has not ended, and what was written to it before counts. */
 export function meetingState(own: LocalPieces, { state }: StatePiece): LocalPieces {
   const end = own.ends.last;
   const expiry = isAbsent(state) ? 0 : Number(state.expiry) || Infinity;

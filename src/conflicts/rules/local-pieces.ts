@@ -1,6 +1,6 @@
 /**
- * The own pieces on one key, prepared once for all the commands of a batch that meet them: a hash that both sites write may have
- * thousands of own changes which the peer has not seen, and every incoming one meets them all.
+ * The local pieces on one key, prepared once for all the commands of a batch that meet them: a hash that both sites write may have
+ * thousands of local changes which the peer has not seen, and every incoming one meets them all.
  */
 
 import { clashes, isWhole } from './clash.js';
@@ -10,7 +10,7 @@ import { isHead, isState, type Piece, type StatePiece } from '../../pieces/piece
 /** How often the pieces are looked through for a cell before they are put in order by cells. */
 const MAX_SCANS = 16;
 
-/** Own writes of a list. */
+/** Local writes of a list. */
 export interface LocalList {
   /** Whether it was replaced in between. */
   readonly isReplaced: boolean;
@@ -18,7 +18,7 @@ export interface LocalList {
   readonly listed: readonly Piece[];
 }
 
-/** What own writes did to the lives of a key, of those of an application. */
+/** What local writes did to the lives of a key, of those of an application. */
 export interface OwnEnds {
   /** The last end of a life. */
   readonly last: Piece | undefined;
@@ -181,7 +181,7 @@ function endsOf(pieces: readonly Piece[]): OwnEnds {
   return { last: pieces.findLast(({ endedAt }) => endedAt !== undefined), removals };
 }
 
-/** An own state or another head than a `DEL` replaces the list: positions mean nothing any more. */
+/** A local state or another head than a `DEL` replaces the list: positions mean nothing any more. */
 function listOf(pieces: readonly Piece[]): LocalList {
   const other = pieces.findLastIndex(
     ({ role, isRemoval }) => role === 'state' || role === 'derive' || (role === 'key-head' && !isRemoval),

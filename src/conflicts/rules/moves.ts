@@ -83,8 +83,8 @@ function resolved(places: readonly Place[]): Resolution {
   return { commands: [], outcome: 'merged', held, places: { places } };
 }
 
-function placesHere(occasion: RuleContext, { seen }: Piece): readonly Place[] | undefined {
-  const { own, pending, isAsking, isHot, held, known, isDoubtful } = occasion;
+function placesHere(context: RuleContext, { seen }: Piece): readonly Place[] | undefined {
+  const { own, pending, isAsking, isHot, held, known, isDoubtful } = context;
   if (pending || isAsking || isHot || held.kind === 'other') return undefined;
   const listed = own.all.filter(({ role }) => role !== 'expiry');
   if (listed.some((piece) => isState(piece) || piece.type !== 'list')) return undefined;

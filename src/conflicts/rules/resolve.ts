@@ -10,17 +10,17 @@ import { isState, type Piece } from '../../pieces/piece.js';
 import type { RuleContext, Resolution } from './rule-context.js';
 import { resolveState } from './states.js';
 
-export function resolve(occasion: RuleContext, incoming: Piece): Resolution {
-  const waiting = resolveHot(occasion, incoming);
+export function resolve(context: RuleContext, incoming: Piece): Resolution {
+  const waiting = resolveHot(context, incoming);
   if (waiting) return waiting;
-  if (isState(incoming)) return resolveState(occasion, incoming);
+  if (isState(incoming)) return resolveState(context, incoming);
   if (incoming.role === 'key-head') {
     const isEnd = incoming.endedAt !== undefined;
-    const head = isEnd ? resolveEnd(occasion, incoming) : resolveKeyHead(occasion, incoming);
-    return { ...head, life: { ...head.life, ...matchedBy(occasion, incoming) } };
+    const head = isEnd ? resolveEnd(context, incoming) : resolveKeyHead(context, incoming);
+    return { ...head, life: { ...head.life, ...matchedBy(context, incoming) } };
   }
-  const left = resolveOnEndedLife(occasion, incoming);
+  const left = resolveOnEndedLife(context, incoming);
   if (left) return left;
-  const resolution = withDeadline(occasion, incoming, resolveBuild(occasion, incoming));
-  return replacedUnknown(occasion, incoming) ? { ...resolution, leaves: LACK.own } : resolution;
+  const resolution = withDeadline(context, incoming, resolveBuild(context, incoming));
+  return replacedUnknown(context, incoming) ? { ...resolution, leaves: LACK.own } : resolution;
 }

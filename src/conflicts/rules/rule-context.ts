@@ -32,7 +32,7 @@ export interface RuleContext {
   readonly isAsking: boolean;
   /** The key cannot be watched: what was written on it here last is not known. It is asked for in any case. */
   readonly isHot: boolean;
-  /** Then this is what is known of own pieces: whether one leaves something in a cell, if that is known. */
+  /** Then this is what is known of local pieces: whether one leaves something in a cell, if that is known. */
   readonly isOnCell: IsOnCell;
   readonly held: Held;
   readonly life: Life;
@@ -40,7 +40,7 @@ export interface RuleContext {
   readonly fieldLife: (field: string) => FieldLife;
   /** What is remembered of the places of a list. */
   readonly known: KnownPlaces | undefined;
-  /** Whether an own list write may have met others that are forgotten. */
+  /** Whether a local list write may have met others that are forgotten. */
   readonly isDoubtful: (own: Piece) => boolean;
   /** A late write was met wrongly here: the list may lack what nobody took. */
   readonly isMisplaced: boolean;
@@ -125,17 +125,17 @@ export interface Life {
   readonly now: number;
   /** The deadline the key has, or had until it was removed. */
   readonly deadline: Deadline;
-  /** A hot key, of which nothing is looked up, may be of another life than the sender's, or of none by the time of the transaction. */
+  /** A contended key, of which nothing is looked up, may be of another life than the sender's, or of none by the time of the transaction. */
   readonly isDoubtful: boolean;
-  /** Own removals up to this sequence are matched by a head of the sender's: what it writes since is a new life there as well. */
+  /** Local removals up to this sequence are matched by a head of the sender's: what it writes since is a new life there as well. */
   readonly matchedThrough: number;
-  /** A sender that had seen own writes up to here may have built on them again, behind the removal that matches. */
+  /** A sender that had seen local writes up to here may have built on them again, behind the removal that matches. */
   readonly madeAgainBy: number;
-  /** Of own removals up to this sequence it is forgotten whether they are matched. */
+  /** Of local removals up to this sequence it is forgotten whether they are matched. */
   readonly forgottenThrough: number;
   /** The key is gone here by a deadline of the sender's that was past when it came. */
   readonly isOver: boolean;
-  /** The last own request for the key, and whether it says that writes of the sender's are left out here. */
+  /** The last local request for the key, and whether it says that writes of the sender's are left out here. */
   readonly askedAt: number;
   readonly leavesOut: boolean;
 }

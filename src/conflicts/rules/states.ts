@@ -28,10 +28,10 @@ import {
 import type { Place } from './list-places.js';
 import { isByPosition, rerunAll } from './rerun.js';
 
-export function resolveState(occasion: RuleContext, incoming: StatePiece): Resolution {
-  const { pending, held } = occasion;
-  if (isOfEndedLife(occasion, incoming)) return { commands: [], outcome: 'own-stays', held };
-  const own = meetingState(occasion.own, incoming);
+export function resolveState(context: RuleContext, incoming: StatePiece): Resolution {
+  const { pending, held } = context;
+  if (isOfEndedLife(context, incoming)) return { commands: [], outcome: 'own-stays', held };
+  const own = meetingState(context.own, incoming);
   const head = own.lastHead;
   const stays =
     (pending !== undefined && isAbove(pending, rankOf(incoming))) ||
@@ -40,43 +40,43 @@ export function resolveState(occasion: RuleContext, incoming: StatePiece): Resol
   if (stays) return { commands: [], outcome: 'own-stays', held };
   // Where there is no such key at either site, nothing is made again without its deadline.
   const isGone =
-    isAbsent(incoming.state) && held.kind === 'nothing' && typeof occasion.life.deadline === 'number';
+    isAbsent(incoming.state) && held.kind === 'nothing' && typeof context.life.deadline === 'number';
   const built = isGone ? [] : behindHead(own.users);
-  if (!isGone && isMergeable(occasion, incoming))
+  if (!isGone && isMergeable(context, incoming))
     return {
-      ...merged(occasion, incoming),
+      ...merged(context, incoming),
       // The other site has left out what was taken off here: it is told what has become of it.
       state: latest([incoming, ...own.all]),
     };
   // A trim would take entries it had not seen.
   const again = built.filter(({ role }) => role !== 'trim');
-  const replaced = replaceBy(occasion, incoming, again);
+  const replaced = replaceBy(context, incoming, again);
   const covered = own.users.slice(0, own.users.length - built.length);
   return {
     ...replaced,
-    life: matchedBy(occasion, incoming),
+    life: matchedBy(context, incoming),
     outcome: built.length > 0 ? 'merged' : 'theirs-stays',
-    // The other site still has what an own head took from the list here.
+    // The other site still has what a local head took from the list here.
     places: covered.some(({ type }) => type === 'list') ? { places: undefined } : replaced.places,
-    // An own state that was beaten stands in the way of what the other site writes next: what has become of it is said again.
+    // A local state that was beaten stands in the way of what the other site writes next: what has become of it is said again.
     ...((head && isState(head)) || replaced.hasEnded ? { state: latest([incoming, ...own.all]) } : {}),
   };
 }
 
-/** The key as the state has it, and own pieces on it again. */
+/** The key as the state has it, and local pieces on it again. */
 export function replaceBy(
-  occasion: RuleContext,
+  context: RuleContext,
   { state, site }: StatePiece,
   built: readonly Piece[],
 ): Omit<Resolution, 'outcome'> & { hasEnded: boolean; places: { places: readonly Place[] | undefined } } {
-  const { key, out } = occasion;
+  const { key, out } = context;
   const { elements: length } = state;
   const held: Held = isAbsent(state) ? NOTHING : length < 0 ? OTHER : { kind: 'list', length };
-  const fields = fieldsApart(occasion, built);
+  const fields = fieldsApart(context, built);
   const again = rerunAll(fields.rest, held, site);
   const commands = [...valueOf(key, state, out), ...again.commands, ...fields.commands];
   return {
-    commands: withItsDeadline(occasion, state, commands, built),
+    commands: withItsDeadline(context, state, commands, built),
     held: fields.commands.length > 0 ? UNKNOWN : again.held,
     hasEnded: fields.hasEnded,
     places: { places: placesOn(Math.max(0, length), built) },
@@ -137,7 +137,7 @@ function byScript(
   ];
 }
 
-/** A list of so many elements that the sender knows, and own pushes on it. */
+/** A list of so many elements that the sender knows, and local pushes on it. */
 function placesOn(length: number, built: readonly Piece[]): Place[] | undefined {
   let places = elements(length);
   for (const { name, command, batchEnd } of built.filter((piece) => !isByPosition(piece))) {

@@ -1,6 +1,6 @@
 -- KEYS: applied, key   ARGV: field, end of its life here or 0, deadline or 0, whether it keeps one, commands up to that end,
 -- per command: number of arguments, arguments
--- Runs own commands on a field again, on a value they had not seen. If its life has ended here and was not put off there, only those behind
+-- Runs local commands on a field again, on a value they had not seen. If its life has ended here and was not put off there, only those behind
 -- the end. It keeps the deadline it has, or the one that is given, if it is left without one. Errors are as in attempt-commands.lua.
 -- Result: commands that failed.
 -- @include life

@@ -1,7 +1,7 @@
 -- KEYS: fence, copy, state, applied, received, site, changes, inbox
 -- ARGV: token, id of the request, pair, site, peer, epoch and next of a new history, replid and offset (empty: the present), time,
 --       cut to be repaired (empty: none)
--- Makes the own keys in a copy of the peer's data those of this site, in one step. What the peer has changed up to the place it has
+-- Makes the internal keys in a copy of the peer's data those of this site, in one step. What the peer has changed up to the place it has
 -- named is applied, for it is in the copy; nothing of this site's is on its way; no first copy is due.
 -- Result: OK. Errors: FENCED, STATE.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then

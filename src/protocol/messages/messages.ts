@@ -8,7 +8,7 @@
  *   the dump. `dump`: it is a dump all the same, there is nothing else. `whole`: a dump, and the receiver's own list may lack what nobody
  *   took from it, so that nothing is to be taken for taken there. The rank is what it weighs
  *   against a concurrent one: timestamp -1 for no key, 0 for a value that lacks something. `since` is the sequence of the origin's
- *   newest own write of the key that the receiver was not known to have seen, 0 for none. `elements` is a list's length, -1 for
+ *   newest local write of the key that the receiver was not known to have seen, 0 for none. `elements` is a list's length, -1 for
  *   what is no list. `whole` behind it: the receiver's own list may lack what nobody took from it, so nothing is to be taken for taken.
  * - `TANDEM.NEED timestamp lack (database key)…`: asks for the `STATE` of these keys, ranked with this timestamp. `lack` is what the
  *   asker's own value lacks, 0 when it only doubts an order; 4 more when the keys are too hot there for an answer to be applied; 8 more when
@@ -120,7 +120,7 @@ export interface KeyState extends PlacedKey {
   readonly expiry: Buffer;
   readonly rankTimestamp: number;
   readonly rankSite: string;
-  /** The origin's newest own write of the key that the receiver was not known to have seen; 0 for none. */
+  /** The origin's newest local write of the key that the receiver was not known to have seen; 0 for none. */
   readonly since: number;
   /** Length of a list; -1 for what is none. */
   readonly elements: number;
@@ -168,7 +168,7 @@ function formOf(args: readonly Buffer[]): string {
   return args[STATE_ARGUMENTS]?.toString('latin1') ?? '';
 }
 
-/** Whether nothing in a state is new to its receiver, which has seen all own writes in it. @param args the name first */
+/** Whether nothing in a state is new to its receiver, which has seen all local writes in it. @param args the name first */
 function isOfOldData(args: readonly Buffer[]): boolean {
   return args[0]!.toString('latin1') === STATE && parseState(args).since === 0;
 }
@@ -183,7 +183,7 @@ export function effectOfSpecial(args: readonly Buffer[]): RecordedEffect {
   return isOfOldData(args) ? 'copy' : 'state';
 }
 
-/** What the value of a key may lack: removals of the other site's, writes of the other site's, or own writes. What is more is worse. */
+/** What the value of a key may lack: removals of the other site's, writes of the other site's, or local writes. What is more is worse. */
 export const LACK = { nothing: 0, removals: 1, writes: 2, own: 3 } as const;
 export type Lack = (typeof LACK)[keyof typeof LACK];
 

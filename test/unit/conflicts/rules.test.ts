@@ -51,7 +51,7 @@ function own(...lines: string[]): Piece[] {
   return lines.flatMap((line, at) => pieces(line, 'east', { timestamp: 10 + at, sequence: 11 + at }));
 }
 
-function occasion(mine: readonly Piece[], changed: Partial<RuleContext> = {}): RuleContext {
+function context(mine: readonly Piece[], changed: Partial<RuleContext> = {}): RuleContext {
   return {
     key: Buffer.from(KEY),
     database: 0,
@@ -89,7 +89,7 @@ function meet(
   changed: Partial<RuleContext> & { made?: Made } = {},
 ): Resolution {
   const { made, ...rest } = changed;
-  return resolve(occasion(mine, rest), pieces(theirs, 'west', { timestamp: 20, ...made })[0]!);
+  return resolve(context(mine, rest), pieces(theirs, 'west', { timestamp: 20, ...made })[0]!);
 }
 
 describe('cells', () => {

@@ -46,7 +46,7 @@ const history = fc
   .uniqueArray(command, { minLength: 1, maxLength: 4 })
   .chain((kinds) => fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 12 }));
 
-function occasionOf(own: LocalPieces): RuleContext {
+function contextOf(own: LocalPieces): RuleContext {
   return {
     key: Buffer.from(KEY),
     database: 0,
@@ -129,7 +129,7 @@ test.each(['RPUSH', 'LPUSH', 'RPOP', 'LPOP', 'PEXPIREAT', 'HSET'])(
     const own = new LocalPieces(Array.from({ length: OWN }, () => counted));
     const incoming = pieceOf([name, KEY, ...args], 'east');
     const places = { upTo: 1, seen: 0, places: undefined };
-    for (let i = 0; i < INCOMING; i++) resolve({ ...occasionOf(own), known: places }, incoming);
+    for (let i = 0; i < INCOMING; i++) resolve({ ...contextOf(own), known: places }, incoming);
     expect(looks).toBeLessThan(OWN * 200);
   },
 );
