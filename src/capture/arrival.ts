@@ -4,8 +4,8 @@ import { streamOptions } from '../redis-commands/stream-options.js';
 import { arrivalArguments } from '../protocol/messages/messages.js';
 
 /**
- * What is sent for a command on such a stream: for one that adds an entry, or trims. Nothing for any other. An entry has another ID at
- * each site, so what names one, and what groups have read, is of one site.
+ * The message sent for a command that adds an entry to such a stream, or trims it. Nothing for any other. An entry has another ID at each
+ * site, so what names one, and what groups have read, is of one site.
  *
  * @param name upper case
  * @param args the name first

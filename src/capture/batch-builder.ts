@@ -1,12 +1,12 @@
 /**
- * Gathers the commands of consecutive changes into the payload of a batch, in a buffer that is used again for every batch.
- * Commands that stand side by side in what was read are copied in one go, at the latest in {@link BatchBuilder.settle}: what
- * they were read from is about to be overwritten then.
+ * Gathers the commands of consecutive changes into the payload of a batch, in a buffer that is used again for every batch. Commands that
+ * stand side by side in what was read are copied in one go, at the latest in {@link BatchBuilder.settle}: the buffer that they were read
+ * from is overwritten then.
  */
 
 import { encodeCommand } from '../redis-commands/encode-command.js';
 
-/** What a cut hands over; sequence, timestamp and the rest of the header are capture's business. */
+/** The commands of a batch, as they are handed over. Capture adds sequence, timestamp and the rest of the header. */
 export interface BuiltBatch {
   /** Stands in the builder's buffer: to be used before anything is added. */
   readonly payload: Buffer;
@@ -115,7 +115,7 @@ export class BatchBuilder {
     this.#database = database;
     this.#isDropped = true;
     if (this.#payload.length <= MAX_KEPT_BYTES) return;
-    // It has grown with what nobody wants.
+    // The buffer has grown with bytes that are not sent.
     const kept = this.#payload.subarray(0, bytes);
     this.#payload = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, bytes * 2));
     kept.copy(this.#payload);

@@ -1,15 +1,15 @@
 /**
- * Capture: turns the replication stream of the local server into batches of changes, and tells the other stages what else
- * went by in the stream, in its order: local writes, batches delivered into the inbox, applied changes, barriers.
+ * Capture: turns the replication stream of the local server into batches of changes, and tells the other stages what else went by in the
+ * stream, in its order: local writes, batches delivered into the inbox, applied changes, barriers.
  *
  * Three kinds of commands go by:
- * - an **echo**: a transaction whose first command is the applied marker. It is the peer's change coming round, is skipped
- *   whole, and moves `seen` at exactly this place. A marker that stands alone (the change had no effect) counts too.
+ * - an **echo**: a transaction whose first command is the applied marker. It is the peer's change coming round, is skipped whole, and
+ *   moves `seen` at exactly this place. A marker that stands alone (the change had no effect) counts too.
  * - **own** commands, on Tandem's own keys: never replicated.
  * - everything else is a local **change**: a single command, or a whole transaction.
  *
- * What this file decides depends on the stream alone, so after a restart the same bytes become the same changes with the
- * same numbers. Bytes up to {@link Capture.position} have been dealt with; it only ever stands between changes.
+ * All that capture decides depends on the stream alone. So after a restart the same bytes become the same changes with the same
+ * sequences. Bytes up to {@link Capture.position} have been dealt with; it only ever stands between changes.
  */
 
 import { encodeBatch } from '../protocol/batch.js';
@@ -63,7 +63,7 @@ export class Capture {
   #isClosed = false;
   #seenEpoch: number;
   #group: 'none' | 'first' | 'changes' | 'echo' = 'none';
-  /** End of the command that is dealt with, and of each change that is not cut yet. */
+  /** End of the command at hand, and of each change that is gathered. */
   #end: number;
   #ends: number[] = [];
   /** Marks in the applied transaction that is being read: they go out behind all that it causes. */
@@ -87,7 +87,7 @@ export class Capture {
     this.#end = this.#base;
   }
 
-  /** Where the stream has been dealt with, the changes not yet cut included. */
+  /** Where the stream has been read to, the changes that are gathered included. */
   get position(): Position {
     const { replid } = this.#options.position;
     return {
@@ -109,7 +109,7 @@ export class Capture {
     return { epoch: this.#seenEpoch, sequence: this.#seen };
   }
 
-  /** Changes gathered and not yet cut. */
+  /** Changes gathered for the next batch. */
   get gathered(): number {
     return this.#builder.changes;
   }
@@ -306,7 +306,7 @@ export class Capture {
       if (isMark(command)) this.#marks.push(Buffer.from(command));
       else this.#out(command);
     }
-    // The bookkeeping in the same transaction is nobody's data: nothing of it is to be asked for.
+    // The bookkeeping in the same transaction is no data: nothing of it is asked for.
     else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) {
       events.echoed(reader, this.#database, known.name);
       this.#deadlines.echoed(reader, known, this.#database);
@@ -334,7 +334,7 @@ export class Capture {
     }
     const name = args[0]!.toString('latin1');
     for (const key of specialKeys(name, args)) this.#wrote(key, effectOfSpecial(args));
-    // What answers it holds what was made here before it, and no more.
+    // The answer to it holds what was made here before it, and no more.
     this.#isClosed ||= name === NEED || name === STATE || name === MARK;
     if (name === ANSWER) this.#special(events.answering(args));
     else if (name === MARK) this.#special(events.marking(args));

@@ -35,7 +35,7 @@ export interface ChangeSource {
   cut(): void;
   /** Reads until the source ends, and then throws why. */
   run(reading: Reading): Promise<void>;
-  /** Stops reading. What comes meanwhile waits at the server. */
+  /** Stops reading. Changes made meanwhile wait at the server. */
   pause(): void;
   resume(): void;
   /** Ends {@link run}, which throws `reason`. */

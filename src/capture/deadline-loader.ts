@@ -1,4 +1,4 @@
-/** Which keys have a deadline when a process begins to work: what was given before nobody has seen. */
+/** Finds the keys that have a deadline when a process begins to work. Capture sees only deadlines that are given later. */
 
 import type { Redis } from 'ioredis';
 import type { Deadlines } from '../local-writes/deadlines.js';
@@ -30,7 +30,7 @@ export async function loadDeadlines(local: Redis, deadlines: Deadlines, signal: 
     hasFields ? loadFields(local, deadlines.fields, { databases, signal }) : undefined,
   ]);
   if (keys <= MAX_AT_START) await loading;
-  // What is not remembered is asked for; whatever went wrong ends the work by itself.
+  // A deadline that is not loaded yet is unknown, and the peer is asked. A failure here ends the work by itself.
   else loading.catch(() => {});
 }
 

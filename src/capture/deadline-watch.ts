@@ -68,13 +68,13 @@ export class DeadlineWatch {
       if (!spec.singleKey) this.#deadlines.fields.dropped(low, high);
       if (isGiving && !keepsExpiry(spec, args)) this.#give(this.#hash, givenBy(name, args));
       else if (spec.effect === 'remove') this.#deadlines.removed(low, high);
-      // What is made of other keys has no deadline.
+      // A key made of other keys has no deadline.
       else if (spec.effect === 'derive') this.#deadlines.cleared(low, high);
       else this.#deadlines.built(low, high);
     }
   }
 
-  /** The deadline that has ended the life of a key, or of fields, which a command removes; undefined when somebody has removed them. */
+  /** The deadline that has ended the life of a key, or of fields, that a command removes; undefined when a client has removed them. */
   ended(
     { known, args, isRemoval }: { known: KnownName; args: readonly Buffer[]; isRemoval: boolean },
     database: number,

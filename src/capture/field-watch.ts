@@ -37,7 +37,7 @@ export class FieldWatch {
     } else if (spec.effect !== 'expire' && spec.effect !== 'none') this.#deadlines.dropped(low, high);
   }
 
-  /** The fields of an `HDEL` whose deadlines have all passed, with the last of these; nothing when somebody has removed one. */
+  /** The fields of an `HDEL` whose deadlines have all passed, with the last of these; undefined when a client has removed one. */
   ended(name: string, args: readonly Buffer[], database: number): number | undefined {
     if (name !== 'HDEL' || this.#deadlines.isEmpty || args.length < 3) return undefined;
     const key = args[1]!;
@@ -93,7 +93,7 @@ export class FieldWatch {
     return isEmptied;
   }
 
-  /** What the fields of a hash, which came as a whole, have. @param args of a special command @returns whether it says that */
+  /** Notes the deadlines of the fields of a hash that came as a whole. @param args of a special command @returns whether it says that */
   told(args: readonly Buffer[]): boolean {
     if (args[0]!.toString('latin1') !== FIELDS) return false;
     const [{ database, key }] = specialKeys(FIELDS, args) as [PlacedKey];

@@ -44,7 +44,10 @@ export function startsWith(
   return true;
 }
 
-/** Whether these are the fields of a marker. What somebody else writes there is none: numbers that are none would go into every batch from there on. */
+/**
+ * Whether these are the fields of a marker. A client may write anything there. Without numbers it is no marker: they would go into every
+ * batch from there on.
+ */
 export function isMarker(fields: ReadonlyMap<string, string>): boolean {
   return ['n', 'epoch', 'decided'].every((field) => Number.isSafeInteger(Number(fields.get(field) ?? NaN)));
 }

@@ -1,6 +1,6 @@
 /**
- * The members of a sorted set that are next to be popped from it, as the replication stream tells: read at one place of the stream,
- * and kept up with every write behind it. A pop does not say in the stream what it took; here it shows.
+ * The members of a sorted set that are next to be popped. They are read at one place of the replication stream, and kept up with every
+ * write behind it. A pop does not say in the stream what it took; here it shows.
  */
 
 /** Which end of a sorted set a pop takes from. */
@@ -18,7 +18,7 @@ const FEW_MEMBERS = READ_MEMBERS / 2;
 /** Members kept of one set, and bytes of them. */
 const MAX_MEMBERS = 2 * READ_MEMBERS;
 const MAX_BYTES = 512 * 1024;
-/** What a member takes beside its name. */
+/** Memory that a member takes beside its name. */
 const MEMBER_BYTES = 64;
 
 const CONDITIONS: ReadonlySet<string> = new Set(['NX', 'XX', 'GT', 'LT', 'INCR']);

@@ -1,9 +1,10 @@
 /**
- * The one place where commands of Tandem's own making leave the site, seen by what the site leaves out. Whoever asked, and whatever a
- * question made a script read: a key that is excluded here is in no state, no list of names and no digest that the peer gets.
+ * The one place where commands of Tandem's own making leave the site, seen by what the site leaves out. Holds back what the filters
+ * exclude, whatever a question made a script read. A key that is excluded here is in no state, no list of names and no digest that the
+ * peer gets.
  *
- * A request (`TANDEM.NEED`) passes: it names keys the peer has named before. What was written here on an excluded key is not
- * remembered, so no late write makes one.
+ * A request (`TANDEM.NEED`) passes: it names keys the peer has named before. Local writes of an excluded key are not noted, so no late
+ * write makes such a request.
  */
 
 import {

@@ -1,9 +1,10 @@
 /**
- * What pops of sorted sets have taken. `ZPOPMIN` stands in the stream without what it took, and at the other site, where members have
- * been added meanwhile, it would take another one. So it is sent as the removal of those members: that means the same everywhere.
+ * Finds the members that pops of sorted sets have taken. `ZPOPMIN` stands in the stream without what it took, and at the other site,
+ * where members have been added meanwhile, it would take another one. So it is sent as the removal of those members: that means the same
+ * everywhere.
  *
- * For it the members next to be popped are read from a set that pops come on (`list-members.lua` has them stand in the stream, at their
- * place in the order), and kept up with what the stream says from there on. A pop of which it is not known what it took is sent as it is.
+ * For it, `list-members.lua` puts the members next to be popped into the stream, at their place in the order. From there on they are kept
+ * up with the stream. A pop of which it is not known what it took is sent as it is.
  */
 
 import type { KnownName } from '../redis-commands/command-names.js';
@@ -51,7 +52,7 @@ export class PoppedSets {
     if (!isOther) this.ran(known, reader.arguments(), database);
   }
 
-  /** The same of a command of the peer's. What the peer adds to may be popped from here: it is read before the first pop. */
+  /** The same of a command of the peer's. A set that the peer adds to may be popped here: it is read before the first pop. */
   echoed(reader: CommandReader, known: KnownName, database: number): void {
     this.passed(reader, known, database);
     if (known.name !== 'ZADD' || this.#sets.size >= MAX_SETS / 2 || !this.#isAllowed()) return;
@@ -75,7 +76,7 @@ export class PoppedSets {
    * A command has run.
    * @param args the name first
    * @param isSent whether it is one to be sent to the other site
-   * @returns what is to be sent for it instead; nothing when it is good as it is
+   * @returns the command to send instead; undefined when it is good as it is
    */
   ran(known: KnownName, args: readonly Buffer[], database: number, isSent = false): Buffer[] | undefined {
     const { name, spec, container } = known;
@@ -142,7 +143,7 @@ export class PoppedSets {
     return [Buffer.from('ZREM'), key, ...taken.map((member) => Buffer.from(member, 'latin1'))];
   }
 
-  /** What is in a set is not known any more. If it is being popped from, it is read again. */
+  /** The members of a set are unknown by now. If it is being popped from, it is read again. */
   #lost(key: PlacedKey, { isUsed, end }: KnownMembers): void {
     this.#forget(nameOf(key.database, key.key));
     if (isUsed) this.#want(key, end);

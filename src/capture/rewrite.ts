@@ -131,7 +131,7 @@ function wordAt(args: readonly Buffer[], index: number): string {
   return argument === undefined || argument.length > 10 ? '' : argument.toString('latin1').toUpperCase();
 }
 
-/** Exact beyond what a double holds: expiries may be as large as a signed 64-bit number. What is no number is left to the peer's server to refuse. */
+/** Exact beyond what a double holds: expiries may be as large as a signed 64-bit number. The peer's server refuses what is no number. */
 function at(duration: Buffer, unitMs: number, nowMs: number): Buffer {
   if (!/^-?\d{1,20}$/.test(duration.toString('latin1'))) return duration;
   return Buffer.from(String(BigInt(duration.toString('latin1')) * BigInt(unitMs) + BigInt(nowMs)));

@@ -48,13 +48,13 @@ export interface Verdict {
   /** Upper case, with the sub-command. */
   readonly name: string;
   readonly effect: RecordedEffect;
-  /** What it does to each of its keys, where that is not the same. */
+  /** The effect on each of its keys, where they differ. */
   readonly effects?: readonly Effect[];
   /** Why it is left out. */
   readonly skip?: SkipReason;
   /** The keys it writes or reads. */
   readonly keys: readonly ConcernedKey[];
-  /** What is sent in its place. */
+  /** The command to send in its place. */
   readonly instead?: readonly Buffer[];
   /** A command of Tandem's own that is sent in its place. */
   readonly special?: readonly Buffer[];
@@ -113,7 +113,7 @@ export class Selection {
     const target = spec === undefined ? undefined : destinationDatabase(spec, args);
     const skip = this.#heldBack({ args, indexes: [...written, ...read], database, target });
     if (skip !== undefined) return { ...NOTHING, name, effect, skip };
-    // What it reads counts as well: a concurrent change to a source changes what was made of it.
+    // Keys that it reads count as well: a concurrent change to a source changes the result.
     const keys: ConcernedKey[] = [
       ...written.map((index) => ({ database, key: args[index]! })),
       ...read.map((index) => ({ database, key: args[index]!, isRead: true })),
@@ -133,7 +133,7 @@ export class Selection {
         ? written.map((_, at) => effectOnKey(spec, args, at))
         : undefined;
     if (instead === undefined) return { ...NOTHING, name, effect, keys, ...(effects ? { effects } : {}) };
-    // What is sent counts, here as well as when the window is loaded from the change list.
+    // The command that is sent counts, here as when the window is loaded from the change list.
     const sent = commandSpec(instead[0]!.toString('latin1'))!;
     return { ...NOTHING, name, effect: recordedEffect(sent, instead), keys, instead };
   }

@@ -10,14 +10,14 @@ import type { ChangeList } from './change-list.js';
 export interface AcknowledgementsOptions {
   /** The peer's highest sequence that was applied here when this process began. */
   readonly applied: number;
-  /** What the peer was known to have applied then. */
+  /** The newest local sequence that the peer was known to have applied then. */
   readonly seen?: number;
   readonly list: Pick<ChangeList, 'last' | 'trim'>;
   /** Lets go of the local writes that the peer has seen. */
   readonly window: { advance(seen: number): void };
 }
 
-/** What a heartbeat says: after its changes up to `sequence` the peer had applied ours up to `seen`. */
+/** A heartbeat says: after its changes up to `sequence`, the peer had applied this site's up to `seen`. */
 export interface Heartbeat {
   readonly sequence: number;
   readonly seen: number;

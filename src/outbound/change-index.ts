@@ -1,4 +1,4 @@
-/** What is where in the change list: for each batch its sequences and length, and, as long as memory allows, the batch itself. */
+/** The index of the change list: for each batch its sequences and length, and as long as memory allows the batch itself. */
 
 /** A batch in the change list. */
 export interface Entry {
@@ -13,9 +13,9 @@ export interface Entry {
 
 /** How what the peer has received fits to the history of this site. */
 export type Continuity =
-  /** What follows is here. */
+  /** The next change is in the list. */
   | 'whole'
-  /** What follows is gone: the list was dropped, or the peer has lost what it had. */
+  /** The next change is gone: the list was dropped, or the peer has lost changes that it had. */
   | 'hole'
   /** The peer has changes that this site knows nothing of. */
   | 'ahead';
@@ -34,8 +34,8 @@ interface Block {
 }
 
 /**
- * A peer that is away for hours may leave millions of small batches in the list: 44 bytes for each of them, not the 150 and more
- * of an object, and nothing for the garbage collector to go through.
+ * A peer that is away for hours may leave millions of small batches in the list. Each takes 44 bytes here, an object 150 and more. The
+ * garbage collector has nothing to go through.
  */
 export class ChangeIndex {
   readonly #blocks: Block[] = [];

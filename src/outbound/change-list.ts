@@ -104,7 +104,7 @@ export class ChangeList {
     this.#fillWarning = new FillWarning(options.log);
   }
 
-  /** What is where in the list. */
+  /** The index of the list. */
   get index(): Pick<ChangeIndex, 'at' | 'find' | 'size'> {
     return this.#index;
   }
@@ -202,7 +202,10 @@ export class ChangeList {
     return this.#index.at(0)?.first ?? this.#next;
   }
 
-  /** Learns what the list in Redis holds, and shows every batch in it, oldest first. What is none of this site's is taken off. */
+  /**
+   * Learns what the list in Redis holds, and shows every batch in it, oldest first. Elements that are no batch of this site's are taken
+   * off.
+   */
   async load(onBatch: (batch: Buffer) => void): Promise<void> {
     const bytes = await loadIndex({ ...this.#options, index: this.#index, onBatch });
     const last = this.#index.newest;
@@ -221,7 +224,7 @@ export class ChangeList {
     this.#pendingRaised.raise();
   }
 
-  /** Bytes the list may have from now on. What it has beyond a bound that is less than `maxBytes` is dropped, without waiting for an append. */
+  /** Bytes the list may have from now on. A list beyond a bound that is less than `maxBytes` is dropped, without waiting for an append. */
   limitTo(bytes: number): void {
     this.#limit = Math.min(bytes, this.#options.maxBytes);
     if (this.#isTooLong) this.#pendingRaised.raise();
@@ -311,7 +314,7 @@ export class ChangeList {
     );
   }
 
-  /** The list holds other bytes than were noted: somebody has taken something off, or an old state was brought back. */
+  /** The list holds other bytes than were noted: a client has taken something off, or an old state was brought back. */
   async #correct(bytes: number): Promise<void> {
     if (bytes === this.#bytes) return;
     const { log } = this.#options;

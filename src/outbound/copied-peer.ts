@@ -1,6 +1,6 @@
 /**
- * A peer whose Redis was brought up from a copy of this site's: before a process can work there, `tandem adopt` asks in the key
- * `in:copy` how far in this site's history the copy is, and this site, which alone can tell, answers there.
+ * A peer whose Redis was brought up from a copy of this site's. Before a process works there, `tandem adopt` asks in the key `in:copy`
+ * how far in this site's history the copy is. Only this site knows, and answers in the same key.
  */
 
 import { restOfBatch } from '../protocol/batch-rest.js';
@@ -22,7 +22,7 @@ const COPY = new TandemError('PEER_NOT_READY', "the peer's Redis is a copy of th
 
 /**
  * Answers the question of a copy, if there is one that is not answered.
- * @throws PeerError PEER_NOT_READY as long as the peer's Redis is a copy that nobody has taken over
+ * @throws PeerError PEER_NOT_READY as long as the peer's Redis is a copy that was not taken over
  * @param onNamed a sequence is about to be known at the peer: no other change may get it any more
  */
 export async function answerCopy(

@@ -5,7 +5,7 @@ import { decodeEnds } from '../protocol/stream-ends.js';
 import type { ChangeIndex } from './change-index.js';
 import type { ReadProgress } from './courier-options.js';
 
-/** What a copy says of the moment it was made. */
+/** The moment at which a copy was made, as the copy says. */
 export interface CopyMoment {
   /** Epoch of the history, which has one replication stream, and the sequence that was the next one to be appended. */
   readonly epoch: number;

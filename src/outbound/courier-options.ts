@@ -8,7 +8,7 @@ import type { PeerHistory } from './peer-history.js';
 
 /** How far the local stream is read, and how much of that is in the change list. */
 export interface ReadProgress {
-  /** What this site has applied of the peer's changes, standing before all that is captured later. */
+  /** How far this site has applied the peer's changes: these stand before all that is captured later. */
   readonly seen: { readonly epoch: number; readonly sequence: number };
   /** Whether every captured change is in the change list, so that `seen` may be told without a batch. */
   readonly isSettled: boolean;

@@ -1,13 +1,13 @@
 /**
  * The courier: carries batches from the change list into the peer's inbox, in order, many in flight on one connection.
  *
- * States: **connecting** (the peer is asked how far it has received), **streaming** (batches are on their way), **caught up**
- * (all were accepted), **backing off** (the peer is away, not ready, or full). What the peer answers decides: `accepted` and
- * `duplicate` move on; `gap` and `epoch` mean that our idea of what it has is wrong, so it is asked again; `full` makes us wait.
- * Nothing is forgotten here: a batch leaves the change list only when the peer says that it was applied.
+ * States: **connecting** (the peer is asked how far it has received), **streaming** (batches are on their way), **caught up** (all were
+ * accepted), **backing off** (the peer is away, not ready, or full). The peer's answer decides. `accepted` and `duplicate` move on. `gap`
+ * and `epoch` say that the peer has other changes than was thought: it is asked again. `full` makes the courier wait. Nothing is
+ * forgotten here: a batch leaves the change list only when the peer says that it was applied.
  *
- * When what the peer lacks is in the change list no more, or the peer has what this site has forgotten, that is a gap: it is
- * said once, loudly, and delivery goes on behind it with a batch that says that the history is cut in front of it.
+ * It is a gap when the peer lacks a change that is no more in the list, or has one that this site has forgotten. A gap is logged once.
+ * Delivery goes on behind it with a batch that says so.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,7 +28,7 @@ export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-o
 /** Batches and bytes on the way without an answer. */
 const IN_FLIGHT_BATCHES = 512;
 const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
-/** How often an idle peer is asked: packets may be swallowed without anybody being told, and its Redis may have forgotten. */
+/** How often an idle peer is asked: packets may be lost without an error, and its Redis may have forgotten. */
 const LOOK_MS = 5000;
 /** First and longest pause after `full`; it doubles. */
 const FULL_PAUSE_MS = 100;
@@ -55,9 +55,9 @@ export class Courier {
   #delivered = 0;
   /** The highest sequence that was ever on the way. */
   #sentThrough = 0;
-  /** What the peer had received where it refused to go on, until it accepts something. */
+  /** How far the peer had received when it refused to go on, until it accepts something. */
   #refusedAt = -1;
-  /** What the peer had received at the last gap that was noted. */
+  /** How far the peer had received at the last gap that was noted. */
   #gapAt = -1;
   /** Set when something went through: what fails next is the first failure. */
   #hasProgressed = false;
@@ -69,7 +69,7 @@ export class Courier {
   readonly #clock: PeerClock;
   /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
   #fullInARow = 0;
-  /** What the peer has told when it was met last. */
+  /** The peer's last handshake. */
   #greeting: Handshake | undefined;
   /** The highest sequence that was passed over because it is larger than the peer takes. */
   #passedOver = -1;
@@ -244,7 +244,7 @@ export class Courier {
           if (back !== undefined) return { next: back, full: false };
           continue;
         }
-        // What is appended meanwhile must not wait for an answer that is a round trip away.
+        // A batch that is appended meanwhile must not wait for an answer that is a round trip away.
         if (!oldest.isAnswered) {
           await list.appended.wait(signal);
           continue;
@@ -270,17 +270,17 @@ export class Courier {
         return { next: received + 1, full: verdict === 'full' };
       }
     } finally {
-      // What was sent behind the answer that stopped us has its own answers; they must be in before anything is sent again.
+      // Batches behind the one that was refused have answers of their own. All must be in before anything is sent again.
       await Promise.allSettled(inFlight.map((one) => one.answer));
     }
   }
 
-  /** The peer's server would close the connection over it, again and again: it goes on behind it, as behind a cut. */
+  /** The peer's server would close the connection over it, again and again. Delivery goes on behind it, as behind a gap. */
   #passOver({ first, last, bytes }: ListedBatch): void {
     if (last <= this.#passedOver) return;
     this.#passedOver = last;
     const { log, events } = this.#options;
-    // A state that was to mend a key is no new cut: whoever sent it finds the key different still, and would send it for ever.
+    // A state that was to repair a key is no new gap: the repair finds the key different still, and would send it for ever.
     const { special, commands } = decodeBatch(bytes);
     if (special < commands - 1) events.gap('own');
     log.error(

@@ -4,7 +4,7 @@ import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { PeerError, fromPeer } from './peer-error.js';
 
-/** `proto-max-bulk-len`, if nobody has changed it. */
+/** The default of `proto-max-bulk-len`. */
 export const DEFAULT_MAX_BULK_BYTES = 512 * 1024 * 1024;
 
 /** How often the peer is asked when acknowledgements overtake its answers. */
@@ -19,7 +19,7 @@ interface HandshakeOptions {
   readonly list: { readonly firstSequence: number };
 }
 
-/** What the peer tells of itself. */
+/** The peer's account of itself. */
 export interface Handshake {
   readonly epoch: number;
   readonly received: number;
@@ -31,9 +31,9 @@ export interface Handshake {
 }
 
 /**
- * Asks the peer's Redis whose it is, how far it has received this site's changes, and how large an argument it takes. What was sent
- * on a connection that is gone may arrive behind the question, and be acknowledged and taken off the list before the answer is here:
- * then the peer has received more than it says, and is asked again.
+ * Asks the peer's Redis whose it is, how far it has received this site's changes, and how large an argument it takes. A batch from a
+ * connection that is gone may arrive behind the question. It may even be acknowledged and off the list before the answer is here. Then
+ * the peer has received more than it says, and is asked again.
  * @throws PeerError PEER_NOT_READY before a process has worked there; WRONG_PAIR when it is another site's
  */
 export async function shakeHands(options: HandshakeOptions): Promise<Handshake> {

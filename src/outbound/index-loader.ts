@@ -11,8 +11,8 @@ import type { ChangeIndex } from './change-index.js';
 const READ_BATCHES = 16;
 
 /**
- * Fills the index with what the change list in Redis holds, and shows every batch, oldest first. What is no batch of this site's
- * is taken off the list: somebody else has put it there. Gives the bytes of the list.
+ * Fills the index with what the change list in Redis holds, and shows every batch, oldest first. An element that is no batch of this
+ * site's is taken off the list: another client has put it there. Gives the bytes of the list.
  */
 export async function loadIndex(options: {
   readonly client: Redis;

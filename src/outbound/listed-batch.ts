@@ -7,12 +7,12 @@ export interface ListedBatch extends Pick<Entry, 'epoch' | 'first' | 'last' | 'p
   readonly bytes: Buffer;
 }
 
-/** What the index knows of a batch, with its bytes. */
+/** A batch as the index knows it, with its bytes. */
 export function listed({ epoch, first, last, previous }: Entry, bytes: Buffer): ListedBatch {
   return { epoch, first, last, previous, bytes };
 }
 
-/** What was read, if it is the batch that was appended there. @throws TandemError STATE_LOST */
+/** The batch that was read, if it is the one that was appended there. @throws TandemError STATE_LOST */
 export function asAppended(entry: Entry, bytes: Buffer | null | undefined): Buffer {
   if (bytes?.length === entry.length && decodeBatch(bytes).first === entry.first) return bytes;
   throw new TandemError('STATE_LOST', 'the change list holds something else than was appended', {

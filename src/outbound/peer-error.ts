@@ -17,13 +17,13 @@ export async function fromPeer<T>(client: Redis, work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     const reason = refusalOf(error, whereOf(client));
-    // A socket nobody answers on may stay open for a quarter of an hour: a new one is better.
+    // A socket without answers may stay open for a quarter of an hour: a new one is better.
     if (reason.code === 'TIMEOUT' && client.status === 'ready') client.disconnect(true);
     throw new PeerError(reason);
   }
 }
 
-/** What a verdict of the peer's scripts means that lets nothing through. */
+/** The error for a verdict of the peer's scripts that lets nothing through. */
 export function refusedBy(verdict: string, details: { epoch: number; received: number }): PeerError {
   if (verdict === 'gap')
     return new PeerError(

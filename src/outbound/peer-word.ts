@@ -12,12 +12,12 @@ import type { OtherLink, OtherStatus, SiteStatus } from '../observe/status.js';
 import type { ChangeList } from './change-list.js';
 
 export interface PeerWordOptions {
-  /** A client at the peer's Redis, which somebody else connects. */
+  /** A client at the peer's Redis, which the courier connects. */
   readonly client: Redis;
   readonly keys: KeyNames;
   readonly pair: string;
   readonly site: string;
-  /** What this site is to tell; nothing while it does not work. */
+  /** The message of this site; undefined while it does not work. */
   readonly tells: () => Told | undefined;
 }
 
@@ -55,7 +55,7 @@ export class PeerWord {
     this.#options = options;
   }
 
-  /** What the other site has told last; undefined before it has. */
+  /** The last message of the other site; undefined before there is one. */
   get heard(): OtherStatus | undefined {
     return this.#heard;
   }
@@ -93,7 +93,7 @@ export class PeerWord {
   }
 }
 
-/** What a site at work tells of itself. */
+/** The message of a site at work. */
 export function toldOf(
   status: SiteStatus,
   { firstSequence, oldestTimestamp }: Pick<ChangeList, 'firstSequence' | 'oldestTimestamp'>,

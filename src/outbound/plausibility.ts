@@ -1,4 +1,4 @@
-/** What the peer says of itself and of us is believed only as far as it can be true. */
+/** Believes the peer's claims only as far as they can be true. */
 
 import type { HybridClock } from '../protocol/clock.js';
 import type { Logger } from '../log/log.js';

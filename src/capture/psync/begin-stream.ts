@@ -1,8 +1,8 @@
 /**
  * Where a server's stream can be read from now on. `PSYNC ? -1` gives that with a snapshot, which a server may make 5 s later
- * (`repl-diskless-sync-delay`), and what is written meanwhile is in no stream that anybody reads. But the server keeps a backlog from
- * the moment at which the first replica asks, and lets another one go on at its end: nothing to wait for, and no snapshot.
- * Source: `replication.c` (syncCommand, masterTryPartialResync).
+ * (`repl-diskless-sync-delay`). Writes in between are in no stream that is read. But the server keeps a backlog from the moment at which
+ * the first replica asks, and lets another one go on at its end: nothing to wait for, and no snapshot. Source: `replication.c`
+ * (syncCommand, masterTryPartialResync).
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,7 +19,7 @@ interface Place {
 const LOOKS = 40;
 const LOOK_MS = 5;
 
-/** What a server says of its stream. */
+/** A server's account of its stream. */
 interface Backlog {
   readonly replid: string;
   readonly formerReplid: string;

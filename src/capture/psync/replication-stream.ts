@@ -1,7 +1,7 @@
 /**
- * The replication stream of a server: connects as a replica does, passes over the snapshot, and feeds the commands to capture.
- * What has been read is acknowledged every second, and when asked. (Not what has been saved: a server that shuts down stops
- * all writes and then waits for its replicas, so an offset that only a write can move would keep it waiting until its time-out.)
+ * The replication stream of a server: connects as a replica does, passes over the snapshot, and feeds the commands to capture. It
+ * acknowledges the offset that it has read to, every second and when asked. (Not the saved one, which only a write moves: a server that
+ * shuts down stops all writes, and would wait for that offset until its time-out.)
  */
 
 import type { ConnectionOptions } from 'node:tls';
