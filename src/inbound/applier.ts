@@ -1,8 +1,8 @@
 /**
- * The applier: takes batches from the inbox and makes their changes here, each batch in one transaction together with its
- * bookkeeping, several transactions on the way at a time.
+ * The applier: takes batches from the inbox and makes their changes here, each batch in one transaction together with its bookkeeping,
+ * several transactions on the way at a time.
  *
- * One run is, on a raw connection, in this order:
+ * One transaction is, on a raw connection, in this order:
  *
  * | sent | why |
  * | --- | --- |
@@ -13,8 +13,8 @@
  * | end-transaction.lua | takes the batch out of the inbox, unless a command failed |
  * | `EXEC` | |
  *
- * Decisions rest on the window of local writes. A local write that slips in between decision and application is found by
- * capture, which meets it in the stream before the marker that names the last local sequence decided against.
+ * Plans rest on the window of local writes. A local write may slip in between a plan and its transaction. Capture finds it: it stands in
+ * the stream before the marker, which names the last local sequence of the plan.
  */
 
 import type { HybridClock } from '../protocol/clock.js';
@@ -177,8 +177,8 @@ export class Applier {
   }
 
   /**
-   * Whatever was sent behind a run that did not go through must have failed on its guard. A guard may have been refused itself
-   * (`BUSY`, `READONLY`) by a server that took the rest a moment later: then a batch is lost, and nobody may go on as if it were not.
+   * Whatever was sent behind a run that did not go through must have failed on its guard. A server may have refused the guard itself
+   * (`BUSY`, `READONLY`) and taken the rest a moment later. Then a batch is lost, and the work must not go on.
    */
   async #expectNoneApplied([first, ...behind]: readonly Transaction[]): Promise<void> {
     const outcomes = await Promise.all(behind.map((run) => outcomeOf(run)));
@@ -258,9 +258,9 @@ export class Applier {
   }
 
   /**
-   * Watches keys and reads the lengths of lists, and waits until capture knows all that was written to them before: a marker written
-   * behind the `WATCH` has come round in the stream. If one of them is written after that, the transaction fails and is decided anew.
-   * Nothing where the server refuses the marker (it is out of memory, or takes no writes): the run will be refused as well.
+   * Watches keys and reads the lengths of lists. Waits until capture knows all that was written to them before: a barrier written behind
+   * the `WATCH` has come round in the stream. If one of them is written after that, the transaction fails and is decided anew. Undefined
+   * where the server refuses the barrier (it is out of memory, or takes no writes): it will refuse the transaction as well.
    */
   async #look(watched: readonly PlacedKey[], signal: AbortSignal): Promise<Held[] | undefined> {
     const { connection, keys, barriers } = this.#options;
@@ -303,7 +303,7 @@ export class Applier {
     this.#fault = error;
   }
 
-  /** A state that was to be sent, or asked for, has not come about: the peer is asked for it, for somebody waits. */
+  /** A state was to be sent, or asked for, and was not. The peer is asked for it, since one of the sites waits for it. */
   async #askAgain({ batch, decision }: Transaction, { epilogue }: Failures): Promise<void> {
     const { connection, planner } = this.#options;
     const keys = epilogue.flatMap(({ index }) => decision.epilogue[index]!.keys);

@@ -7,8 +7,8 @@ import type { BatchPlan } from '../conflicts/plan-batch.js';
 import { keysOf, payloadCommands } from '../protocol/payload.js';
 
 /**
- * A decision with what takes rejected changes off their list, in the same transaction, when the state of their keys comes: the
- * peer's state of a key holds whatever change of it was rejected here before.
+ * The plan with a command that takes rejected changes off their list, in the same transaction, when the state of their keys comes. The
+ * peer's state of a key holds every change of it that was rejected here.
  */
 export function withMending(decision: BatchPlan, batch: Batch, keys: KeyNames): BatchPlan {
   if (batch.special === 0) return decision;

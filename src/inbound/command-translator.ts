@@ -1,4 +1,4 @@
-/** What this server runs in place of commands that do not run as they came. */
+/** Translates commands that do not run here as they came. */
 
 import type { Translator } from '../conflicts/plan-options.js';
 import type { Filter } from '../config/filter.js';

@@ -1,6 +1,6 @@
 /**
- * A flush of the peer's is a `DEL` of every key that its sender had seen. What was written here without the sender's knowledge is
- * held against that, key by key; nothing else is left.
+ * A flush of the peer's is a `DEL` of every key that its sender had seen. Local writes that the sender had not seen are held against
+ * that, key by key. No other key is left.
  */
 
 import { LACK } from '../protocol/messages/messages.js';
@@ -11,8 +11,7 @@ import type { BatchPlanner } from '../conflicts/plan-batch.js';
 import type { Transaction } from './transaction.js';
 
 /**
- * After a flush of the peer's was applied: what was written here between its decision and its application went with it, and not at the
- * peer, which is asked for these keys.
+ * After a flush of the peer's was applied: it took late writes with it here, and not at the peer. The peer is asked for their keys.
  *
  * @param look resolves when capture has met all that was written before
  */

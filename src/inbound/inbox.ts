@@ -54,7 +54,7 @@ export class Inbox {
   #tail: { epoch: number; sequence: number };
   /** Batches handed out and not yet taken off the list, the oldest first. */
   readonly #out: Pick<DeliveredBatch, 'timestamp' | 'length'>[] = [];
-  /** What waits in the list and is not in memory, as far as it is known. */
+  /** How much waits in the list and is not in memory, as far as it is known. */
   #beyond: Beyond = NOTHING_BEYOND;
   /** Whether the list may hold what memory does not. */
   #behind = true;
@@ -140,7 +140,7 @@ export class Inbox {
     return batch;
   }
 
-  /** Whether there is something in the list though all that came was taken off: somebody else than the courier put it there. */
+  /** Whether the list holds an element though all that came was taken off: another client than the courier put it there. */
   async #hasMore(): Promise<boolean> {
     if (this.#out.length > 0 || performance.now() - this.#lookedAt < LOOK_MS) return false;
     this.#lookedAt = performance.now();
@@ -217,9 +217,9 @@ export class Inbox {
   }
 
   /**
-   * The list does not hold what was noted as received (somebody deleted it): the peer, who still has it all, sends it again. What the
-   * server has taken meanwhile goes, too. None of that may be applied for having gone by in the stream: the peer would be told, and
-   * let go of what it is asked for.
+   * The list does not hold the batches that were noted as received: a client deleted it. The peer still has them all, and sends them
+   * again. Batches that the server has taken meanwhile go, too. None of that may be applied for having gone by in the stream: the peer
+   * would be told, and let go of what it is asked for.
    */
   async #rewind(): Promise<void> {
     const { client, keys, token, log } = this.#options;

@@ -31,7 +31,7 @@ export interface RejectedEntry {
   readonly tries: number;
 }
 
-/** What stands in the list itself. */
+/** The entries of the list. */
 type ListedEntry = Omit<RejectedEntry, 'tries'>;
 
 export interface Retried {
@@ -43,7 +43,7 @@ export interface Retried {
   readonly refused: readonly { readonly id: string; readonly why: string }[];
 }
 
-/** What is remembered of tries goes this long after the last one. */
+/** The note of tries expires so long after the last one. */
 const RETRIES_MS = 30 * 86_400_000;
 /** Entries one command takes off the list. */
 const DROPPED_AT_ONCE = 500;

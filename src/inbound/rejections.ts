@@ -1,6 +1,6 @@
 /**
- * The list of rejected changes: what the peer changed and this server would not do (`WRONGTYPE`, an unknown command …). One of
- * them does not stop the link; it stands in a capped stream with the error, for somebody to look at and to try again.
+ * The list of rejected changes: what the peer changed and this server would not do (`WRONGTYPE`, an unknown command …). A rejected change
+ * does not stop the link. It stands in a capped stream with the error, for an operator to look at and to try again.
  */
 
 import type { Redis } from 'ioredis';
@@ -23,7 +23,7 @@ const MAX_LISTED = 1000;
 /** Longest command stored with its entry, in bytes; a longer one is listed without its arguments. */
 const MAX_COMMAND_BYTES = 64 * 1024;
 
-/** What stands for a command of Tandem's own in the list. */
+/** The name of a command of Tandem's own in the list. */
 const NAMES: Record<EpilogueCommand['purpose'], string> = {
   state: 'TANDEM.STATE',
   request: 'TANDEM.NEED',
@@ -134,7 +134,7 @@ export class Rejections {
     ]);
   }
 
-  /** A run is applied whose transaction has listed the commands left out of it. */
+  /** A transaction is applied that has listed the commands left out of it. */
   leftOut(batch: DeliveredBatch, { rejected }: BatchPlan): void {
     this.#count += rejected.length;
     for (const { command, error } of rejected) this.#warn(batch, command, error.split(' ', 1)[0]!);
@@ -178,7 +178,7 @@ export class Rejections {
 /** Of a command of Tandem's own without a key. */
 const NO_PLACE: PlacedKey = { database: 0, key: Buffer.alloc(0) };
 
-/** The first key a command writes; of one that nobody knows, its first argument. */
+/** The first key that a command writes; the first argument of an unknown command. */
 function placeOf(command: PayloadCommand): PlacedKey {
   const { database, args, spec } = command;
   const key = keysOf(command, 'written')[0];

@@ -1,4 +1,4 @@
-/** A run that failed in part while nobody was left to say what: the process died in between. */
+/** A transaction that failed in part just before its process died: which commands failed is unknown. */
 
 import type { Redis } from 'ioredis';
 import { decodeBatch, lastSequence } from '../protocol/batch.js';
@@ -19,8 +19,8 @@ export interface SuspectTransaction {
 }
 
 /**
- * Lists the failure. Its batch still lies in the inbox, first of all; if it does not, the list is not what it was taken for, and
- * what is not applied is delivered again.
+ * Lists the failure. Its batch is still the first in the inbox. If it is not, the list is damaged, and the peer delivers again all that
+ * is not applied.
  */
 export async function settleSuspect(run: SuspectTransaction): Promise<void> {
   const { local, keys, pair, peer, rejections, inbox } = run;

@@ -38,7 +38,7 @@ export interface Failures {
   readonly epilogue: readonly PlacedError[];
 }
 
-/** Errors that pass by themselves, or when a person gives a right: the run is tried again, nothing is rejected. */
+/** Errors that pass by themselves, or when an operator gives a right: the transaction is tried again, nothing is rejected. */
 const PASSING: ReadonlySet<string> = new Set([
   'OOM',
   'READONLY',
@@ -121,7 +121,7 @@ export function sendTransaction(
   return run;
 }
 
-/** What a run's answers mean. @throws TandemError when the connection is lost before they are here */
+/** The meaning of a transaction's answers. @throws TandemError when the connection is lost before they are here */
 export async function outcomeOf(run: Transaction): Promise<Outcome> {
   const [watched, guard, queued, exec] = await Promise.all([run.watched, run.guard, run.queued, run.exec]);
   const isExecuted = !(exec instanceof ErrorReply) && !exec.aborted;
@@ -170,7 +170,7 @@ function isPassing({ message }: ErrorReply): boolean {
   return PASSING.has(refusedWord(message));
 }
 
-/** A key of another type, or a number that is none: somebody else has written the internal keys, and a new beginning mends them. */
+/** A key of another type, or a number that is none: another client has written the internal keys, and a new beginning mends them. */
 const FOREIGN = /\bWRONGTYPE\b|hash value is not an integer/;
 
 function lost(what: string, { message }: ErrorReply): Outcome {

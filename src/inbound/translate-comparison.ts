@@ -11,8 +11,8 @@ import type { PayloadCommand } from '../protocol/payload.js';
 const TURNED_BYTES = 1024 * 1024;
 
 /**
- * What runs here for a question of a comparison (`protocol/messages/comparison.ts`), or for a library that comes (`protocol/messages/libraries.ts`). A
- * message that is for long work (`isForLongWork`) runs nothing.
+ * The command that runs here for a question of a comparison (`protocol/messages/comparison.ts`), or for a library that comes
+ * (`protocol/messages/libraries.ts`). A message that is for long work (`isForLongWork`) runs nothing.
  * @param options `seen`: that of the batch the question came in
  */
 export function translateComparison(

@@ -4,7 +4,7 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { PayloadCommand } from '../protocol/payload.js';
 
 /**
- * What runs in place of a command on whole databases: the same, but the site's own keys stay in database 0. Nothing for any
+ * The command that runs in place of one on whole databases: the same, but Tandem's internal keys stay in database 0. Nothing for any
  * other command.
  * @param own all keys of the site
  * @param databases how many the server has
