@@ -1,6 +1,6 @@
 /**
- * The raw connections of one session. They go to the very server that the session's client is connected to: a session that wrote
- * to one server and read the stream of another would take the writes of either for those of both.
+ * The raw connections of one session. They go to the very server that the session's client is connected to. A session must not write to
+ * one server and read the stream of another: it would take the writes of either for those of both.
  */
 
 import type { Config } from '../config/config.js';
@@ -20,7 +20,7 @@ const PING_MS = 15_000;
 
 export interface Session {
   readonly config: Config;
-  /** What the session's commands go through, connected. */
+  /** The client of the session's commands, connected. */
   readonly local: Redis;
   readonly signal: AbortSignal;
 }
@@ -63,7 +63,7 @@ export async function openStream(
 
 interface StreamSource {
   readonly address: RedisAddress;
-  /** What must hold at the server before its stream is asked for. A replica that is configured need not be the session's server. */
+  /** Throws unless the server's stream may be read. A replica that is configured need not be the session's server. */
   readonly confirm?: (connection: RawConnection) => Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What is due when changes were missed or forgotten: the repair of what that has left different. The cut is noted in Redis, so that
- * a repair that was cut off itself is begun again, by whichever process works next.
+ * Begins the repair that is due when changes were missed or forgotten. The gap is noted in Redis: the next process that works begins a
+ * repair again that did not come to its end.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,7 +27,7 @@ const JOBS = { 'first-copy': 'first-copy', repair: 'repair-of-cut' } as const;
 
 export class GapRepair {
   readonly #options: GapRepairOptions;
-  /** The last cut that nobody has repaired: whose values count, and when it was found. */
+  /** The last gap that is not repaired: whose values count, and when it was found. */
   #open: string | undefined;
   /** Whether Redis has been told of it. */
   #isNoted = false;
@@ -42,12 +42,12 @@ export class GapRepair {
     this.#options = options;
   }
 
-  /** Whether the sites may differ because of a cut. */
+  /** Whether the sites may differ because of a gap. */
   get isOpen(): boolean {
     return this.#open !== undefined;
   }
 
-  /** The cut that is not repaired. */
+  /** The gap that is not repaired. */
   get open(): Gap | undefined {
     return this.#open === undefined ? undefined : gapOf(this.#open);
   }
@@ -62,7 +62,7 @@ export class GapRepair {
     this.#isDueAgain = false;
   }
 
-  /** The first copy is done. A repair that ended before it left alone what differs, since nobody had said whose values stay. */
+  /** The first copy is done. A repair that ended earlier left differing keys alone, since it was open whose values stay. */
   copied(): void {
     this.#isCopied = true;
     this.#isDueAgain = this.#open !== undefined;
@@ -77,7 +77,10 @@ export class GapRepair {
     );
   }
 
-  /** Begins what is due when a site goes to work, the first copy and the repair of a cut, and sees to it until the signal aborts. Never rejects. */
+  /**
+   * Begins the work that is due when a site goes to work, the first copy and the repair of a gap. Sees to it until the signal aborts.
+   * Never rejects.
+   */
   async keep(opened: OpenedState, signal: AbortSignal): Promise<void> {
     const { local, keys, log } = this.#options;
     this.#signal = signal;
@@ -100,7 +103,7 @@ export class GapRepair {
     }
   }
 
-  /** What is due may not have been begun, or somebody may have deleted its job. One that a person has ended stays so. */
+  /** The job of due work may not have been added, or a client may have deleted it. A job that an operator has ended stays so. */
   async #look(): Promise<void> {
     const { local, keys } = this.#options;
     const cut = await answerOf(local, local.hget(keys.state, 'repair'));
@@ -112,10 +115,10 @@ export class GapRepair {
     else if (typeof cut === 'string') await this.#add('repair', true);
   }
 
-  /** The histories were cut. @param whose the site whose values count where the sites now differ */
+  /** A gap was found. @param whose the site whose values count where the sites now differ */
   async found(whose: 'own' | 'peer'): Promise<void> {
     const reason = this.open?.kind === 'peer' ? 'peer' : whose;
-    // No two cuts have the same number.
+    // No two gaps have the same number.
     this.#open = `${reason} ${Math.max(Date.now(), (this.open?.foundMs ?? 0) + 1)}`;
     await this.#repair(this.#open).catch((err: unknown) =>
       this.#options.log.debug({ err }, 'a repair could not be begun; it is tried again'),

@@ -1,4 +1,4 @@
-/** What a site's own keys in Redis say when a process begins to work there. */
+/** The internal keys of a site, as a process finds them when it begins to work there. */
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
@@ -25,7 +25,7 @@ export interface OpenedState {
   readonly trimmed: number;
   /** Bytes in the change list. */
   readonly bytes: number;
-  /** What the peer told last. */
+  /** The peer's last heartbeat. */
   readonly heartbeat: Heartbeat;
   /** Where capture goes on; undefined when this site never worked before. */
   readonly position: Position | undefined;
@@ -42,15 +42,15 @@ export interface OpenedState {
   readonly maxBulkBytes: number;
   /** Whether what this site held before the pair began has been sent to the peer. */
   readonly isCopied: boolean;
-  /** After a cut of the histories: whose values count, and a number for the cut, as `peer 1795222259609`. */
+  /** The gap that is not repaired: whose values count, and a number, as `peer 1795222259609`. */
   readonly repair: string | undefined;
-  /** What commands the server has. */
+  /** The commands of the server. */
   readonly commands: ServerCommands;
   /** Which versions of a dump it takes, as {@link restorableVersions} tells it. */
   readonly restorable: string;
 }
 
-/** What a process remembers of its site, in case Redis forgets. */
+/** A process's memory of its site, in case Redis forgets. */
 export interface Memory {
   readonly epoch: number;
   readonly next: number;
@@ -96,12 +96,12 @@ export function newHistory(
   return { epoch: begun, next: begun * SEQUENCES_PER_EPOCH };
 }
 
-/** Whether a cut has begun the history at hand, nobody has repaired it, and no change is numbered in it yet. */
+/** Whether a gap has begun the present epoch, is not repaired, and no change is numbered in the epoch yet. */
 export function isUnused({ epoch, next, repair }: Pick<OpenedState, 'epoch' | 'next' | 'repair'>): boolean {
   return repair !== undefined && next === epoch * SEQUENCES_PER_EPOCH;
 }
 
-/** What a server holds of a site before anything of it is made anew: newest sequences made and applied, 0 where that is gone. */
+/** What a server holds of a site before any internal key is made anew: the newest sequences made and applied, 0 where they are gone. */
 export async function heldBy(
   local: Redis,
   keys: KeyNames,
@@ -118,7 +118,7 @@ export async function heldBy(
 
 /** Databases looked for when the server does not tell how many it has: Redis' default. */
 const DEFAULT_DATABASES = 16;
-/** What a batch may have in any case: its lengths are read as 32 bits. */
+/** Bytes that a batch may have in any case: its lengths are read as 32 bits. */
 const MAX_BATCH_BYTES = 2 ** 31 - 1;
 
 /** Finds the internal keys (in database 0, or where SWAPDB took them), completes them, and reads them. @throws TandemError FENCED … */
@@ -222,11 +222,11 @@ export interface NewEpoch {
   readonly clock: number;
   /** The newest sequence that stays. */
   readonly last: number;
-  /** What leaves the end of the change list, because it is captured again. */
+  /** The batches that leave the end of the change list, because their changes are captured again. */
   readonly dropped?: { readonly batches: number; readonly bytes: number };
 }
 
-/** Begins a new epoch of this site: its history was cut. What is in the change list is from before the cut, and stays. */
+/** Begins a new epoch of this site, since its history cannot be continued. The changes in the list are from before it, and stay. */
 export async function beginEpoch(options: NewEpoch): Promise<void> {
   const { local, keys, token, epoch, next, received = 0, position, clock, last } = options;
   const { batches, bytes } = options.dropped ?? { batches: 0, bytes: 0 };

@@ -45,7 +45,7 @@ const TYPES: Readonly<Record<KeyName, string>> = {
 /** How often a working process looks. */
 const LOOK_MS = 1000;
 
-/** Removes internal keys that somebody else has given another type; the process makes them again. @throws TandemError FENCED */
+/** Removes internal keys that another client has given another type. The process makes them again. @throws TandemError FENCED */
 export async function mendInternalKeys({
   log,
   ...own
@@ -58,7 +58,7 @@ export async function mendInternalKeys({
     );
 }
 
-/** Looks until the signal aborts. @throws TandemError STATE_LOST when keys are missing, or somebody else has written them */
+/** Looks until the signal aborts. @throws TandemError STATE_LOST when keys are missing, or another client has written them */
 export async function watchInternalKeys(own: InternalKeys, signal: AbortSignal): Promise<never> {
   const wake = new Signal();
   for (;;) {

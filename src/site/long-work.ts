@@ -60,7 +60,7 @@ export interface SiteAtWork {
 }
 
 interface RepairCheckpoint {
-  /** The cut that was repaired. */
+  /** The gap that was repaired. */
   readonly noted?: string;
   /** How far the comparison was. */
   readonly comparison: unknown;
@@ -281,7 +281,7 @@ export class LongWork {
     }
   }
 
-  /** What a cut of the histories has left different. Another cut meanwhile means: once more. */
+  /** Repairs what a gap has left different. After another gap meanwhile, it begins once more. */
   async #repair(context: JobContext): Promise<ComparisonResult> {
     const { keys, config } = this.#options;
     const { client } = await this.#site(context.signal);
@@ -289,11 +289,11 @@ export class LongWork {
     for (let round = 1; ; saved = null) {
       await this.#untilApplied(context.signal);
       const { noted, whose, isCopied } = await this.#cut(client);
-      // What a process before this one went through for an earlier cut, a later one may have left different.
+      // A later gap may have left keys different that an earlier process went through.
       const checkpoint = saved?.noted === noted ? saved?.comparison : null;
       const save = (comparison: unknown): Promise<void> => context.save({ noted, comparison });
       const prefer = whose === 'peer' ? config.peer : isCopied ? config.site : undefined;
-      // Until the first copy is done nobody has said whose values stay.
+      // Until the first copy is done it is open whose values stay.
       const leaves = prefer === undefined && config.prefer === null;
       const judged = !leaves && prefer !== undefined;
       const data: ComparisonRequest = { repair: true, prefer, leaves, judged, insists: true };
@@ -301,7 +301,7 @@ export class LongWork {
       const isRepaired = result.repaired === result.differing;
       const after = await this.#cut(client);
       if (after.noted !== noted || (leaves && !isRepaired && after.isCopied)) continue;
-      // What was made of keys that differed, by a COPY for one, while they did, differs as well.
+      // A key that was made of keys that differed, by a COPY for one, differs as well.
       if (result.differing > 0 && !leaves && round++ < ROUNDS) continue;
       await answerOf(client, client.hdel(keys.state, 'repair'));
       if (isRepaired) this.#gaps?.repaired();
@@ -309,7 +309,7 @@ export class LongWork {
     }
   }
 
-  /** The cut that is to be repaired, as it is noted; whose values stay. */
+  /** The gap that is to be repaired, as it is noted; whose values stay. */
   async #cut(
     client: Redis,
   ): Promise<{ noted: string | undefined; whose: 'own' | 'peer'; isCopied: boolean }> {
@@ -332,8 +332,8 @@ export class LongWork {
   }
 
   /**
-   * What has come before a cut was found may be forgotten where it was made: applied behind a comparison it would part the sites, and
-   * nobody would tell.
+   * A batch that came before a gap was found may be forgotten at its origin. Applied behind the comparison, it would part the sites
+   * unseen.
    */
   async #untilApplied(signal: AbortSignal): Promise<void> {
     const received = this.#attached?.atWork.inbox.receivedSequence ?? 0;

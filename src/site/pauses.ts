@@ -1,7 +1,7 @@
 /**
- * Pauses: directions that a person has stopped for a while. They stand in an own key, so that they outlive the process; the
- * working process looks at it often. What a pause holds back waits where it would wait for a peer that is away, or for an
- * applier that is slow: in the change list, or in the inbox.
+ * Pauses: directions that a person has stopped for a while. They stand in an own key, so that they outlive the process; the working
+ * process looks at it often. Paused changes wait where they wait for a peer that is away, or for an applier that is slow: in the change
+ * list, or in the inbox.
  */
 
 import type { Redis } from 'ioredis';
@@ -20,7 +20,7 @@ export type Paused = Readonly<Record<Direction, number | undefined>>;
 /** How often the working process looks. */
 const LOOK_MS = 500;
 
-/** What stands in Redis. */
+/** Reads the pauses from Redis. */
 export async function readPauses(client: Redis, keys: KeyNames): Promise<Paused> {
   const [outbound, inbound] = await answerOf(client, client.hmget(keys.paused, ...DIRECTIONS));
   return { outbound: sinceOf(outbound), inbound: sinceOf(inbound) };
@@ -35,7 +35,7 @@ export async function resume(client: Redis, keys: KeyNames, directions: readonly
   await answerOf(client, client.hdel(keys.paused, ...directions));
 }
 
-/** What the working process knows of the pauses. */
+/** The pauses, as the working process knows them. */
 export class Pauses {
   readonly #options: { readonly client: Redis; readonly keys: KeyNames; readonly log: Logger };
   #paused: Paused = { outbound: undefined, inbound: undefined };
@@ -72,7 +72,7 @@ export class Pauses {
   }
 }
 
-/** A beginning that is no number is a pause all the same: somebody set it. */
+/** A beginning that is no number is a pause all the same: a client set it. */
 function sinceOf(text: string | null | undefined): number | undefined {
   if (text == null) return undefined;
   const since = Number(text);

@@ -1,4 +1,4 @@
-/** What a site at work is given by the one that starts it. */
+/** The parts of the site that a pipeline works with. */
 
 import type { Redis } from 'ioredis';
 import type { PlanEvents } from '../conflicts/plan-options.js';
@@ -28,7 +28,7 @@ export interface PipelineOptions {
   readonly peer: Redis;
   readonly token: number;
   readonly opened: OpenedState;
-  /** What the process remembers of its last session. */
+  /** The process's memory of its last session. */
   readonly memory: Memory;
   readonly events: PipelineEvents;
   readonly claims: Claims;
@@ -39,7 +39,7 @@ export interface PipelineOptions {
     readonly isCopied: boolean;
   };
   readonly longWork: {
-    /** What must be done before the first change of the peer's is applied. */
+    /** Must be done before the first change of the peer's is applied. */
     prepare(opened: OpenedState, signal: AbortSignal): Promise<void>;
     /** Whether this site had no such key when the sites first met. */
     isNew(key: PlacedKey): boolean;

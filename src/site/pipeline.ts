@@ -320,7 +320,7 @@ export class Pipeline {
     });
   }
 
-  /** Applies only when capture knows all that was written here while nobody worked: it is what decisions rest on. */
+  /** Applies only when capture knows all that was written here while no process worked: plans rest on it. */
   async #apply(signal: AbortSignal): Promise<void> {
     const { local, keys } = this.#options;
     const text = `start ${this.clock.tick()}`;

@@ -1,4 +1,4 @@
-/** What a site tells of itself: counters that outlast a new beginning, and the status made of them and of what is at work. */
+/** The status of a site, made of the pipeline at work and of counters that outlast a new beginning. */
 
 import type { Pipeline } from './pipeline.js';
 import type { Conflict } from '../conflicts/resolved.js';
@@ -19,7 +19,7 @@ export interface AtWork {
   readonly role: 'active' | 'standby';
   /** What ended the work before this. */
   readonly trouble: TandemError | undefined;
-  /** Whether the histories were cut and nobody has repaired what that left. */
+  /** Whether there is a gap that is not repaired. */
   readonly isCut: boolean;
   readonly jobs: ControlPlane['status'];
   readonly word: Pick<PeerWord, 'heard' | 'oldestBehind'>;
@@ -48,7 +48,7 @@ export class SiteTold {
   readonly #conflicts: Record<string, number> = {};
   readonly #conflictLog: ConflictLog;
   readonly #skipped: Record<string, number> = {};
-  /** What was counted before the last new beginning: counters of a process only rise. */
+  /** The counts before the last new beginning: counters of a process only rise. */
   #before = { sent: NOTHING, applied: NOTHING, rejected: 0, late: 0, captured: NOTHING_CAPTURED };
   readonly #sendRate = new Rate();
   readonly #applyRate = new Rate();
@@ -179,7 +179,7 @@ export class SiteTold {
 
   #inbound({ active, trouble, word }: AtWork, now: number): SiteStatus['inbound'] {
     const counts = sum(this.#before.applied, active?.applier?.counts);
-    // What has not been delivered counts as well: the other site tells of it.
+    // Changes that are not delivered count as well: the other site tells of them.
     const behindMs = active && word.oldestBehind(active.applied.sequence);
     return {
       ...linkState(

@@ -37,7 +37,7 @@ import {
 
 /** Failures of the local side that a new beginning from Redis' state mends. */
 const RESTARTABLE = new Set(['STATE_LOST', 'STREAM_GAP', 'EPOCH']);
-/** What a process meets first whose internal keys have gone with a database. */
+/** The first errors of a process whose internal keys have gone with a database. */
 const KEYS_GONE = new Set(['STATE_LOST', 'FENCED']);
 /** After a flush: a database that is emptied without a pause must not keep a processor busy. */
 const FLUSHED_PAUSE_MS = 10;
@@ -49,7 +49,7 @@ const PRESENCE_BACKOFF_MS = 250;
 const never = async (): Promise<never> => new Promise(() => {});
 /** After this long at work without a failure the next one counts as the first. */
 const STEADY_MS = 1000;
-/** A cut of the history is followed by a new beginning without a longer pause, so many times in a row. */
+/** A new epoch begins without a longer pause, so many times in a row. */
 const CUTS = new Set(['STREAM_GAP', 'EPOCH']);
 const MAX_CUTS = 8;
 
@@ -161,7 +161,7 @@ export class Site {
           cuts = isCut && !wasSteady ? cuts + 1 : 0;
           if (!isFlushed) attempt = wasSteady || isCut ? 1 : attempt + 1;
           this.#trouble = error;
-          // A socket nobody answers on may stay open for a quarter of an hour: a new one is better.
+          // A socket without answers may stay open for a quarter of an hour: a new one is better.
           if (error.code === 'TIMEOUT' && this.#local.status === 'ready') this.#local.disconnect(true);
           const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#config;
           const pauseMs = isFlushed ? FLUSHED_PAUSE_MS : backoffDelayMs({ attempt, minMs, maxMs });
@@ -183,7 +183,7 @@ export class Site {
     }
   }
 
-  /** Whether the work has ended because all internal keys are gone: somebody has emptied the database they are in. */
+  /** Whether the work has ended because all internal keys are gone: a client has emptied their database. */
   async #isFlushed({ code }: TandemError): Promise<boolean> {
     if (!KEYS_GONE.has(code) || this.#local.status !== 'ready') return false;
     const { state, applied, received, site } = this.#keys;
@@ -310,8 +310,8 @@ export class Site {
   }
 
   /**
-   * The peer knows more of this site's history than its Redis does: that history was cut, and goes on in a new epoch. As long as
-   * nothing of this session was sent, it begins where this session began, and what this session has numbered is numbered anew.
+   * The peer knows more of this site's history than its Redis does: the history goes on in a new epoch. As long as nothing of this
+   * session was sent, it begins where this session began, and what this session has numbered is numbered anew.
    */
   async #newEpochIfNeeded(error: unknown, token: number, opened: OpenedState): Promise<void> {
     if (!(error instanceof TandemError) || error.code !== 'EPOCH') return;
@@ -338,7 +338,7 @@ export class Site {
     });
   }
 
-  /** What is remembered is what was saved: all of it must be of one moment. */
+  /** Remembers the state that was saved: all of it must be of one moment. */
   #remember(active: Pipeline, epoch: number): void {
     const { applied, list, clock } = active;
     if (list.saved === undefined) return;
@@ -355,7 +355,7 @@ export class Site {
     };
   }
 
-  /** What this process can say of itself, at any time. */
+  /** The status of this process, at any time. */
   status(): SiteStatus {
     return this.#told.status({
       active: this.#active,

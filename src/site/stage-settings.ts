@@ -1,4 +1,4 @@
-/** What the stages of a site take from the configuration and from what was found in Redis, without the stages themselves. */
+/** The settings of a site's stages, from the configuration and from what was found in Redis. */
 
 import type { AppendedChanges, BatchPlannerOptions } from '../conflicts/plan-options.js';
 import { BatchCheck } from '../protocol/check-batch.js';

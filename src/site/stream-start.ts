@@ -17,10 +17,10 @@ export interface StreamStart {
 }
 
 /**
- * Where the stream is to go on: at the saved position, as a rule. A server that was ended in order and has its data from an RDB
- * file goes on counting where it ended (Redis 7.0 and newer), but has nothing of the stream before that; and the saved position is
- * never at the very end, since saving it is a write. If this process has read to the very end, and all of that is in Redis, nothing
- * was missed, and it goes on there. If anything more was written, the server refuses that place too.
+ * Where the stream is to go on: at the saved position, as a rule. A server that was ended in order and has its data from an RDB file goes
+ * on counting where it ended (Redis 7.0 and newer). It has nothing of the stream before that. The saved position is never at the very
+ * end, since saving it is a write. If this process has read to the very end, and all of that is in Redis, nothing was missed, and it goes
+ * on there. If anything more was written, the server refuses that place too.
  */
 export async function goOnAt({
   local,
@@ -44,8 +44,8 @@ export async function goOnAt({
 }
 
 /**
- * The position at which capture begins. When it cannot be the saved one, or the server's history is another than the saved one,
- * a new epoch of this site is noted, and the site is to begin again in it.
+ * The position at which capture begins. When it cannot be the saved one, or the server's history is another, a new epoch is noted, and
+ * the site begins again in it.
  * @throws TandemError STREAM_GAP: changes were missed; EPOCH: the history is another, and nothing is known to be missing
  */
 export async function beginAt(
@@ -76,7 +76,7 @@ export async function beginAt(
   }
   if (!opened.position || (resumed && replid === opened.position.replid)) return position;
   if (!resumed && isUnused(opened)) {
-    // A server that was started once more before anything of its history was read: one cut with the last.
+    // A server that was started once more before its stream was read: one gap with the last.
     events.gap('own', true);
     log.info({ offset }, 'the server was started once more before its stream was read');
   } else if (!resumed) {
@@ -90,7 +90,7 @@ export async function beginAt(
   await beginEpoch({ local, keys, token, epoch, next, last, position, clock });
   if (!resumed)
     throw new TandemError('STREAM_GAP', 'the history of this site was cut; it goes on in a new epoch');
-  // What the peer has received of the old history shows later whether anything of it was lost.
+  // How far the peer has received the old history shows later whether any of it was lost.
   throw new TandemError(
     'EPOCH',
     'the server has begun a new history, after a failover or a restart: so does this site',

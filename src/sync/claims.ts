@@ -17,7 +17,7 @@ import { answerOf, type Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { Signal } from '../async/signal.js';
 
-/** What is new is kept so often, and whenever so many keys are new. */
+/** New claims are kept so often, and whenever there are so many. */
 const KEEP_MS = 1000;
 const FRESH_CLAIMS = 16_384;
 /** Chunks that wait to be kept: what comes when there are so many is remembered by the process alone. */
@@ -42,7 +42,7 @@ export class Claims {
   readonly #hash = new KeyHash();
   #nowMs = Date.now();
   readonly #known = new ClaimTable(this.#nowMs);
-  /** What has come since it was last turned into a chunk. */
+  /** Claims since the last chunk. */
   #fresh = new ClaimGeneration(this.#nowMs, FRESH_CLAIMS);
   #waiting: Buffer[] = [];
   /** Bytes of each chunk that is kept, oldest first. */
@@ -114,7 +114,7 @@ export class Claims {
     }
   }
 
-  /** What is new becomes a chunk. */
+  /** New claims become a chunk. */
   #turn(): void {
     const [fresh, nowMs] = [this.#fresh, this.#nowMs];
     if (fresh.count === 0) return;
@@ -196,7 +196,7 @@ function chunkOf(claims: ClaimGeneration): Buffer {
   return chunk.bytes;
 }
 
-/** Reads a chunk. Bytes that are none, because somebody else has written there, give nothing that lies in the future. */
+/** Reads a chunk. Bytes that another client has written give no claim that lies in the future. */
 function forEachIn(chunk: Buffer, each: (low: number, high: number, claim: Claim) => void): void {
   if (chunk.length < CHUNK_HEADER_BYTES) return;
   const baseMs = chunk.readDoubleLE(0);

@@ -14,7 +14,7 @@ import { Survey, type Difference } from './survey.js';
 import { transferStates } from './transfer.js';
 import type { Attempt, SyncSite } from './work.js';
 
-/** What is asked for. */
+/** The request of a comparison. */
 export interface ComparisonRequest extends Choice {
   readonly repair?: boolean;
   /** With `repair`: tell what would be done, and do nothing. */
@@ -25,7 +25,7 @@ export interface ComparisonRequest extends Choice {
   readonly removes?: boolean;
   /** To be tried again until no key is undecided. */
   readonly insists?: boolean;
-  /** With `repair`: behind a cut of the histories, so that each key is judged by itself, whatever is preferred. */
+  /** With `repair`: behind a gap, so that each key is judged by itself, whatever is preferred. */
   readonly judged?: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface ComparisonResult {
   readonly undecided: number;
   /** Keys of this site that the peer leaves out by its filter. Nothing is said of them; those this site leaves out are not looked at. */
   readonly excluded: number;
-  /** Keys whose values differ as dumps, of a type whose parts no server tells: nobody knows whether they differ. */
+  /** Keys whose values differ as dumps, of a type whose parts no server tells: the values may be equal. */
   readonly notComparable: number;
 }
 
@@ -208,11 +208,11 @@ class Comparison {
 
   /** @throws TandemError SERVER_BUSY when some cannot be told, and must be */
   async #settleLong(keys: readonly PlacedKey[]): Promise<void> {
-    // What is judged was looked at from both sides before.
+    // A key that is judged was looked at from both sides before.
     const looks = this.#request.judged === true ? FEW_LOOKS : undefined;
     const { different, undecided } = await this.#survey.settle(keys, looks);
     await this.#differ(different);
-    // What is about to expire ends at both sites.
+    // A key that is about to expire ends at both sites.
     const busy = undecided.filter(({ finding }) => finding !== 'passing').length;
     if (busy > 0 && this.#request.insists === true)
       throw new TandemError(
@@ -333,7 +333,7 @@ class Comparison {
     this.#isResumed = true;
     this.#counts = { ...noCounts(), ...saved.counts };
     this.#open = (saved.open ?? []).map(([database, key]) => ({ database, key: Buffer.from(key, 'base64') }));
-    // What was noted behind the checkpoint is not counted again when it is met again.
+    // A key noted behind the checkpoint is not counted again when it is met again.
     const noted = await this.#ledger.counts();
     if (noted) {
       this.#counts.byKind = noted;

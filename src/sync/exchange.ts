@@ -39,7 +39,7 @@ export interface ExchangeOptions {
   readonly out: string;
   /** Name of this site. */
   readonly site: string;
-  /** Names the questions of this process: an answer to those of an earlier one is nobody's. */
+  /** Names the questions of this process: answers to those of an earlier one are passed over. */
   readonly session: string;
   /** Whether this server knows expiring fields of a hash. */
   readonly fieldsExpire: boolean;
@@ -60,7 +60,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** An answer that is awaited, until `end`: whoever waits says so in any case. */
+/** An answer that is awaited, until `end`, which the one who waits calls in any case. */
 interface Awaited {
   readonly number: number;
   readonly answer: Promise<Answered>;
@@ -103,7 +103,7 @@ export class Exchange {
     this.#waiting.get(answer.number)?.resolve(answer);
   }
 
-  /** What is asked now may never be answered: whoever waits is told, and asks again. */
+  /** Open questions may never be answered. Each is told so, and asked again. */
   lost(): void {
     const error = new LostError();
     for (const { reject } of this.#waiting.values()) reject(error);
@@ -146,7 +146,7 @@ export class Exchange {
     return this.#untilHeard(() => this.#list(from, signal), signal);
   }
 
-  /** A question that was lost in a cut of the histories is asked again: where there is one cut there are often more. */
+  /** A question that was lost in a gap is asked again: one gap is often followed by more. */
   async #untilHeard<Heard>(ask: () => Promise<Heard>, signal: AbortSignal): Promise<Heard> {
     for (let tries = 1; ; tries++) {
       try {

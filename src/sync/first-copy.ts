@@ -48,7 +48,7 @@ const TELL_MS = 500;
 
 /**
  * @param prefer the site whose values stay where both have one; undefined: nothing of that is overwritten
- * @throws TandemError SITES_DIFFER when both have data that differs, and nobody said whose is to stay
+ * @throws TandemError SITES_DIFFER when both have data that differs, and no site is preferred
  */
 export async function copyFirst(
   site: SyncSite,
@@ -135,7 +135,7 @@ class FirstCopy {
     const suspects: PlacedKey[] = [];
     const next = await this.#survey.ownKeys({ database, cursor, steps: STEPS }, async (keys) => {
       const [doubtful, absent]: [PlacedKey[], PlacedKey[]] = [[], []];
-      // What has come to be here since the sites met came with the changes, most of it from the peer's own copy.
+      // Keys that are new here since the sites met came with the changes, most of them from the peer's own copy.
       const old = keys.filter((key) => !this.#site.isNewHere(key));
       for (const key of old) (names.mayHave(key) ? doubtful : absent).push(key);
       await this.#send(absent);
@@ -150,7 +150,7 @@ class FirstCopy {
   /** Sends the keys the peer does not have; gives those that may differ. */
   async #sendMissing(keys: PlacedKey[]): Promise<PlacedKey[]> {
     const found = await this.#survey.compare(keys);
-    // What the peer leaves out it takes only where it has none.
+    // The peer takes a key that its filters leave out only where it has none.
     const isSent = ({ finding }: Found): boolean => finding === 'missing-there' || finding === 'excluded';
     await this.#send(found.filter(isSent));
     return found.filter((one) => !isSent(one));
@@ -158,11 +158,11 @@ class FirstCopy {
 
   async #settle(suspects: readonly PlacedKey[]): Promise<void> {
     const { different, undecided } = await this.#survey.settle(suspects);
-    // What is written all the time is judged like the others: a copy of it is old beside the writes, and takes nothing from them.
+    // A key that is written all the time is judged like the others: a copy of it is old beside the writes, and takes nothing from them.
     const all: readonly Found[] = [...different, ...undecided.filter(({ finding }) => finding !== 'equal')];
     await this.#send(all.filter((one) => this.#whose(one) === 'own'));
     const differing = all.filter((one) => this.#whose(one) === 'both');
-    // Of some nobody can tell whether the sites have one value: nobody has to say which one stays.
+    // Of some keys it is unknown whether the sites have one value: no site need be preferred for them.
     this.#counts.differing += differing.filter(({ finding }) => finding !== 'not-comparable').length;
     if (this.#prefer === this.#site.site) await this.#send(differing);
   }

@@ -1,4 +1,4 @@
-/** What a comparison has found about single keys, by the name of its job: a hash of the local server that lasts some days. */
+/** The findings of a comparison about single keys, by the name of its job: a hash of the local server that lasts some days. */
 
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { answerOf, type Redis } from '../redis/connect.js';

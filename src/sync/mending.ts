@@ -20,7 +20,7 @@ const ASKED_KEYS = 128;
 /** How often it is looked whether the change list has room again. */
 const ROOM_MS = 5;
 
-/** What is done about a difference. */
+/** The remedy for a difference. */
 export function remedyOf(
   { finding }: Pick<Difference, 'finding'>,
   { prefer, removes }: Preference,
@@ -34,7 +34,7 @@ export function remedyOf(
 
 /** A key whose state is sent. */
 export interface Sent extends PlacedKey {
-  /** What the state weighs against another one of old data: when this site last wrote the key, in ms since 1970; 0 without it. */
+  /** The weight of the state against another one of old data: when this site last wrote the key, in ms since 1970; 0 without it. */
   readonly rankMs?: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which keys the peer has in a database, as far as its names tell: what it does not have needs no comparison before it is copied.
- * A key that comes to be there afterwards is written by somebody, and a copy stands below whatever is written.
+ * Which keys the peer has in a database, as far as its names tell: what it does not have needs no comparison before it is copied. A key
+ * that comes to be there afterwards was written there, and a copy ranks below any write.
  */
 
 import type { PlacedKey } from '../redis-commands/placed-key.js';

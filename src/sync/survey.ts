@@ -1,7 +1,7 @@
 /**
- * Goes through the keys of both sites and finds those that differ. What is found at first is only suspected: a key may have been
- * written at both sites at that moment, or be on its way. It counts when it is found again and again, each time at one place of the
- * order, by sites that had nothing to tell each other about it.
+ * Goes through the keys of both sites and finds those that differ. A first finding is only a suspicion: a key may have been written at
+ * both sites at that moment, or be on its way. It counts when it is found again and again, each time at one place of the order, by sites
+ * that had nothing to tell each other about it.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { absentAmong, scan, type Chosen } from './chosen-keys.js';
 import { Pool } from '../async/pool.js';
 import type { SyncSite } from './work.js';
 
-/** What is found of a key whose sites cannot be told apart at that moment. */
+/** Findings about a key that could not be compared at that moment. */
 const UNTOLD = ['busy', 'equal', 'passing', 'excluded'] as const;
 
 /** A key that differs for certain. */
@@ -176,7 +176,7 @@ export class Survey {
     const busy = undecided.filter(({ finding }) => finding !== 'passing');
     if (busy.length === 0) return { different, undecided, open };
     const told = await this.settle(busy, looks, (keys) => this.#compareTurned(keys));
-    // Who wrote them when, and whether the peer's history is cut, the peer says in answers of its own.
+    // The peer says in answers of its own who wrote them when, and whether it has an open gap.
     const latest = new Map((await this.#compareAside(busy)).map((one) => [nameOf(one), one]));
     const known = <One extends Found>(one: One): One => {
       const { claim, cut } = latest.get(nameOf(one)) ?? busy.find((each) => nameOf(each) === nameOf(one))!;

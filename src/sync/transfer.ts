@@ -11,7 +11,7 @@ import { typesOf } from './chosen-keys.js';
 import { askStates, sendStates } from './mending.js';
 import type { Judgement, SyncSite } from './work.js';
 
-/** What is taken from a value of these types is named by what it is, so a state that meets it does not bring it back. */
+/** Removals from a value of these types name their member, so a state that meets one does not bring it back. */
 const BY_NAME: ReadonlySet<string> = new Set(['string', 'hash', 'set']);
 
 /**

@@ -11,7 +11,7 @@ import type { Exchange } from './exchange.js';
 export interface Attempt {
   readonly id: string;
   readonly data: unknown;
-  /** What the last attempt saved. */
+  /** The last attempt's checkpoint. */
   readonly checkpoint: unknown;
   readonly signal: AbortSignal;
   save(checkpoint: unknown): Promise<void>;
@@ -40,10 +40,10 @@ export interface SyncSite {
   readonly exchange: Exchange;
   /** Whether this site had no such key when the sites first met. */
   readonly isNewHere: (key: PlacedKey) => boolean;
-  /** Whose value of a key stays behind a cut of the histories. */
+  /** Whose value of a key stays behind a gap. */
   readonly judge: (one: Found) => Judgement;
   readonly filter: Filter;
-  /** What the names of Tandem's own keys start with. */
+  /** The prefix of Tandem's internal keys. */
   readonly ownPrefix: string;
   readonly databases: number;
   /** Whether function libraries are copied and compared. */
