@@ -1,4 +1,4 @@
-/** What a piece does at an end of a list, as the window records it. */
+/** The effect of a piece at an end of a list, as the window records it. */
 
 import { effectCode, type RecordedEffect } from '../redis-commands/effect-code.js';
 import { isState, type Piece } from './piece.js';

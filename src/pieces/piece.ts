@@ -1,6 +1,6 @@
 /**
- * The terms of the conflict rules. A **meeting** is a piece of an incoming command on one key together with the local pieces on that
- * key which its sender had not seen, in their order. A rule says what is to run here in its place.
+ * The terms of the conflict rules. The rules hold a piece of an incoming command on one key against the local pieces on that key which
+ * its sender had not seen, in their order. A rule says what is to run here in its place.
  *
  * Two kinds of commands write a key, and within a hash, set, sorted set, stream or bitmap each field, member, entry or bit (a *cell*):
  * - **heads** replace: for a key `SET`, `DEL`, a state, what is made of other keys; for a cell `HSET`/`HDEL`, `SADD`/`SREM` …; for the
@@ -40,7 +40,7 @@ export type Role =
 
 export type ValueKind = 'string' | 'hash' | 'set' | 'zset' | 'list' | 'stream' | 'hyperloglog' | 'other';
 
-/** What a command does to one key, or to one cell of it. */
+/** The effect of a command on one key, or on one cell of it. */
 export interface Piece {
   readonly role: Role;
   /** Upper case. */
@@ -57,7 +57,7 @@ export interface Piece {
   readonly site: string;
   /** At its origin. */
   readonly sequence: number;
-  /** The last sequence of its batch there: whoever has seen the one has seen the other. */
+  /** The last sequence of its batch there: a site that has seen the one has seen the other. */
   readonly batchEnd: number;
   /** The other site's highest sequence that its origin had applied before it. */
   readonly seen: number;
@@ -134,7 +134,7 @@ export type Source = {
   readonly timestamp: number;
   readonly site: string;
   readonly sequence: number;
-  /** The last sequence of its batch, for an own one: whoever has seen the one has seen the other. */
+  /** The last sequence of its batch, for a local one: a site that has seen the one has seen the other. */
   readonly batchEnd?: number;
   readonly seen: number;
 };

@@ -36,7 +36,7 @@ const KINDS: Readonly<Partial<Record<ValueType, ValueKind>>> = {
   hyperloglog: 'hyperloglog',
 };
 
-/** The pieces of a command that concern one key, in order. What makes keys of keys is one head on each of them. */
+/** The pieces of a command that concern one key, in order. A command that makes keys of keys is one head on each of them. */
 export function piecesOf(
   { command, timestamp, site, sequence, batchEnd = sequence, seen }: Source,
   key: Buffer,
@@ -98,7 +98,7 @@ export function piecesOf(
   }
 }
 
-/** What a move does to one of its keys; nothing where that cannot be told by itself. */
+/** The effect of a move on one of its keys; undefined where that cannot be told by itself. */
 function halfOn(
   { spec, args }: PayloadCommand | LocalCommand,
   key: Buffer,
@@ -188,7 +188,7 @@ function fieldExpiries(args: readonly Buffer[], bare: Omit<Piece, 'role'>): Piec
   }));
 }
 
-/** `HSETEX … PXAT`, field by field. What it does without a time of its own depends on what is there. */
+/** `HSETEX … PXAT`, field by field. Without a time of its own, its effect depends on the value that is there. */
 function fieldsUntil(args: readonly Buffer[], bare: Omit<Piece, 'role'>): Piece[] {
   const writes = fieldWrites('HSETEX', args);
   if (!writes?.every(({ given }) => typeof given === 'number')) return [{ ...bare, role: 'modify' }];

@@ -61,7 +61,7 @@ export interface Trim {
   readonly limit: Argument;
 }
 
-/** What an `XTRIM`'s piece takes. */
+/** The entries that an `XTRIM`'s piece takes. */
 export function trimOf({ command }: Piece): Trim {
   return { strategy: String(command[2]), limit: command[3]! };
 }

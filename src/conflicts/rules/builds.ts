@@ -37,7 +37,7 @@ function perform(context: RuleContext, incoming: Piece, isClash: boolean): Resol
     case 'edit':
       return resolveList(context, incoming, isClash);
     case 'pop':
-      // What stands first here may not be what stood first there: only its site knows what it took.
+      // The first element here may not be the first one there: only the popping site knows what it took.
       if (pending || isAsking) return { ...left, lacks: LACK.removals };
       if (own.all.some(({ role }) => role !== 'expiry'))
         return isClash ? left : { ...left, asks: true, lacks: LACK.removals };

@@ -9,8 +9,8 @@ import { askBelowTrim } from './streams.js';
 import { delivery } from '../stream-entries.js';
 
 /**
- * A head of a cell: the higher-ranked of it and the last local head of that cell is the base, and the own tails of the cell after
- * that local head are run on it again.
+ * A head of a cell. The base is the higher-ranked of it and the last local head of that cell. The local builds behind that local head run
+ * on it again.
  */
 export function resolveCell(context: RuleContext, incoming: Piece, isClash: boolean): Resolution {
   const { own, key, held, database, out } = context;
@@ -38,7 +38,7 @@ export function resolveCell(context: RuleContext, incoming: Piece, isClash: bool
   };
 }
 
-/** An entry is told by its ID alone, whoever has added it: what else there is to be settled shows when it is done. */
+/** An entry is told by its ID alone, whichever site has added it. All else shows when the command runs. */
 function resolveEntry(context: RuleContext, incoming: Piece): Resolution {
   const { own, site } = context;
   const isAddition = incoming.name === 'XADD';

@@ -1,7 +1,7 @@
 /**
- * Clashes: two builds on one key that can neither be put in order by rank nor commute, such as two `APPEND`s, or a push against a
- * field. Both sites run what the type allows, each by its own rule; the **authority**, the site with the heaviest write of the
- * clash, sends the key's state in the same atomic step. Both find out by themselves which it is.
+ * Clashes: two builds on one key that can neither be put in order by rank nor commute, such as two `APPEND`s, or a push against a field.
+ * Both sites run what the type allows, each by its own rule. The **authority**, the site with the heaviest write of the clash, sends the
+ * key's state in the same atomic step. Both find out by themselves which it is.
  */
 
 import { isAbove, type Piece, type Role } from '../../pieces/piece.js';

@@ -1,6 +1,6 @@
 /**
- * Fields of a hash with a deadline. A field is to its hash what a key is to its database (`lives.ts`): its end is nobody's removal, and
- * ends at both sites what was built on it; a removal by somebody leaves what it had not seen, with the deadline that it had.
+ * Fields of a hash with a deadline. A field is to its hash what a key is to its database (`lives.ts`). Its end is no removal by a client:
+ * it ends at both sites what was built on the field. A removal by a client leaves what it had not seen, with the deadline that it had.
  */
 
 import { LACK } from '../../protocol/messages/messages.js';
@@ -43,7 +43,7 @@ function untilOf({ until }: Piece): number {
   return until ?? Infinity;
 }
 
-/** What was written here on a field: since the last head of the key, and since the last that is no state. */
+/** The local pieces on a field: since the last head of the key, and since the last that is no state. */
 interface OnField {
   readonly own: readonly Piece[];
   readonly lives: readonly Piece[];
@@ -96,7 +96,7 @@ function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }
     const stays = mine !== undefined && untilOf(mine) >= untilOf(incoming);
     const outcome = stays ? 'own-stays' : 'theirs-stays';
     const isGone = lives.findLast((piece) => piece.role === 'cell')?.isRemoval === true;
-    // What is gone here has no deadline either; anything else is asked for if it is not there.
+    // A field that is gone here has no deadline either; any other is asked for if it is not there.
     const at = isGone ? 0 : untilOf(incoming);
     return { commands: [onField(context, stays ? mine : incoming, at)], outcome, held };
   }
@@ -126,7 +126,7 @@ function resolveFieldHead(context: RuleContext, incoming: Piece, { own, lives }:
   const { isAsking, held } = context;
   const { cell: field, isRemoval } = incoming;
   const matched = matchedBy(incoming, lives);
-  // What a removal had not seen stays, also what a state stands for that has been sent.
+  // A write that a removal had not seen stays, and so does one that a state stands for.
   const met = isRemoval ? lives : own;
   const at = met.findLastIndex((piece) => piece.role === 'cell');
   const mine = met[at];

@@ -39,7 +39,7 @@ export function resolveKeyHead(context: RuleContext, incoming: Piece): Resolutio
     return { ...meetHead(context, behind, incoming), places: { places: undefined } };
   }
   if (context.pending) return { commands: [], outcome: 'own-stays', held };
-  // What was taken by position from it comes back here; at the other site it is gone.
+  // Elements taken from it by position come back here; at the other site they are gone.
   const asks = own.built.some(isByPosition);
   return { ...replaceBy(context, state, own.built), outcome: 'own-stays', asks };
 }
@@ -52,12 +52,12 @@ function meetHead(context: RuleContext, own: readonly Piece[], incoming: Piece):
   const { held } = context;
   const head = own.findLast(isHead);
   const isMine = head !== undefined && isAbove(rankOf(head), rankOf(incoming));
-  // What was made of other keys cannot be made again; the other site has left it out and asks for it.
+  // A key made of other keys cannot be made again. The other site has left it out, and asks for it.
   if (head?.role === 'derive' && (isMine || incoming.isRemoval))
     return { commands: [], outcome: 'own-stays', held };
   if (incoming.isRemoval && areListWrites(own) && held.kind !== 'other')
     return deleteList({ ...context, own: new LocalPieces(own) }, incoming);
-  // What was written here is over already, at both sites.
+  // The local writes are over already, at both sites.
   const { deadline, now } = context.life;
   const isOver = held.kind === 'nothing' && typeof deadline === 'number' && deadline < now;
   if (incoming.isRemoval && isOver) return { commands: [], outcome: 'own-stays', held };
@@ -76,7 +76,7 @@ function meetHead(context: RuleContext, own: readonly Piece[], incoming: Piece):
   };
 }
 
-/** What puts a head's value in place of whatever is there. */
+/** The command that puts a head's value in place of whatever is there. */
 function replacing({ isRemoval, command }: Piece, key: Buffer): Command[] {
   if (isRemoval) return [['DEL', key]];
   return String(command[0]).toUpperCase() === 'SET' ? [command] : [['DEL', key], command];

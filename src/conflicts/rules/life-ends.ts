@@ -17,7 +17,7 @@ export function resolveEnd(context: RuleContext, incoming: Piece): Resolution {
   const built = head ? own.users.slice(own.users.indexOf(head) + 1) : own.users;
   if (head && !isOfBefore) {
     if (!head.isRemoval || life.deadline === 'none') return withoutStates(context, incoming);
-    // What was written behind a local removal is a life of this site's, or was built on the one that ends: the other site is asked.
+    // A write behind a local removal belongs to a life of this site's, or was built on the one that ends: the other site is asked.
     if (built.length > 0 && built[0]!.role !== 'expiry')
       return { ...stays, outcome: 'state-asked', asks: true };
   }

@@ -27,7 +27,7 @@ export function isMergeable({ own, held }: RuleContext, { state }: StatePiece): 
 export function merged(context: RuleContext, { state }: StatePiece): Resolution {
   const { key, own, out, isMisplaced } = context;
   const { taken, moved, put } = accountOf(own.users);
-  // What is missing here may have been taken off by mistake: then it comes back.
+  // An element that is missing here may have been taken off by mistake: then it comes back.
   const isDoubted = isMisplaced || state.isWhole;
   const merge: Command = [
     'EVAL',

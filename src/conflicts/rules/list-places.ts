@@ -42,7 +42,7 @@ export function placesOf(options: {
   /** The list's length now. */
   length: number | undefined;
   seen: number;
-  /** What was remembered from the last meeting. */
+  /** The places kept from an earlier batch. */
   known: KnownPlaces | undefined;
   /** Whether a local write may have met others that are forgotten. */
   isDoubtful: (own: Piece) => boolean;
@@ -60,7 +60,7 @@ export function placesOf(options: {
   return isSeen ? places : inTheEyesOf(places, seen);
 }
 
-/** What a sender had seen of local pushes is plain to it, what it had seen taken off is not there for it. */
+/** The places in a sender's eyes: local pushes that it had seen are plain, elements that it had seen taken off are gone. */
 function inTheEyesOf(places: readonly Place[], seen: number): Place[] {
   const found: Place[] = [];
   for (const place of places) {
@@ -119,7 +119,7 @@ function fromLength(own: readonly Piece[], length: number): Place[] | undefined 
   return forward(elements(before), own);
 }
 
-/** The local write at `at` left nothing of a list that nobody knows. If local pushes were in it, where they were is unknown too. */
+/** The local write at `at` left nothing of a list with unknown places. If local pushes were in it, where they were is unknown too. */
 function fromHole(own: readonly Piece[], at: number): Place[] | undefined {
   if (own.slice(0, at).some(({ isRemoval }) => !isRemoval)) return undefined;
   return forward([hole(own[at]!.batchEnd)], own.slice(at + 1));

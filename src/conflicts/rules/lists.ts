@@ -1,7 +1,7 @@
 /**
- * Lists: two-party transformation by position. Both sites' pushes stay, in one order; an element popped on both is gone once; a
- * pop takes the element its site saw. What takes off or overwrites by position does so only where it is certain which element
- * is meant: otherwise nothing happens here, and the other site, which knows, is asked for the key's state.
+ * Lists: two-party transformation by position. Both sites' pushes stay, in one order; an element popped on both is gone once; a pop takes
+ * the element its site saw. A command that takes off or overwrites by position runs only where it is certain which element is meant.
+ * Otherwise nothing happens here, and the other site is asked for the key's state.
  */
 
 import { LACK } from '../../protocol/messages/messages.js';
@@ -136,7 +136,7 @@ function perform({ key, site }: RuleContext, places: readonly Place[], incoming:
       const isSenderFirst = incoming.site < site;
       const side = name === 'RPUSH' ? 'right' : 'left';
       const at = pushPlace(places, side, isSenderFirst);
-      // What both once had and only this site has taken off tells local pushes apart here, but not at the other site.
+      // Elements that both sites had, and only this one has taken off, tell local pushes apart here, and not at the other site.
       const isKnownThere = (place: Place): boolean => isPresent(place) || !isInView(place);
       if (!places.every(isKnownThere)) {
         const there = pushPlace(places.filter(isKnownThere), side, isSenderFirst);
@@ -200,7 +200,7 @@ function partsOf(places: readonly Place[]): Part[] {
   return split(places, isInView, []);
 }
 
-/** What runs a command that goes by content on the elements its sender had, if all of them are there. */
+/** The script that runs a command by content on the elements its sender had, if all of them are there. */
 function editing(key: Buffer, places: readonly Place[], { name, command }: Piece): Command | undefined {
   if ((name !== 'LREM' && name !== 'LINSERT') || places.some((place) => isInView(place) && !isPresent(place)))
     return undefined;

@@ -1,10 +1,10 @@
 /**
  * Lives of keys with a deadline. A life begins with the write that makes the key and ends at its deadline, at every site, by each
- * server's clock. It is the end of something both sites know of beforehand, and nobody's removal:
+ * server's clock. Both sites know of that end beforehand. It is no removal by a client:
  * - A write to a life ends with it, and does not make the key anew at the other site, where it would be without a deadline.
  * - What is written after the end is a new life.
  * - A deadline that was put off unseen keeps the life: the site that let it end asks for the key.
- * - What a *removal by somebody* had not seen stays, and keeps the deadline it had where it was written.
+ * - A write that a *removal by a client* had not seen stays, and keeps the deadline it had where it was written.
  */
 
 import { isAbsent, LACK, type KeyState } from '../../protocol/messages/messages.js';
@@ -62,7 +62,7 @@ export function withDeadline(context: RuleContext, incoming: Piece, resolution: 
   const removal = own.ends.removals.findLast(
     ({ piece }) => piece.sequence > life.matchedThrough || incoming.seen >= life.madeAgainBy,
   );
-  // What was made here behind the removal has a deadline of its own, or was given none.
+  // A key made here behind the removal has a deadline of its own, or was given none.
   const isRemoved = removal !== undefined && !removal.isGivenExpiry;
   const isEmptied = held.kind === 'nothing' && own.all.some((piece) => !isKeyRemoval(piece));
   if (!isRemoved && !isEmptied) return resolution;

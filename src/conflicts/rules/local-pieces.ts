@@ -31,7 +31,7 @@ export class LocalPieces {
   readonly all: readonly Piece[];
   readonly lastHead: Piece | undefined;
   readonly lastState: StatePiece | undefined;
-  /** What comes after the last head. */
+  /** The pieces behind the last head. */
   readonly built: readonly Piece[];
   readonly hasRemoval: boolean;
   /** The last expiry that was built. */
@@ -152,7 +152,7 @@ export class LocalPieces {
     return this.#endCodes;
   }
 
-  /** What was done to the list. */
+  /** The pieces on the list. */
   get list(): LocalList {
     this.#list ??= listOf(this.all);
     return this.#list;

@@ -26,7 +26,7 @@ import {
   type Resolution,
 } from './rule-context.js';
 
-/** What a move comes to: what runs, and what is known then of the list it takes from and the one it puts into. */
+/** The result of a move: the command that runs, and how the list it takes from and the one it puts into stand then. */
 export interface Moved {
   readonly command: Command;
   readonly from: Resolution;

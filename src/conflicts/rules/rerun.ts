@@ -1,4 +1,4 @@
-/** What becomes of a piece on a value its site had not seen. */
+/** Runs a piece on a value that its site had not seen. */
 
 import type { Argument } from '../../redis-commands/encode-command.js';
 import { scriptSource } from '../../lua/scripts.js';
@@ -16,12 +16,15 @@ const BY_POSITION: ReadonlySet<string> = new Set([
   'ZPOPMAX',
 ]);
 
-/** Whether a piece, on a value its site had not seen, would take something nobody asked for. */
+/** Whether a piece goes by position: on a value its site had not seen, it would take another element than was meant. */
 export function isByPosition({ name, isMoved }: Piece): boolean {
   return BY_POSITION.has(name) || isMoved === true;
 }
 
-/** What runs a piece again on a value it has not seen. What takes by position is not run: what it did take comes back instead. */
+/**
+ * The commands that run a piece again on a value it has not seen. A piece that takes by position does not run: the elements it took come
+ * back instead.
+ */
 export function rerun(piece: Piece, other = piece.site): Command[] {
   const { role, name, command } = piece;
   if (isByPosition(piece) || role === 'derive') return [];

@@ -1,4 +1,4 @@
-/** Chooses the rule for a meeting. docs/reference/concurrent-writes.md is this file in words. */
+/** Chooses the rule for a piece that meets local ones. docs/reference/concurrent-writes.md is this file in words. */
 
 import { resolveBuild } from './builds.js';
 import { LACK } from '../../protocol/messages/messages.js';

@@ -9,7 +9,7 @@ import type { IsOnCell } from '../../local-writes/unseen-cells.js';
 import type { LocalPieces } from './local-pieces.js';
 import type { Deadline } from '../../local-writes/deadline.js';
 
-/** What is known to stand at a key. */
+/** The value at a key, as far as it is known. */
 export interface Held {
   readonly kind: 'nothing' | 'list' | 'other' | 'unknown';
   /** Elements of a list, where they are known; 0 for nothing. */
@@ -26,7 +26,7 @@ export interface RuleContext {
   readonly database: number;
   readonly site: string;
   readonly own: LocalPieces;
-  /** A state of this key goes out with the run: its rank. */
+  /** The rank of a state of this key that goes out with the transaction. */
   readonly pending: Rank | undefined;
   /** This site has asked for the key, and the sender had not seen it ask: the answer will settle everything. */
   readonly isAsking: boolean;
@@ -38,11 +38,11 @@ export interface RuleContext {
   readonly life: Life;
   /** The same of one of its fields. */
   readonly fieldLife: (field: string) => FieldLife;
-  /** What is remembered of the places of a list. */
+  /** The places of a list kept from an earlier batch. */
   readonly known: KnownPlaces | undefined;
   /** Whether a local list write may have met others that are forgotten. */
   readonly isDoubtful: (own: Piece) => boolean;
-  /** A late write was met wrongly here: the list may lack what nobody took. */
+  /** A late write was met wrongly here: the list may lack an element that no command took. */
   readonly isMisplaced: boolean;
   /** The key that says what is applied. */
   readonly applied: string;
@@ -60,16 +60,16 @@ export interface Insert {
 }
 
 export interface Resolution {
-  /** What runs, in order. */
+  /** The commands that run, in order. */
   readonly commands: readonly Command[];
-  /** What is put into the list, and nothing else is run. */
+  /** Elements that are put into the list; then nothing else runs. */
   readonly insert?: Insert;
   readonly outcome: ConflictOutcome;
   /** Runs behind them, and once for all the pieces of a command: asks the other site, if the key turns out so. */
   readonly doubt?: Command;
-  /** What stands at the key afterwards. */
+  /** The value at the key afterwards. */
   readonly held: Held;
-  /** The state of the key is to be sent at the end of the run, ranked with this time or a later one. */
+  /** The state of the key is to be sent at the end of the transaction, ranked with this time or a later one. */
   readonly state?: number;
   /** The other site is asked for the key's state. */
   readonly asks?: boolean;
@@ -82,7 +82,7 @@ export interface Resolution {
   readonly places?: { readonly places: readonly Place[] | undefined } | 'forgotten';
 }
 
-/** What stands at a key after a piece was run on it. */
+/** The value at a key after a piece has run on it. */
 export function heldAfter(held: Held, { role, name, type, command, isRemoval }: Piece): Held {
   if (role === 'key-head') return isRemoval ? NOTHING : type === undefined ? UNKNOWN : OTHER;
   if (role === 'expiry' || role === 'field-expiry') return held;
@@ -119,7 +119,7 @@ function listAfter(held: Held, name: string, command: Command): Held {
   }
 }
 
-/** What a site knows of the lives of one key beside its value. Times are ms since 1970. */
+/** The lives of one key, as a site knows them beside its value. Times are ms since 1970. */
 export interface Life {
   /** By this machine's clock. */
   readonly now: number;
@@ -140,7 +140,7 @@ export interface Life {
   readonly leavesOut: boolean;
 }
 
-/** What a rule has come to about the lives of a key. */
+/** A rule's decision about the lives of a key. */
 export interface LifeChange {
   readonly matched?: { readonly through: number; readonly madeAgainBy: number };
   /** All that was built here so far belongs to a life that is over. */
@@ -150,7 +150,7 @@ export interface LifeChange {
   readonly field?: FieldChange;
 }
 
-/** What a site knows of the lives of a field beside its value. */
+/** The lives of a field, as a site knows them beside its value. */
 export interface FieldLife {
   /** The deadline it has, or had until it was removed. */
   readonly deadline: Deadline;
@@ -162,7 +162,7 @@ export interface FieldLife {
   readonly forgottenThrough: number;
 }
 
-/** What a rule has come to about the lives of a field. */
+/** A rule's decision about the lives of a field. */
 export interface FieldChange {
   readonly field: string;
   readonly matched?: { readonly through: number; readonly madeAgainBy: number };

@@ -84,8 +84,8 @@ export function replaceBy(
 }
 
 /**
- * What makes a key what a state says. Its expiry follows by itself: a `RESTORE` whose expiry is past leaves nothing, and says nothing
- * of it, although the key may live on at the other site with a later one (see `late-expiry.ts`).
+ * The commands that make a key what a state says. Its expiry follows by itself: a `RESTORE` whose expiry is past leaves nothing, and says
+ * nothing of it, although the key may live on at the other site with a later one (see `late-expiry.ts`).
  * @param out the key that carries Tandem's own commands
  */
 export function valueOf(key: Buffer, state: KeyState, out: string): Command[] {
@@ -97,7 +97,7 @@ export function valueOf(key: Buffer, state: KeyState, out: string): Command[] {
   return Number(expiry) > 0 ? [value, ...told, ['PEXPIREAT', key, expiry]] : [value, ...told];
 }
 
-/** What a dump of a hash begins with whose fields have deadlines: in Redis 7.4 and later, and Valkey 9. */
+/** The first bytes of a dump of a hash whose fields have deadlines: in Redis 7.4 and later, and Valkey 9. */
 const HASHES_WITH_DEADLINES: ReadonlySet<number> = new Set([22, 23, 24, 25]);
 
 function hasFieldDeadlines({ dump, made }: KeyState): boolean {
@@ -105,7 +105,7 @@ function hasFieldDeadlines({ dump, made }: KeyState): boolean {
   return HASHES_WITH_DEADLINES.has(dump[0]!);
 }
 
-/** What says in the stream which deadlines have come with a state: only the server can read a dump. */
+/** The script that says in the stream which deadlines have come with a state: only the server can read a dump. */
 function tellFields(key: Buffer, { database }: KeyState, out: string): Command {
   return ['EVAL', scriptSource('tell-field-deadlines'), 2, key, out, database];
 }
