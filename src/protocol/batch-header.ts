@@ -1,7 +1,7 @@
 /**
- * Reads the MessagePack of a batch, and no other: an array of text, whole numbers, one array of them, and bytes. What is announced
- * and not there is refused before memory is taken for it; a general decoder makes room for arrays within arrays first.
- * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
+ * Reads the MessagePack of a batch, and no other: an array of text, whole numbers, one array of them, and bytes. A length that is
+ * announced and not there is refused before memory is taken for it. A general decoder makes room for arrays within arrays first. Source:
+ * https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 
 import { TandemError } from '../errors.js';

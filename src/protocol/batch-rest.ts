@@ -30,7 +30,7 @@ export function restOfBatch(bytes: Buffer, from: number): Buffer {
   });
 }
 
-/** What stands before and after a change that is not the last one of its batch. */
+/** The parts before and behind a change that is not the last one of its batch. */
 interface End {
   /** Bytes of the payload, and commands, up to its end. */
   readonly start: number;

@@ -223,7 +223,7 @@ export class BatchCheck {
     if (comparedKeys(args).some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
   }
 
-  /** What is said of function libraries. */
+  /** A message about function libraries. */
   #judgeLibraries({ name, args }: PayloadCommand): string | undefined {
     const fault = librariesFault(args);
     if (fault !== undefined) throw invalid(fault);

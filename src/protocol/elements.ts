@@ -1,6 +1,6 @@
 /**
  * The value of a key as the commands that make it out of nothing, one behind the other as RESP. They come from the peer and run in an
- * account with all rights: only what makes a value is taken, in the one spelling that is sent, and only on the key itself.
+ * account with all rights. So only commands that make a value are taken, in the one spelling that is sent, and only on the key itself.
  */
 
 import { CommandReader } from '../redis-commands/command-reader.js';
@@ -12,7 +12,7 @@ interface Shape {
   readonly atMost: number;
 }
 
-/** What a script can hand to one command: its `unpack` ends near 8,000 values. */
+/** Arguments that a script can hand to one command: its `unpack` ends near 8,000. */
 const MAX_ARGUMENTS = 4000;
 
 const SHAPES: ReadonlyMap<string, Shape> = new Map([

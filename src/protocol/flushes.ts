@@ -1,4 +1,4 @@
-/** What a flush does: it is a deletion of every key its sender had seen. */
+/** The effect of a flush: it is a deletion of every key its sender had seen. */
 
 import { commandSpec } from '../redis-commands/command-table.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
@@ -14,7 +14,7 @@ export function empties(flush: PayloadCommand, database: number): boolean {
   return flush.name === 'FLUSHALL' || flush.database === database;
 }
 
-/** What a flush does to one key. */
+/** The effect of a flush on one key. */
 export function asDeletion<Command extends PayloadCommand>(
   flush: Command,
   { database, key }: PlacedKey,

@@ -1,15 +1,15 @@
 /**
- * Whose value of a key stays where both sites have one and they differ behind a cut of their histories. Both sites come to the same,
- * whichever of them asks: what it rests on is told with every answer of a comparison.
+ * Whose value of a key stays behind a gap, where both sites have one and they differ. Both sites come to the same, whichever of them
+ * asks: what it rests on is told with every answer of a comparison.
  *
- * A site whose own history was cut has all that the other one had sent it, and what it wrote inside the cut itself; so alone it stands
- * above the other. One that came back with older data stands below any other. Between two of a kind nobody knows what was written
- * inside of the cuts, so the site stays that is known to have written the key last: one that has not written it never wins.
+ * A site with a gap of its own changes has all that the other one had sent it, and its own writes inside the gap. So alone it stands
+ * above the other. One that came back with older data stands below any other. Between two of a kind the writes inside the gaps are
+ * unknown. So the site that is known to have written the key last stays: one that has not written it never wins.
  */
 
 /**
- * What a cut of a site's history has left missing, and when it was found (ms since 1970). `own`: changes of its own, at the other
- * site. `peer`: changes at the site itself, which came back with older data.
+ * The changes that are missing behind a gap, and when it was found (ms since 1970). `own`: changes of its own, at the other site. `peer`:
+ * changes at the site itself, which came back with older data.
  */
 export interface Gap {
   readonly kind: 'own' | 'peer';
@@ -28,10 +28,10 @@ export interface GapEvents {
   adopted(): void;
 }
 
-/** What speaks for a site's value of a key. */
+/** The grounds for a site's value of a key. */
 export interface Side {
   readonly site: string;
-  /** The cut of its history that is not repaired. */
+  /** The gap of its history that is not repaired. */
   readonly cut: Gap | undefined;
   /** When it last wrote the key, as far as either site knows; 0 when neither does. */
   readonly wroteMs: number;

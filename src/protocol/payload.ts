@@ -195,7 +195,7 @@ function givenBy(name: string, reader: CommandReader): number {
   return name === 'SET' && reader.argc > 4 ? expiryIn((at) => reader.argument(at), reader.argc) : 0;
 }
 
-/** What the window keeps of a command's effect. */
+/** The effect of a command, as the window keeps it. */
 export function recordedEffectOf({ name, spec, args }: PayloadCommand): RecordedEffect {
   if (OF_KEYS.has(name)) return effectOfSpecial(args);
   return spec === undefined ? 'unknown' : recordedEffect(spec, args);
@@ -232,7 +232,7 @@ function isSelect(reader: CommandReader): boolean {
   );
 }
 
-/** What a key goes by in a map. */
+/** The name of a key in a map: its database and its name. */
 export function nameOf({ database, key }: PlacedKey): string {
   return `${database}:${key.toString('latin1')}`;
 }

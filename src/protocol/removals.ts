@@ -25,7 +25,7 @@ export function removalsOf(
 ): Map<string, number> {
   const times = new Map(removed);
   for (const command of payloadCommands(batch.payload, { extra })) {
-    // What it makes of other keys may be nothing, and of fields each may be removed by itself.
+    // A key made of others may come to nothing, and fields may be removed one by one.
     const isOfFields = command.name === EXPIRED && expiredFields(command.args).length > 0;
     const isAny = isDerived(command) || command.name === 'HDEL' || isOfFields;
     if (isKeyRemoval(command) || isAny)

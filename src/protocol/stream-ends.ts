@@ -1,7 +1,7 @@
 /**
- * Where in its origin's replication stream each change of a batch ended: by this a copy of the origin's data, of which only the
- * place in the stream is known, is told to have a change or not. The offset of the first change, then for each one that follows
- * how much further it ended, as numbers of seven bits a byte, the lowest first, with the eighth set in all but the last.
+ * Where in its origin's replication stream each change of a batch ended. It tells whether a copy of the origin's data, of which only the
+ * place in the stream is known, has a change. The offset of the first change, then for each one that follows how much further it ended,
+ * as numbers of seven bits a byte, the lowest first, with the eighth set in all but the last.
  */
 
 const BITS = 7;
@@ -26,7 +26,7 @@ export function encodeEnds(ends: readonly number[]): Buffer {
   return bytes.subarray(0, at);
 }
 
-/** The offsets again; what is cut short ends early. */
+/** The offsets again; bytes that are cut short give fewer. */
 export function decodeEnds(bytes: Buffer): number[] {
   const ends: number[] = [];
   let [value, scale, before] = [0, 1, 0];

@@ -36,9 +36,9 @@ const QUESTIONS: ReadonlySet<string> = new Set([COMPARE, ANSWER, TURN, LIST, LIS
 const MAX_LISTED = 10_000;
 
 /**
- * What is found about a key, as the asking site sees it. `busy`: it was being written at the answering site; `equal`: so it was, and
- * it was equal all the same; `passing`: it is about to expire, or parts of it are; `excluded`: the answering site
- * leaves it out; `not-comparable`: both have a value of a type that no server tells the parts of, and their dumps differ.
+ * A finding about a key, as the asking site sees it. `busy`: it was being written at the answering site; `equal`: so it was, and it was
+ * equal all the same; `passing`: it is about to expire, or parts of it are; `excluded`: the answering site leaves it out;
+ * `not-comparable`: both have a value of a type that no server tells the parts of, and their dumps differ.
  */
 export type Finding =
   | 'missing-there'
@@ -61,7 +61,7 @@ export interface Found extends PlacedKey {
   readonly isNewThere: boolean;
   /** When the answering site (`ownMs`) last wrote the key, and the asking one as far as is known there (`peerMs`). */
   readonly claim: Claim;
-  /** The open cut of the answering site's history. */
+  /** The gap of the answering site's history that is not repaired. */
   readonly cut: Gap | undefined;
 }
 
@@ -109,7 +109,7 @@ export function isComparison(name: string): boolean {
   return QUESTIONS.has(name);
 }
 
-/** What is wrong with the arguments (the name first) of a question or an answer; nothing when it is well-formed. */
+/** The fault in the arguments (the name first) of a question or an answer; undefined when it is well-formed. */
 export function comparisonFault(args: readonly Buffer[]): string | undefined {
   const name = text(args[0]);
   if (!SESSION.test(text(args[1])) || !NUMBER.test(text(args[2]))) return `${name} names no question`;
@@ -211,7 +211,7 @@ export function parseListed(args: readonly Buffer[]): Listed {
   };
 }
 
-/** What only the answering site's process knows of the keys that it answers about. */
+/** The answering site, as far as only its process knows it. */
 export interface AnsweringSite {
   /** Whether a key has a local write that a peer which has seen `seen` does not know of. */
   isBusy(key: PlacedKey, seen: number): boolean;
@@ -223,8 +223,8 @@ export interface AnsweringSite {
 }
 
 /**
- * The answer with the keys marked that were written where it was made, by somebody the asking site had not heard of, and those that
- * were not there when the sites first met; without those that are equal and were not being written.
+ * The answer with what only this process knows: which keys have writes here that the asking site had not heard of, and which were not
+ * here when the sites first met. Keys that are equal, and were not being written, are left out.
  * @param args of a well-formed `TANDEM.ANSWER`, the name first
  */
 export function withMarks(args: readonly Buffer[], site: AnsweringSite): Buffer[] {

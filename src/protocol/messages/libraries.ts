@@ -39,7 +39,7 @@ export function isOfLibraries(name: string): boolean {
   return name === FUNCTIONS || name === LIBRARIES || name === LIBRARY;
 }
 
-/** What is wrong with such a command (the name first); nothing when it is well-formed. */
+/** The fault in such a command (the name first); undefined when it is well-formed. */
 export function librariesFault(args: readonly Buffer[]): string | undefined {
   const [name = '', ...words] = args.map((argument) => argument.toString('latin1'));
   if (name === LIBRARY)

@@ -14,7 +14,7 @@ import { encodeCommand } from '../../redis-commands/encode-command.js';
 
 export const MARK = 'TANDEM.MARK';
 
-/** What a site tells with a mark. */
+/** A site's word in a mark. */
 export type MarkTold = '-' | 'q' | 'a' | 'f' | 'c';
 
 export interface Mark {

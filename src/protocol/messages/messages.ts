@@ -1,20 +1,20 @@
 /**
- * Changes of Tandem's own making. They travel among the application's commands, at their place in the order, and are
- * translated by the receiver, never run as they are.
+ * Changes of Tandem's own making. They travel among the application's commands, at their place in the order, and are translated by the
+ * receiver, never run as they are.
  *
  * - `TANDEM.STATE database key expiry rankTimestamp rankSite since elements value [form]`: the whole key as it was at this place in its
- *   origin's order. Expiry in ms since 1970, 0 for none; an empty value says that there was no such key. Without
- *   a `form` the value is what `DUMP` gives. `elements`: it is the commands that make it (`protocol/elements.ts`), for a server that does not take
- *   the dump. `dump`: it is a dump all the same, there is nothing else. `whole`: a dump, and the receiver's own list may lack what nobody
- *   took from it, so that nothing is to be taken for taken there. The rank is what it weighs
- *   against a concurrent one: timestamp -1 for no key, 0 for a value that lacks something. `since` is the sequence of the origin's
- *   newest local write of the key that the receiver was not known to have seen, 0 for none. `elements` is a list's length, -1 for
- *   what is no list. `whole` behind it: the receiver's own list may lack what nobody took from it, so nothing is to be taken for taken.
+ *   origin's order. Expiry in ms since 1970, 0 for none; an empty value says that there was no such key. Without a `form` the value is
+ *   what `DUMP` gives. `elements`: it is the commands that make it (`protocol/elements.ts`), for a server that does not take the dump.
+ *   `dump`: it is a dump all the same, there is nothing else. `whole`: a dump, and the receiver's list may lack elements that no command
+ *   took, so that none counts as taken there. The rank is what it weighs against a concurrent one: timestamp -1 for no key, 0 for a value
+ *   that lacks something. `since` is the sequence of the origin's newest local write of the key that the receiver was not known to have
+ *   seen, 0 for none. `elements` is a list's length, -1 for what is no list. `whole` behind it: the receiver's own list may lack what
+ *   nobody took from it, so nothing is to be taken for taken.
  * - `TANDEM.NEED timestamp lack (database key)…`: asks for the `STATE` of these keys, ranked with this timestamp. `lack` is what the
- *   asker's own value lacks, 0 when it only doubts an order; 4 more when the keys are too hot there for an answer to be applied; 8 more when
- *   the asker does not take the sender's dumps, and wants the elements.
+ *   asker's own value lacks, 0 when it only doubts an order; 4 more when the keys are too hot there for an answer to be applied; 8 more
+ *   when the asker does not take the sender's dumps, and wants the elements.
  * - `TANDEM.EXPIRED database key deadline field…`: the life of a key has ended at its deadline, in ms since 1970, or that of these fields
- *   of it. A server says `DEL` or `HDEL` then, as if somebody had removed them.
+ *   of it. A server says `DEL` or `HDEL` then, as if a client had removed them.
  * - `TANDEM.FIELDS database key (field deadline)…`: the fields with a deadline of a hash that came as a whole. It never leaves the site.
  * - `TANDEM.GONE database key group id`: an entry that the receiver has delivered was not there any more at the sender's site; it is
  *   pending at neither.
@@ -49,7 +49,7 @@ const ELEMENTS = 'elements';
 const LAST = 'dump';
 const WHOLE = 'whole';
 const FORMS: readonly string[] = [ELEMENTS, LAST, WHOLE];
-/** What is added to the lack of a `NEED` whose keys are hot, and of one that asks for elements. */
+/** Added to the lack of a `NEED` whose keys are contended, and of one that asks for elements. */
 const HOT = 4;
 const AS_ELEMENTS = 8;
 const THEIR_LACK = 16;
@@ -59,7 +59,7 @@ const ENTRY_ID = /^\d{1,20}(-\d{1,20})?$/;
 /** Arguments of a `NEED` before its keys. */
 const BEFORE_KEYS = 3;
 
-/** What is wrong with a special command. */
+/** The fault of a special command. */
 export type SpecialFault = 'arguments' | 'number' | 'elements';
 
 /** Why these are no well-formed special command, or nothing. */
@@ -130,7 +130,7 @@ export interface KeyState extends PlacedKey {
   readonly made: readonly (readonly Buffer[])[] | undefined;
   /** Whether it can be had in no other form. */
   readonly isLast: boolean;
-  /** Whether the receiver's own value may lack what nobody took from it. */
+  /** Whether the receiver's value may lack elements that no command took. */
   readonly isWhole: boolean;
 }
 
@@ -173,7 +173,7 @@ function isOfOldData(args: readonly Buffer[]): boolean {
   return args[0]!.toString('latin1') === STATE && parseState(args).since === 0;
 }
 
-/** What is kept of a special command on the keys it speaks of. @param args the name first */
+/** The effect that is recorded of a special command on the keys it names. @param args the name first */
 export function effectOfSpecial(args: readonly Buffer[]): RecordedEffect {
   const name = args[0]!.toString('latin1');
   if (name === NEED) return 'need';
@@ -190,7 +190,7 @@ export type Lack = (typeof LACK)[keyof typeof LACK];
 /** A request for the state of keys. */
 export interface Need {
   readonly timestamp: number;
-  /** What the asker's value may lack. */
+  /** The lack of the asker's value. */
   readonly lack: Lack;
   /** Whether the keys are written so fast at the asker that an answer could not be applied: it is asked back instead. */
   readonly isHot?: boolean;
@@ -215,7 +215,7 @@ export function expiredFields(args: readonly Buffer[]): readonly Buffer[] {
   return args.slice(4);
 }
 
-/** What the window keeps of a `TANDEM.EXPIRED`. */
+/** The effect that the window keeps of a `TANDEM.EXPIRED`. */
 export function endedBy(args: readonly Buffer[]): 'expired' | 'field-expired' {
   return args.length > 4 ? 'field-expired' : 'expired';
 }
