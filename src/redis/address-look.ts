@@ -77,7 +77,7 @@ export class AddressLook {
     else if (++this.#calm >= CALM_LOOKS) this.#needed = LOOKS_TO_LEAVE;
   }
 
-  /** What a new connection finds; nothing where there is none: nobody knows then. */
+  /** The server that a new connection finds; undefined where there is no connection. */
   async #look(signal: AbortSignal): Promise<ServerFound | undefined> {
     let connection: RawConnection | undefined;
     try {

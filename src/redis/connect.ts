@@ -31,7 +31,7 @@ const BACKOFF_MAX_MS = 5000;
 /** A socket that has not closed this long after `disconnect` is destroyed. */
 const DISCONNECT_TIMEOUT_MS = 200;
 
-/** A signal nobody gives. */
+/** A signal that never aborts. */
 const NEVER = new AbortController().signal;
 
 /** Beyond this number of doublings every pause is the longest one; the bound keeps the power finite. */
@@ -60,7 +60,7 @@ export function openClient(options: ClientOptions): Redis {
     enableReadyCheck: false,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // A subscription that is refused would be an error that nobody catches.
+    // A subscription that is refused would be an uncaught error.
     autoResubscribe: false,
     // Only with 0 do commands without an answer fail at the disconnect; else they would hang for ever.
     maxRetriesPerRequest: 0,
@@ -104,7 +104,7 @@ function serverOptions({ url, tls, connectTimeoutMs }: ClientOptions): RedisOpti
   return { ...account, Connector, ...(target.tls ? { tls: {} } : {}) };
 }
 
-/** What asks the Sentinels for a client; nothing for a client of one server. */
+/** Asks the Sentinels for a client; undefined for a client of one server. */
 export function connectorOf(client: Redis): PrimaryConnector | undefined {
   const { connector } = client as unknown as { readonly connector: unknown };
   return connector instanceof PrimaryConnector ? connector : undefined;
@@ -183,7 +183,7 @@ export function whereOf(client: Redis): string {
   return hostAndPort({ host, port });
 }
 
-/** What a server answers; a lost connection or an error reply becomes an error of Tandem. @throws TandemError */
+/** The server's answer; a lost connection or an error reply becomes an error of Tandem. @throws TandemError */
 export async function answerOf<T>(client: Redis, asked: Promise<T>): Promise<T> {
   try {
     return await asked;

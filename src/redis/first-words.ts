@@ -1,6 +1,6 @@
 /**
- * What a server says on a new connection that ioredis does not pass on: it loses an error that answers no command, and takes a
- * password that nobody asked for with a line on the console.
+ * What a server says on a new connection that ioredis does not pass on: it loses an error that answers no command, and answers a needless
+ * password with a line on the console.
  */
 
 import type { Redis } from 'ioredis';

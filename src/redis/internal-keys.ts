@@ -10,7 +10,7 @@ export interface InternalKey {
   readonly type: string;
   /** Elements, fields, members, or the bytes of a string; null for a type that is not counted. */
   readonly entries: number | null;
-  /** What the server takes it to occupy; null where the account may not ask. */
+  /** The memory that the server counts for it; null where the account may not ask. */
   readonly bytes: number | null;
 }
 

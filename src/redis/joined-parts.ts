@@ -1,4 +1,4 @@
-/** What is longer goes to the socket as it is: to copy it would cost more than to name it to the kernel. */
+/** A longer part goes to the socket as it is: a copy would cost more than to name it to the kernel. */
 const LARGE_BYTES = 16 * 1024;
 
 /** The same bytes in fewer pieces: each piece of a write costs the kernel about as much as copying a kilobyte. */

@@ -1,6 +1,6 @@
 /**
- * Tandem's own keys, all in database 0 and never replicated. The braces put a pair's keys in one cluster slot.
- * What the peer's account may touch stands under `in:`, so that its ACL can name exactly that.
+ * Tandem's own keys, all in database 0 and never replicated. The braces put a pair's keys in one cluster slot. The keys that the peer's
+ * account may touch stand under `in:`, so that its ACL can name exactly these.
  */
 export interface KeyNames {
   /** What every own key starts with: `tandem:{pair}:`. */
@@ -37,7 +37,7 @@ export interface KeyNames {
   readonly rejected: string;
   /** Hashes with expiry: what a comparison has found about single keys, by job. */
   readonly differencesPrefix: string;
-  /** What the keys of all jobs start with: `tandem:{pair}:jobs:`. Which there are is BullMQ's affair. */
+  /** The prefix of the keys of all jobs: `tandem:{pair}:jobs:`. Which there are is BullMQ's affair. */
   readonly jobsPrefix: string;
   /** Set: the kinds of jobs there have been. */
   readonly jobKinds: string;

@@ -59,7 +59,7 @@ export async function untilLost(client: Redis, signal: AbortSignal): Promise<nev
       untilReplaced(client, stop.signal)
         .then((reason) => {
           reject(reason);
-          // What waits for an answer there must not keep the work from ending.
+          // A command that waits for an answer there must not keep the work from ending.
           return client.disconnect(true);
         })
         .catch(() => {});
@@ -112,7 +112,7 @@ async function untilSeen(client: Redis, signal: AbortSignal): Promise<TandemErro
   for (let looks = 1; ; looks++) {
     await sleep(ROLE_LOOK_MS, undefined, { signal });
     const connection = connectionOf(client);
-    // What is subscribed can ask nothing.
+    // A subscribed connection can ask nothing.
     if (connection === undefined || isSubscribed(client)) continue;
     if (await isAtReplica(client)) {
       if (connectionOf(client) !== connection) continue;

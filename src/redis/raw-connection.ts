@@ -126,7 +126,7 @@ export class RawConnection {
     return refusalOf(error, this.#where);
   }
 
-  /** Sends bytes; whoever calls has told {@link replies} what to expect. */
+  /** Sends bytes. The caller has told {@link replies} what to expect. */
   write(parts: readonly Buffer[]): void {
     if (this.#failure) {
       this.replies.fail(this.#failure);
@@ -157,7 +157,7 @@ export class RawConnection {
     let heard = this.#heard;
     let unsent = 0;
     const timer = setInterval(() => {
-      // What a reader of a stream sends says nothing of the server.
+      // Bytes that a stream's reader sends say nothing of the server.
       const writableLength = this.#onStream ? 0 : this.#socket.writableLength;
       // A large transaction that is still on its way out is no silence.
       const isMoving = heard !== this.#heard || unsent !== writableLength || this.#socket.isPaused();

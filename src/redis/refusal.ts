@@ -1,7 +1,7 @@
 import { TandemError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 
-/** What begins a Redis error reply → what it means to us. */
+/** The first word of a Redis error reply → the error of Tandem. */
 const REPLY_CODES: Record<string, ErrorCode> = {
   NOAUTH: 'AUTH_FAILED',
   WRONGPASS: 'AUTH_FAILED',
@@ -18,7 +18,7 @@ const REPLY_CODES: Record<string, ErrorCode> = {
   NOMASTERLINK: 'SERVER_BUSY',
   TRYAGAIN: 'SERVER_BUSY',
   CLUSTERDOWN: 'SERVER_BUSY',
-  // Clients send a script again that was flushed, once: somebody may flush them again in between.
+  // Clients send a script again that was flushed, once: scripts may be flushed again in between.
   NOSCRIPT: 'SERVER_BUSY',
   // Whatever of an application's may be of another type than expected is not asked for in a way that can be refused.
   WRONGTYPE: 'STATE_LOST',
@@ -66,7 +66,7 @@ export function refusalOf(error: unknown, where: string): TandemError {
     return new TandemError('INTERNAL', `a file cannot be used: ${error.message}`, { cause: error });
   const { code, reason, hint = HINTS[code] } = classified(error);
   return new TandemError(code, `${where} ${reason}`, {
-    // The client's own words for a broken connection tell nobody anything.
+    // The client's own words for a broken connection tell an operator nothing.
     ...(error instanceof Error && isLostConnection(error) ? {} : { cause: error }),
     details: { where },
     ...(hint === undefined ? {} : { hint }),

@@ -28,7 +28,7 @@ export interface PlacedError {
   readonly error: ErrorReply;
 }
 
-/** What an `EXEC` gave: `aborted` when a watched key had changed, else how many replies and which of them were errors. */
+/** The result of an `EXEC`: `aborted` when a watched key had changed, else how many replies and which of them were errors. */
 export type ExecReply = {
   readonly aborted: boolean;
   readonly length: number;
@@ -62,7 +62,7 @@ const NEWLINE = 10;
 const LETTER_U = 85;
 
 const NOTHING = Buffer.alloc(0);
-/** What waits for the rest of its reply gets this much memory at least. */
+/** A reply that is not complete gets this much memory at least. */
 const MIN_CARRY_BYTES = 4096;
 
 /** Thrown inside the parser when the bytes end early; never leaves this file. */
@@ -141,7 +141,7 @@ export class ReplyReader {
     else if (this.#buffer === chunk) this.#carryOver(NOTHING);
   }
 
-  /** What is left of the buffer, and the chunk behind it, in memory of the reader's own. */
+  /** The rest of the buffer, and the chunk behind it, in memory of the reader's own. */
   #carryOver(chunk: Buffer): void {
     const { length } = this.#buffer;
     const isCarried = this.#buffer.buffer === this.#carry.buffer;

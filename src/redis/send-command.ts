@@ -8,8 +8,8 @@ const LARGE_BYTES = 16 * 1024;
 const FEW_ARGUMENTS = 16;
 
 /**
- * Sends a command on an ioredis client without putting its arguments together in memory first: large ones go to the socket
- * as they are. What ioredis does otherwise, a copy of each batch at each of its two sendings, cost as much as capture.
+ * Sends a command on an ioredis client without putting its arguments together in memory first: large ones go to the socket as they are.
+ * Otherwise ioredis copies each batch at each of its two sendings, which costs as much as capture.
  */
 export function sendCommand(
   client: Redis,

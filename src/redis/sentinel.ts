@@ -138,7 +138,7 @@ function nobodyNames(target: SentinelTarget, failures: readonly TandemError[]): 
   );
 }
 
-/** How often each Sentinel is asked whether the primary is still the same. What is written meanwhile at the old one is lost. */
+/** How often each Sentinel is asked whether the primary is still the same. Writes at the old one in between are lost. */
 const WATCH_MS = 250;
 
 interface WatchOptions extends AskOptions {
@@ -179,7 +179,7 @@ async function watchSentinel(sentinel: RedisAddress, options: WatchOptions): Pro
   }
 }
 
-/** The newer configuration counts, whoever names it; one that is not newer has to be that of most. */
+/** The newer configuration counts, whichever Sentinel names it; one that is not newer has to be that of most. */
 async function newerPrimary(
   named: NamedPrimary | undefined,
   options: WatchOptions,
@@ -201,8 +201,8 @@ export function isSame(
 }
 
 /**
- * Opens an ioredis client's sockets at whatever server the Sentinels name at that moment. What goes wrong with the Sentinels
- * becomes the error of a socket, so that the client tries again with its own back-off.
+ * Opens an ioredis client's sockets at whatever server the Sentinels name at that moment. A failure of the Sentinels becomes the error of
+ * a socket, so that the client tries again with its own back-off.
  */
 export class PrimaryConnector extends AbstractConnector {
   readonly #options: Omit<AskOptions, 'signal'>;

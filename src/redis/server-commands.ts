@@ -53,8 +53,8 @@ async function listedCommands(client: Redis): Promise<CommandEntry[] | undefined
 const NOT_TRIED: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB']);
 
 /**
- * Which commands of the table the server knows: it says of each that it takes more arguments, or that there is none of the name. What
- * needs none is queued and discarded, not run.
+ * Which commands of the table the server knows: it says of each that it takes more arguments, or that there is none of the name. A
+ * command that needs none is queued and discarded, not run.
  */
 async function knownNames(client: Redis): Promise<ReadonlySet<string>> {
   const names = [...new Set(COMMAND_TABLE.map(({ name }) => name.split(' ')[0]!))];

@@ -3,7 +3,7 @@ import type { Redis } from './connect.js';
 import { refusalOf, whereOf } from './connect.js';
 import { memoryOf, type ServerMemory } from './server-memory.js';
 
-/** What a server says about itself, as far as Tandem cares. Null: it does not say. */
+/** A server's account of itself, as far as Tandem uses it. Null: it does not say. */
 export interface ServerFacts {
   /** host:port */
   where: string;

@@ -7,7 +7,7 @@ export interface ServerMemory {
 
 /** Share of `maxmemory` that the change list leaves to the application. */
 const RESERVE_SHARE = 0.1;
-/** What the change list may have in any case: a server that its data alone fills must not make a gap of every short absence. */
+/** Bytes that the change list may have in any case: on a server filled by its data alone, not every short absence becomes a gap. */
 const LEAST_BYTES = 16 * 2 ** 20;
 /** Share of `maxmemory` from which on the server's memory counts as short. */
 const SHORT_SHARE = 0.8;

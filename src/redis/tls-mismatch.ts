@@ -7,7 +7,7 @@ import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { isSentinelTarget, parseTarget } from '../config/sentinel-url.js';
 import { TandemError, type ErrorCode } from '../errors.js';
 
-/** What a connection to a port of the other kind can end with. */
+/** The errors that a connection to a port of the other kind can end with. */
 const SUSPECT: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'TIMEOUT', 'TLS_FAILED', 'INTERNAL']);
 
 /** A server that has not answered by then is not told apart. */
