@@ -1,5 +1,5 @@
 -- KEYS: out   ARGV: key, ID of an entry, request
--- Asks the peer for the state of a stream, in the selected database, whose oldest entry is younger than this one: an own trim may
+-- Asks the peer for the state of a stream, in the selected database, whose oldest entry is younger than this one: a local trim may
 -- have taken it, had it been there.
 -- Result: 1 if asked, else 0.
 local kind = redis.call('TYPE', ARGV[1]).ok

@@ -1,6 +1,6 @@
 -- KEYS: out   ARGV: key, elements that were added here unseen, request
--- Asks the peer for the state of a key that has an expiry and holds nothing but what was added here without the peer knowing:
--- there the rest, and the expiry with it, may have gone. With -1 elements any key that is there is asked for. The key is in the
+-- Asks the peer for the state of a key that has an expiry and holds nothing but elements that were added here unseen by the peer.
+-- There the rest, and the expiry with it, may be gone. With -1 elements any key that is there is asked for. The key is in the
 -- selected database.
 -- Result: 1 if asked, else 0.
 local sizes = { list = 'LLEN', hash = 'HLEN', set = 'SCARD', zset = 'ZCARD', stream = 'XLEN' }

@@ -1,6 +1,6 @@
 -- KEYS: list   ARGV: LREM, count, element, or LINSERT, BEFORE or AFTER, pivot, element; then indexes, in rising order, of elements that
 --       the command's sender did not have
--- Runs an edit of the peer's by content on the elements its sender had. What has no neighbour any more is put at the end.
+-- Runs an edit of the peer's by content on the elements its sender had. An element whose neighbour is gone is put at the end.
 -- Result: the list's length; 0 when the key holds something else.
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'list' and kind ~= 'none' then

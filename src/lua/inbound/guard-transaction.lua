@@ -4,7 +4,7 @@
 -- A `guard` that expires behind the WATCH makes EXEC fail as well. One that has expired before it does not: it is touched here.
 -- Result: OK, or LATE. Errors: FENCED, STATE, POSITION, SUSPECT.
 local why
--- A key that somebody else has made another type of must end in the same way, not with an error that lets EXEC pass.
+-- A key that another client has given another type must end in the same way, not with an error that lets EXEC pass.
 local a = redis.pcall('HMGET', KEYS[2], 'epoch', 'n', 'suspect')
 local fence = redis.pcall('GET', KEYS[1])
 if a.err or type(fence) == 'table' then

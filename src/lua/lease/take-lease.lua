@@ -4,7 +4,7 @@
 -- Tokens come from the clock, so that one given out before the keys were flushed is not given out again.
 -- A holder that was subscribed to its channel at its last renewal (a `+` stands behind its name) and is not now has no connection.
 -- Result: { token, 0, '' } for the holder; for anyone else { 0, milliseconds until the other's lease ends, its name if it is gone }.
--- What somebody else has written there is no lease: it would never end, or never be read. Neither is it a token.
+-- A value that another client has written there is no lease: it would never end, or never be read. Neither is it a token.
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
   if kind ~= 'string' and kind ~= 'none' then

@@ -148,7 +148,7 @@ local element_kinds = {
   hash = hash_elements,
   stream = stream_elements,
 }
--- Which form the value of a key is sent in: its bytes, and a word where it is not what `DUMP` gives and anybody may take. `accepted` are
+-- The form that the value of a key is sent in: its bytes, and a word where they are no dump that every server takes. `accepted` are
 -- the versions of dumps the receiver takes, empty where they are not known.
 local function value_form(key, accepted, wants_elements)
   local dump = redis.call('DUMP', key) or ''

@@ -1,4 +1,4 @@
--- Whether a hash has these fields, and nothing but numbers in it, apart from `texts`: otherwise somebody else has written it.
+-- Whether a hash has these fields, and nothing but numbers in it, apart from `texts`: otherwise another client has written it.
 local function is_sound(key, texts, ...)
   local found = {}
   local all = redis.call('HGETALL', key)

@@ -1,4 +1,4 @@
--- What a value is, in a few bytes that do not depend on how the server keeps it: type, 64 bits of a digest, expiry.
+-- A value in a few bytes that do not depend on how the server keeps it: type, 64 bits of a digest, expiry.
 -- Needs `fields_expire`: whether this server knows expiring fields of a hash.
 -- Elements in whatever order: their digests are added without carry, which no order changes.
 local function unordered(elements, step)
@@ -118,7 +118,7 @@ local function arrivals(key)
   local count = added and string.format('%08x', added % (2 ^ 32 - 1)) or UNKNOWN_HALF
   return count .. (is_whole and string.format('%08x', sum) or UNKNOWN_HALF), size, added == 0
 end
--- Entries, last ID, and the groups with what is pending in them: not when somebody last looked.
+-- Entries, last ID, and the groups with their pending entries; not the times of last access.
 local function stream(key)
   local whole = record(redis.call('XINFO', 'STREAM', key, 'FULL', 'COUNT', 0))
   local parts = flat(whole['entries'], { whole['last-generated-id'] })
@@ -132,7 +132,7 @@ local function stream(key)
   parts[#parts + 1] = digest
   return ordered(parts)
 end
--- Elements with their vectors as the server keeps them, which are the same whoever put them in, and their attributes. The links
+-- Elements with their vectors as the server keeps them, which are the same whichever site put them in, and their attributes. The links
 -- between them are made anew at each server, and say nothing.
 local function vectors(key)
   local elements = redis.call('VRANDMEMBER', key, redis.call('VCARD', key))

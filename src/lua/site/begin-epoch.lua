@@ -1,6 +1,6 @@
 -- KEYS: state, changes, fence
 -- ARGV: token, expected next, epoch, next, replid, offset, database, seen epoch, seen, clock, last, batches, bytes
--- Begins a new epoch: the history of this site was cut. What the change list holds is from before the cut and still good, but for
+-- Begins a new epoch: the history of this site cannot be continued. The change list is from before and still good, but for
 -- the newest `batches`, which are captured again under new numbers. `last` is the newest sequence that then remains.
 -- Result: OK. Errors: FENCED, STATE.
 -- @include fence

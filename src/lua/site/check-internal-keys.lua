@@ -1,6 +1,6 @@
 -- KEYS: fence, state, applied, received, site, then other keys of the site
 -- ARGV: look or mend, token, pair, site, then the type of each key
--- Finds internal keys that somebody else has written: those of another type, those with fields that are not what they must be, and those
+-- Finds internal keys that another client has written: those of another type, those with fields that are not what they must be, and those
 -- that are missing although a process works. To mend is to remove those of another type: what stood there is gone in any case, and
 -- open-state.lua makes them again from what is remembered, as it does with fields.
 -- Result: { keys that are wrong, keys that are missing }. Errors: FENCED.
