@@ -8,24 +8,27 @@ import { orTlsMismatch } from '../redis/tls-mismatch.js';
 import { duration, grouped, paint } from './terminal.js';
 
 /** What `tandem jobs` can do. */
-const ACTIONS = ['list', 'pause', 'resume', 'cancel'] as const;
+const ACTIONS = ['list', 'pause', 'resume', 'cancel', 'retry'];
+/** Those of them that concern one job. */
+const ON_ONE_JOB = ['cancel', 'retry'];
 
 export interface JobsArguments {
-  /** One of `list`, `pause`, `resume`, `cancel`. */
+  /** One of `list`, `pause`, `resume`, `cancel`, `retry`. */
   readonly action: string;
-  /** Of the job to cancel. */
+  /** Of the job to cancel or to try again. */
   readonly id: string | undefined;
   readonly json: boolean;
 }
 
 /**
  * Lists or steers the jobs in the local Redis, whether or not a process runs. Resolves with the exit code: 1 when there is
- * nothing to cancel. @throws TandemError CONFIG_INVALID for arguments that make no sense
+ * nothing to cancel or to try again. @throws TandemError CONFIG_INVALID for arguments that make no sense
  */
 export async function jobs(config: LocalConfig, { action, id, json }: JobsArguments): Promise<number> {
-  if (!(ACTIONS as readonly string[]).includes(action)) throw wrong(`there is no "tandem jobs ${action}"`);
-  if ((action === 'cancel') !== (id !== undefined))
-    throw wrong(action === 'cancel' ? 'which job is to be cancelled?' : `${action} takes no ID`);
+  if (!ACTIONS.includes(action)) throw wrong(`there is no "tandem jobs ${action}"`);
+  const isOnOneJob = ON_ONE_JOB.includes(action);
+  if (isOnOneJob !== (id !== undefined))
+    throw wrong(isOnOneJob ? `${action}: which job?` : `${action} takes no ID`);
   const log = createLogger({ ...config, logLevel: 'silent' });
   const { tls, connectTimeoutMs, commandTimeoutMs } = config;
   const redis = openClient({
@@ -57,7 +60,7 @@ async function act(client: JobClient, { action, id, json }: JobsArguments): Prom
     await client.resume();
     console.log('Jobs begin again.');
   } else if (id !== undefined) {
-    return cancel(client, id);
+    return action === 'retry' ? retry(client, id) : cancel(client, id);
   } else {
     const [found, isPaused] = [await client.list(), await client.isPaused()];
     console.log(json ? JSON.stringify({ paused: isPaused, jobs: found }) : renderJobs(found, { isPaused }));
@@ -77,9 +80,21 @@ async function cancel(client: JobClient, id: string): Promise<number> {
   return done === 'removed' || done === 'asked' ? 0 : 1;
 }
 
+async function retry(client: JobClient, id: string): Promise<number> {
+  const done = await client.retry(id);
+  const isPaused = done === 'waits' && (await client.isPaused());
+  const texts = {
+    waits: `${id} is tried again${isPaused ? ', after: tandem jobs resume' : '.'}`,
+    'not failed': `${id} has not failed.`,
+    unknown: `There is no job ${id}.`,
+  };
+  console.log(texts[done]);
+  return done === 'waits' ? 0 : 1;
+}
+
 function wrong(message: string): TandemError {
   return new TandemError('CONFIG_INVALID', message, {
-    hint: 'tandem jobs [list], tandem jobs pause, tandem jobs resume, tandem jobs cancel ID',
+    hint: 'tandem jobs [list], tandem jobs pause, tandem jobs resume, tandem jobs cancel ID, tandem jobs retry ID',
   });
 }
 

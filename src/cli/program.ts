@@ -185,9 +185,9 @@ function comparing(command: Command, finish: Finish, always: Partial<VerifyArgum
 
 function addJobs(program: Command, finish: Finish): void {
   withSettings(program.command('jobs'))
-    .description('show the long work of this site (jobs), keep it from beginning, or end it')
-    .argument('[action]', 'list, pause, resume or cancel', 'list')
-    .argument('[id]', 'the job to cancel')
+    .description('show the long work of this site (jobs), hold it back, end it, or try it again')
+    .argument('[action]', 'list, pause, resume, cancel or retry', 'list')
+    .argument('[id]', 'the job to cancel or to try again')
     .option('--json', 'print the list as JSON')
     .action(
       async (

@@ -5,7 +5,7 @@ import { TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { answerOf, type Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
-import { JobQueue } from './bullmq.js';
+import { JobQueue } from './bullmq/job-queue.js';
 import type { AddOptions, JobState, JobView } from './job-view.js';
 
 export type { JobView } from './job-view.js';
@@ -80,6 +80,16 @@ export class JobClient {
     // What cannot be taken away is cancelled when it begins.
     if (view.state !== 'active' && (await queue.remove(id))) return 'removed';
     return (await queue.askForEnd(id)) ? 'asked' : 'unknown';
+  }
+
+  /**
+   * Lets a failed job wait to be tried again, from where it was, whether it failed by itself or was cancelled.
+   * @returns what was done; all but `waits`: nothing
+   */
+  async retry(id: string): Promise<'waits' | 'not failed' | 'unknown'> {
+    const found = await this.#find(id);
+    if (found === undefined) return 'unknown';
+    return found.view.state === 'failed' && (await found.queue.retry(id)) ? 'waits' : 'not failed';
   }
 
   /**

@@ -3,7 +3,8 @@
 import { TandemError, errorLine, passesByItself } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { Signal } from '../async/signal.js';
-import type { JobQueue, JobWorker, TakenJob } from './bullmq.js';
+import type { JobQueue } from './bullmq/job-queue.js';
+import type { JobWorker, TakenJob } from './bullmq/job-worker.js';
 import { JobRun, type Outcome } from './job-run.js';
 import type { Task } from './task.js';
 

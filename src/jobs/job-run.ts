@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TandemError } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
-import type { TakenJob } from './bullmq.js';
+import type { TakenJob } from './bullmq/job-worker.js';
 import type { JobContext, Task } from './task.js';
 
 /** How often a job at work is looked at: whether it was cancelled. */

@@ -11,7 +11,8 @@ import { answerOf, openClient, refusalOf, whereOf, type Redis } from '../redis/c
 import { connectPrimary } from '../redis/primary.js';
 import type { KeyNames } from '../redis/keys.js';
 import { together } from '../async/together.js';
-import { JobQueue, JobWorker } from './bullmq.js';
+import { JobQueue } from './bullmq/job-queue.js';
+import { JobWorker } from './bullmq/job-worker.js';
 import type { JobKind, OpenKind } from './job-kind.js';
 import { NO_JOBS, type AddOptions, type JobCounts } from './job-view.js';
 

@@ -24,7 +24,7 @@ const SCRIPTS = {
     'pause-directions',
   ],
   lease: ['release-lease', 'take-lease'],
-  jobs: ['reclaim-jobs', 'set-job-field'],
+  jobs: ['ready-failed-job', 'reclaim-jobs', 'set-job-field'],
   capture: ['list-deadlines', 'list-field-deadlines', 'list-members'],
   outbound: [
     'answer-copy',

@@ -90,6 +90,12 @@ describe('a pair whose accounts have the advised rights alone', () => {
       'wait failed',
       'work completed',
     ]);
+    expect(await runCli(['jobs', 'retry', 'two'], env)).toMatchObject({
+      code: 0,
+      stdout: 'two is tried again.\n',
+    });
+    await until('the job to begin again', async () => /two +active/.test(await list()));
+    expect(await runCli(['jobs', 'retry', 'two'], env)).toMatchObject({ code: 1 });
     expect(await runCli(['jobs', 'cancel', 'three'], env)).toMatchObject({ code: 1 });
     expect(await runCli(['jobs', 'cancel'], env)).toMatchObject({ code: 2 });
     expect(plane.status.faults).toBe(0);
