@@ -1,5 +1,6 @@
 import type { LocalConfig } from '../config/config.js';
-import { createLogger, type Logger } from '../log/log.js';
+import type { Logger } from '../log/log.js';
+import { QUIET_LOG } from '../log/quiet-log.js';
 import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
 import type { Redis } from '../redis/connect.js';
 import { orTlsMismatch } from '../redis/tls-mismatch.js';
@@ -14,7 +15,7 @@ interface QuietClients {
 
 /** @param purpose shown in the server's CLIENT LIST: `tandem:east:status` */
 export function quietClients(config: LocalConfig, purpose: string): QuietClients {
-  const log = createLogger({ ...config, logLevel: 'silent' });
+  const log = QUIET_LOG;
   const { tls, site, connectTimeoutMs, commandTimeoutMs } = config;
   const options = { tls, log, connectTimeoutMs, commandTimeoutMs, name: `tandem:${site}:${purpose}` };
   return { log, open: (url) => openClient({ ...options, url }) };

@@ -1,7 +1,7 @@
 import type { LocalConfig } from '../config/config.js';
 import { JobClient, type JobView } from '../jobs/job-client.js';
 import { TandemError } from '../errors.js';
-import { createLogger } from '../log/log.js';
+import { QUIET_LOG } from '../log/quiet-log.js';
 import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
 import { keyNames } from '../redis/keys.js';
 import { orTlsMismatch } from '../redis/tls-mismatch.js';
@@ -29,7 +29,7 @@ export async function jobs(config: LocalConfig, { action, id, json }: JobsArgume
   const isOnOneJob = ON_ONE_JOB.includes(action);
   if (isOnOneJob !== (id !== undefined))
     throw wrong(isOnOneJob ? `${action}: which job?` : `${action} takes no ID`);
-  const log = createLogger({ ...config, logLevel: 'silent' });
+  const log = QUIET_LOG;
   const { tls, connectTimeoutMs, commandTimeoutMs } = config;
   const redis = openClient({
     url: config.localUrl,

@@ -1,8 +1,7 @@
 import type { LocalConfig } from '../config/config.js';
-import { readStatusKey } from '../observe/status-key.js';
+import { readStatusKey, SILENT_MS } from '../observe/status-key.js';
 import type { LinkStatus, SiteStatus } from '../observe/status.js';
 import { atLocalRedis } from './clients.js';
-import { SILENT_MS } from './status.js';
 import { duration } from './terminal.js';
 
 /** A direction, and how far it is behind. */

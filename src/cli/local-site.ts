@@ -1,6 +1,7 @@
 import type { LocalConfig } from '../config/config.js';
 import { TandemError } from '../errors.js';
-import { createLogger, type Logger } from '../log/log.js';
+import type { Logger } from '../log/log.js';
+import { QUIET_LOG } from '../log/quiet-log.js';
 import { answerOf, connectClient, openClient, refusalOf, whereOf, type Redis } from '../redis/connect.js';
 import { orTlsMismatch } from '../redis/tls-mismatch.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
@@ -24,7 +25,7 @@ export async function atLocalSite<T>(
 ): Promise<T> {
   const { tls, connectTimeoutMs, commandTimeoutMs, pair, site, keyPrefix } = config;
   const keys = keyNames({ prefix: keyPrefix, pair });
-  const log = createLogger({ ...config, logLevel: 'silent' });
+  const log = QUIET_LOG;
   const name = `tandem:${site}:${purpose}`;
   const redis = openClient({ url: config.localUrl, tls, log, name, connectTimeoutMs, commandTimeoutMs });
   try {

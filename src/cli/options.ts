@@ -22,11 +22,24 @@ export function helpStyle(isAll: boolean): Partial<Help> {
   };
 }
 
-/** Adds `--config` and one flag for each setting; the flags are made from the schema, so they cannot drift from it. */
+/** Commands that take settings, and have no flags for them yet. */
+const withoutFlags = new WeakSet<Command>();
+
+/** Adds `--config`, and one flag for each setting once {@link addFlags} is called with the command. */
 export function withSettings(command: Command): Command {
-  command.option('-c, --config <file>', 'JSON file with settings');
+  withoutFlags.add(command);
+  return command
+    .option('-c, --config <file>', 'JSON file with settings')
+    .option(HELP_ALL, 'display help with all settings');
+}
+
+/**
+ * Adds the flags of the settings to a command that takes them; they are made from the schema, so they cannot drift from it. That is done
+ * for the command that runs alone: for all of them it would take longer than any other part of the start.
+ */
+export function addFlags(command: Command): void {
+  if (!withoutFlags.delete(command)) return;
   for (const setting of SETTINGS) command.addOption(optionOf(setting));
-  return command.option(HELP_ALL, 'display help with all settings');
 }
 
 /** The configuration out of what commander parsed for a command made by {@link withSettings}. */

@@ -1,5 +1,13 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { configFrom, givenTo, HELP_ALL, helpStyle, localConfigFrom, withSettings } from './options.js';
+import {
+  addFlags,
+  configFrom,
+  givenTo,
+  HELP_ALL,
+  helpStyle,
+  localConfigFrom,
+  withSettings,
+} from './options.js';
 import type { VerifyArguments } from './verify.js';
 import type { Direction } from '../site/pauses.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from '../errors.js';
@@ -25,6 +33,7 @@ function programOf(finish: Finish, isHelpWhole: boolean): Command {
     .version(VERSION)
     .exitOverride()
     .configureHelp(helpStyle(isHelpWhole))
+    .hook('preSubcommand', withFlags)
     .addHelpText(
       'after',
       '\nSettings come from --config, TANDEM_* variables and flags, later ones win. Each command lists them with --help-all.',
@@ -82,6 +91,11 @@ function programOf(finish: Finish, isHelpWhole: boolean): Command {
 
 /** Not from the module of the pauses: what only says what there is must not load what works. */
 const DIRECTIONS = ['outbound', 'inbound'] as const satisfies readonly Direction[];
+
+/** Before a command looks at its arguments. */
+function withFlags(_: Command, command: Command): void {
+  addFlags(command);
+}
 
 type Finish = (exitCode: number) => void;
 
@@ -205,6 +219,7 @@ function addJobs(program: Command, finish: Finish): void {
 function addRejected(program: Command, finish: Finish): void {
   const rejected = program
     .command('rejected')
+    .hook('preSubcommand', withFlags)
     .description('changes of the peer that could not be applied here: list them, try them again, drop them');
   withSettings(rejected.command('list', { isDefault: true }))
     .description('list them, the newest last')

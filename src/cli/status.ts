@@ -5,14 +5,13 @@ import { pausedSince } from './pause.js';
 import type { Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { isFlowing, readinessProblems } from '../observe/health.js';
-import { readStatusKey } from '../observe/status-key.js';
+import { readStatusKey, SILENT_MS } from '../observe/status-key.js';
 import type { LinkStatus, SiteStatus } from '../observe/status.js';
 import { atLocalRedis } from './clients.js';
 import { bytes, duration, grouped, paint } from './terminal.js';
 
 const WATCH_INTERVAL_MS = 1000;
-/** A site that works tells how it is every second. */
-export const SILENT_MS = 5000;
+
 const CLEAR_SCREEN = '\u001B[H\u001B[2J';
 
 /** What lies in the local Redis while no process runs. */

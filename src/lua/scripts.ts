@@ -79,15 +79,17 @@ const SCRIPTS = {
 
 export type ScriptName = (typeof SCRIPTS)[keyof typeof SCRIPTS][number];
 
-const SOURCES = Object.fromEntries(
-  Object.entries(SCRIPTS).flatMap(([stage, names]) =>
-    names.map((name) => [name, withoutComments(withParts(sourceOf(`${stage}/${name}`)))]),
-  ),
-) as Record<ScriptName, string>;
+let sources: Readonly<Record<ScriptName, string>> | undefined;
 
 /** The source of a script, for a connection that is written to byte by byte. */
 export function scriptSource(name: ScriptName): string {
-  return SOURCES[name];
+  // All at the first use: a command that sends none need not read them, and those of one version stay together.
+  sources ??= Object.fromEntries(
+    Object.entries(SCRIPTS).flatMap(([stage, names]) =>
+      names.map((one) => [one, withoutComments(withParts(sourceOf(`${stage}/${one}`)))]),
+    ),
+  ) as Record<ScriptName, string>;
+  return sources[name];
 }
 
 /**
@@ -101,7 +103,7 @@ export async function runScript(
   args: readonly Argument[],
 ): Promise<unknown> {
   try {
-    return await sendCommand(client, ['EVAL', SOURCES[name], keys.length, ...keys, ...args]);
+    return await sendCommand(client, ['EVAL', scriptSource(name), keys.length, ...keys, ...args]);
   } catch (error) {
     throw scriptRefusal(name, error) ?? refusalOf(error, whereOf(client));
   }

@@ -5,6 +5,8 @@ import type { SiteStatus } from './status.js';
 /** How often the status is written, and how long it stays when the process has died. */
 const STATUS_INTERVAL_MS = 1000;
 const STATUS_TTL_SECONDS = 15;
+/** A process that has written none for so long stands still, or is cut off. */
+export const SILENT_MS = 5000;
 
 export interface StatusKeyOptions {
   redis: Redis;

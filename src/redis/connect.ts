@@ -1,10 +1,11 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import type { TlsConfig } from '../config/config.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { isSentinelTarget, parseTarget, primaryCalled } from '../config/sentinel-url.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { listenForFirstWords, turnedAway } from './first-words.js';
+import { RedisClient } from './ioredis.js';
 import { refusalOf } from './refusal.js';
 import { isSame, PrimaryConnector } from './sentinel.js';
 import { tlsOptions } from './tls-options.js';
@@ -50,7 +51,7 @@ const lastErrors = new WeakMap<Redis, Error>();
 export function openClient(options: ClientOptions): Redis {
   const { name, log, connectTimeoutMs, commandTimeoutMs } = options;
   const { backoffMinMs = BACKOFF_MIN_MS, backoffMaxMs = BACKOFF_MAX_MS } = options;
-  const client = new Redis({
+  const client = new RedisClient({
     ...serverOptions(options),
     protocol: 2,
     connectionName: name,

@@ -1,6 +1,7 @@
-import { Command, type Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Writable } from 'node:stream';
 import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
+import { Command } from './ioredis.js';
 
 /** An argument that is not copied. */
 const LARGE_BYTES = 16 * 1024;

@@ -6,12 +6,13 @@
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
-import { AbstractConnector } from 'ioredis';
+
 import type { TlsConfig } from '../config/config.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { primaryCalled, type SentinelTarget } from '../config/sentinel-url.js';
 import { TandemError } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
+import { AbstractConnector } from './ioredis.js';
 import { RawConnection } from './raw-connection.js';
 import { refusalOf } from './refusal.js';
 import { tlsOptions } from './tls-options.js';

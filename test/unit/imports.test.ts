@@ -39,3 +39,25 @@ test('no import goes in a circle', () => {
   const circles = [...IMPORTS.keys()].flatMap((file) => circleFrom(file)?.join(' → ') ?? []);
   expect(circles).toEqual([]);
 });
+
+/** Takes long to load, and is for those who do long work or write a log. */
+const SLOW_PACKAGES = ['bullmq', 'cron-parser', 'pino', 'pino-pretty', '@msgpack/msgpack'];
+/** Scripts call them: they start quickly. */
+const QUICK_COMMANDS = ['config', 'lag', 'status', 'pause', 'conflicts'];
+
+/** What is loaded at once with a file: its packages, and those of all the files that it imports, types aside. */
+function packagesWith(file: string, seen = new Set<string>()): string[] {
+  if (seen.has(file)) return [];
+  seen.add(file);
+  const named = readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?!type)[^;]*?'([^']+)';/gm);
+  return [...named].flatMap(([, name = '']) => {
+    if (!name.startsWith('.')) return name.startsWith('node:') ? [] : [name];
+    return packagesWith(posix.join(posix.dirname(file), name.replace(/\.js$/, '.ts')), seen);
+  });
+}
+
+test.each(QUICK_COMMANDS)('tandem %s loads nothing that takes long', (command) => {
+  const packages = ['src/cli/program.ts', `src/cli/${command}.ts`].flatMap((file) => packagesWith(file));
+  expect(packages).toContain('commander');
+  expect(packages.filter((name) => SLOW_PACKAGES.includes(name))).toEqual([]);
+});
