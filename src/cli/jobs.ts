@@ -8,13 +8,13 @@ import { orTlsMismatch } from '../redis/tls-mismatch.js';
 import { duration, grouped, paint } from './terminal.js';
 
 /** What `tandem jobs` can do. */
-const ACTIONS = ['list', 'pause', 'resume', 'cancel', 'retry'];
-/** Those of them that concern one job. */
-const ON_ONE_JOB = ['cancel', 'retry'];
+export type JobAction = 'list' | 'pause' | 'resume' | 'cancel' | 'retry';
+
+/** Those that concern one job. */
+const ON_ONE_JOB: readonly JobAction[] = ['cancel', 'retry'];
 
 export interface JobsArguments {
-  /** One of `list`, `pause`, `resume`, `cancel`, `retry`. */
-  readonly action: string;
+  readonly action: JobAction;
   /** Of the job to cancel or to try again. */
   readonly id: string | undefined;
   readonly json: boolean;
@@ -25,7 +25,6 @@ export interface JobsArguments {
  * nothing to cancel or to try again. @throws TandemError CONFIG_INVALID for arguments that make no sense
  */
 export async function jobs(config: LocalConfig, { action, id, json }: JobsArguments): Promise<number> {
-  if (!ACTIONS.includes(action)) throw wrong(`there is no "tandem jobs ${action}"`);
   const isOnOneJob = ON_ONE_JOB.includes(action);
   if (isOnOneJob !== (id !== undefined))
     throw wrong(isOnOneJob ? `${action}: which job?` : `${action} takes no ID`);

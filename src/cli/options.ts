@@ -9,15 +9,28 @@ export const HELP_ALL = '--help-all';
 
 const FLAGS: ReadonlySet<string | undefined> = new Set(SETTINGS.map(({ flag }) => `--${flag}`));
 
+/** Of a terminal, and of the column with the names of commands and options in it. */
+const HELP_COLUMNS = 80;
+const NAME_COLUMNS = 30;
+
 /** How help is written: a command's own options come first, and the settings behind them if all are asked for. */
 export function helpStyle(isAll: boolean): Partial<Help> {
   return {
-    helpWidth: 80,
+    helpWidth: HELP_COLUMNS,
     showGlobalOptions: false,
     visibleOptions(command) {
       const shown = Help.prototype.visibleOptions.call(this, command);
       const settings = shown.filter(({ long }) => FLAGS.has(long));
       return [...shown.filter(({ long }) => !FLAGS.has(long)), ...(isAll ? settings : [])];
+    },
+    padWidth(command, helper) {
+      return Math.min(NAME_COLUMNS, Help.prototype.padWidth.call(this, command, helper));
+    },
+    /** A long name has a line of its own. */
+    formatItem(term, termWidth, description, helper) {
+      const format = Help.prototype.formatItem.bind(this);
+      if (term.length <= termWidth) return format(term, termWidth, description, helper);
+      return `${format(term, termWidth, '', helper)}\n${format('', termWidth, description, helper)}`;
     },
   };
 }

@@ -8,6 +8,8 @@ import {
   localConfigFrom,
   withSettings,
 } from './options.js';
+import type { Shell } from './completion.js';
+import type { JobAction } from './jobs.js';
 import type { VerifyArguments } from './verify.js';
 import type { Direction } from '../site/pauses.js';
 import { ERROR_CODES, TandemError, describeError, errorLine } from '../errors.js';
@@ -27,7 +29,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function programOf(finish: Finish, isHelpWhole: boolean): Command {
+/** The commands and options, as commander has them. @param finish told the exit code of the one that has run */
+export function programOf(finish: Finish, isHelpWhole: boolean): Command {
   const program = new Command('tandem')
     .description('Keeps two Redis or Valkey servers equal while applications write to both.')
     .version(VERSION)
@@ -36,7 +39,7 @@ function programOf(finish: Finish, isHelpWhole: boolean): Command {
     .hook('preSubcommand', withFlags)
     .addHelpText(
       'after',
-      '\nSettings come from --config, TANDEM_* variables and flags, later ones win. Each command lists them with --help-all.',
+      '\nSettings come from --config, TANDEM_* variables and flags, later ones win.\nEach command lists them with --help-all.',
     );
 
   withSettings(program.command('run'))
@@ -86,11 +89,14 @@ function programOf(finish: Finish, isHelpWhole: boolean): Command {
       finish(await unpair(await configFrom(command), { yes, json }));
     });
 
+  addCompletion(program, finish);
   return program;
 }
 
-/** Not from the module of the pauses: what only says what there is must not load what works. */
+/** Not from the modules that have them: what only says what there is must not load what works. */
 const DIRECTIONS = ['outbound', 'inbound'] as const satisfies readonly Direction[];
+const JOB_ACTIONS = ['list', 'pause', 'resume', 'cancel', 'retry'] as const satisfies readonly JobAction[];
+const SHELLS = ['bash', 'zsh', 'fish'] as const satisfies readonly Shell[];
 
 /** Before a command looks at its arguments. */
 function withFlags(_: Command, command: Command): void {
@@ -200,12 +206,12 @@ function comparing(command: Command, finish: Finish, always: Partial<VerifyArgum
 function addJobs(program: Command, finish: Finish): void {
   withSettings(program.command('jobs'))
     .description('show the long work of this site (jobs), hold it back, end it, or try it again')
-    .argument('[action]', 'list, pause, resume, cancel or retry', 'list')
+    .addArgument(new Argument('[action]', 'what to do').choices(JOB_ACTIONS).default('list'))
     .argument('[id]', 'the job to cancel or to try again')
     .option('--json', 'print the list as JSON')
     .action(
       async (
-        action: string,
+        action: JobAction,
         id: string | undefined,
         { json = false }: { json?: boolean },
         command: Command,
@@ -251,6 +257,18 @@ function addRejected(program: Command, finish: Finish): void {
         },
       );
   }
+}
+
+function addCompletion(program: Command, finish: Finish): void {
+  program
+    .command('completion')
+    .description('print what a shell completes commands and options with')
+    .addArgument(new Argument('<shell>', 'of which shell').choices(SHELLS))
+    .action(async (shell: Shell) => {
+      const { completionOf } = await import('./completion.js');
+      process.stdout.write(completionOf(program, shell));
+      finish(0);
+    });
 }
 
 function countOf(text: string): number {

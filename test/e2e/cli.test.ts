@@ -33,6 +33,7 @@ describe('the command line', () => {
       'wait',
       'rejected',
       'unpair',
+      'completion',
     ])
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
   });
