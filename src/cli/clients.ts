@@ -1,6 +1,7 @@
 import type { LocalConfig } from '../config/config.js';
 import type { Logger } from '../log/log.js';
 import { QUIET_LOG } from '../log/quiet-log.js';
+import { expectOwnRegistration } from './expect-local-registration.js';
 import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
 import type { Redis } from '../redis/connect.js';
 import { orTlsMismatch } from '../redis/tls-mismatch.js';
@@ -32,7 +33,7 @@ export interface LocalWork {
 /**
  * Runs a command's work on a connection to the site's own Redis. With `untilSignal` the first SIGINT or SIGTERM ends it in order:
  * it closes the connection, so that no answer is waited for, and the command resolves with 0. The second one kills.
- * @throws TandemError what kept the server from answering
+ * @throws TandemError WRONG_PAIR, SAME_SITE where it is not this site's; what kept the server from answering
  */
 export async function atLocalRedis(
   config: LocalConfig,
@@ -49,6 +50,7 @@ export async function atLocalRedis(
   if (untilSignal) process.once('SIGINT', end).once('SIGTERM', end);
   try {
     await connectClient(redis, stop.signal);
+    await expectOwnRegistration({ redis, keys }, config);
     return await work({ redis, keys, stop: stop.signal });
   } catch (error) {
     if (stop.signal.aborted) return 0;

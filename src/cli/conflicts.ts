@@ -3,7 +3,6 @@ import type { LocalConfig } from '../config/config.js';
 import type { Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { atLocalRedis, type LocalWork } from './clients.js';
-import { expectOwnRegistration } from './expect-local-registration.js';
 import { escaped, paint } from './terminal.js';
 
 /** Entries read at once. */
@@ -34,7 +33,6 @@ type ConflictRow = readonly [id: Buffer, fields: readonly Buffer[]];
 export function conflicts(config: LocalConfig, options: ConflictsOptions): Promise<number> {
   const { follow, json } = options;
   return atLocalRedis(config, { purpose: 'conflicts', untilSignal: follow }, async (local) => {
-    await expectOwnRegistration(local, config);
     const list = new ConflictList(local, options);
     endWithReader();
     const shown = await list.print();

@@ -1,10 +1,7 @@
 import type { LocalConfig } from '../config/config.js';
 import { JobClient, type JobView } from '../jobs/job-client.js';
 import { TandemError } from '../errors.js';
-import { QUIET_LOG } from '../log/quiet-log.js';
-import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
-import { keyNames } from '../redis/keys.js';
-import { orTlsMismatch } from '../redis/tls-mismatch.js';
+import { atLocalSite } from './local-site.js';
 import { duration, grouped, paint } from './terminal.js';
 
 /** What `tandem jobs` can do. */
@@ -22,33 +19,20 @@ export interface JobsArguments {
 
 /**
  * Lists or steers the jobs in the local Redis, whether or not a process runs. Resolves with the exit code: 1 when there is
- * nothing to cancel or to try again. @throws TandemError CONFIG_INVALID for arguments that make no sense
+ * nothing to cancel or to try again. @throws TandemError CONFIG_INVALID for arguments that make no sense; WRONG_PAIR, SAME_SITE
  */
 export async function jobs(config: LocalConfig, { action, id, json }: JobsArguments): Promise<number> {
   const isOnOneJob = ON_ONE_JOB.includes(action);
   if (isOnOneJob !== (id !== undefined))
     throw wrong(isOnOneJob ? `${action}: which job?` : `${action} takes no ID`);
-  const log = QUIET_LOG;
-  const { tls, connectTimeoutMs, commandTimeoutMs } = config;
-  const redis = openClient({
-    url: config.localUrl,
-    tls,
-    log,
-    name: `tandem:${config.site}:jobs-command`,
-    connectTimeoutMs,
-    commandTimeoutMs,
+  return atLocalSite(config, 'jobs-command', async ({ redis, keys, log }) => {
+    const client = new JobClient({ client: redis, keys, log });
+    try {
+      return await act(client, { action, id, json });
+    } finally {
+      await client.close();
+    }
   });
-  const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
-  const client = new JobClient({ client: redis, keys, log });
-  try {
-    await connectClient(redis);
-    return await act(client, { action, id, json });
-  } catch (error) {
-    throw await orTlsMismatch(refusalOf(error, whereOf(redis)), config.localUrl);
-  } finally {
-    await client.close();
-    redis.disconnect();
-  }
 }
 
 async function act(client: JobClient, { action, id, json }: JobsArguments): Promise<number> {

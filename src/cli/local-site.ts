@@ -1,7 +1,7 @@
 import type { LocalConfig } from '../config/config.js';
-import { TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { QUIET_LOG } from '../log/quiet-log.js';
+import { expectOwnRegistration } from './expect-local-registration.js';
 import { answerOf, connectClient, openClient, refusalOf, whereOf, type Redis } from '../redis/connect.js';
 import { orTlsMismatch } from '../redis/tls-mismatch.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
@@ -14,14 +14,15 @@ export interface LocalSite {
 }
 
 /**
- * Connects to the local Redis for one command, makes sure that it is this site's, and disconnects behind it. Both sites of a pair
- * have the same keys, so that nothing else would keep a mistaken URL from pausing or removing the other one.
- * @throws TandemError WRONG_PAIR when another site has worked there
+ * Connects to the local Redis for one command, makes sure that it is this site's, and disconnects behind it.
+ * @param mayBeNew also where other pairs alone have worked
+ * @throws TandemError WRONG_PAIR, SAME_SITE where it is not this site's
  */
 export async function atLocalSite<T>(
   config: LocalConfig,
   purpose: string,
   work: (site: LocalSite) => Promise<T>,
+  { mayBeNew = false } = {},
 ): Promise<T> {
   const { tls, connectTimeoutMs, commandTimeoutMs, pair, site, keyPrefix } = config;
   const keys = keyNames({ prefix: keyPrefix, pair });
@@ -30,11 +31,7 @@ export async function atLocalSite<T>(
   const redis = openClient({ url: config.localUrl, tls, log, name, connectTimeoutMs, commandTimeoutMs });
   try {
     await connectClient(redis);
-    const owner = await answerOf(redis, redis.hget(keys.state, 'site'));
-    if (owner !== null && owner !== site)
-      throw new TandemError('WRONG_PAIR', `the Redis of localUrl is that of site ${owner}, not of ${site}`, {
-        hint: 'check site and localUrl',
-      });
+    await expectOwnRegistration({ redis, keys }, config, { mayBeNew });
     return await work({ redis, keys, log });
   } catch (error) {
     throw await orTlsMismatch(refusalOf(error, whereOf(redis)), config.localUrl);

@@ -26,30 +26,37 @@ export async function unpair(
         hint: 'say --yes',
       },
     );
-  return atLocalSite(config, 'unpair', async (site) => {
-    const { redis, keys } = site;
-    // Nothing is written where nothing is: not even the lease.
-    if ((await findInternalKeys(redis, keys.prefix)).length === 0) {
-      console.log(json ? JSON.stringify({ removed: [] }) : `There are no keys of pair ${config.pair} here.`);
-      return 0;
-    }
-    await expectNoCopy(config, site);
-    return withLease(config, site, async (signal) => {
-      const found = (await findInternalKeys(redis, keys.prefix)).filter(
-        ({ name }) => name.toString('latin1') !== keys.lease,
-      );
-      if (!json || !yes) console.error(renderFound(found, keys.changes));
-      if (!yes && !(await isWanted(`Remove them from ${whereOf(redis)} (${config.site})? [y/N] `))) {
-        console.error('Nothing was removed.');
-        return 1;
+  return atLocalSite(
+    config,
+    'unpair',
+    async (site) => {
+      const { redis, keys } = site;
+      // Nothing is written where nothing is: not even the lease.
+      if ((await findInternalKeys(redis, keys.prefix)).length === 0) {
+        console.log(
+          json ? JSON.stringify({ removed: [] }) : `There are no keys of pair ${config.pair} here.`,
+        );
+        return 0;
       }
-      const last = [keys.lease, keys.fence];
-      await removeInternalKeys(redis, { prefix: keys.prefix, kept: last, signal });
-      await answerOf(redis, redis.unlink(...last));
-      console.log(json ? JSON.stringify({ removed: found.map(plain) }) : summaryOf(found));
-      return 0;
-    });
-  });
+      await expectNoCopy(config, site);
+      return withLease(config, site, async (signal) => {
+        const found = (await findInternalKeys(redis, keys.prefix)).filter(
+          ({ name }) => name.toString('latin1') !== keys.lease,
+        );
+        if (!json || !yes) console.error(renderFound(found, keys.changes));
+        if (!yes && !(await isWanted(`Remove them from ${whereOf(redis)} (${config.site})? [y/N] `))) {
+          console.error('Nothing was removed.');
+          return 1;
+        }
+        const last = [keys.lease, keys.fence];
+        await removeInternalKeys(redis, { prefix: keys.prefix, kept: last, signal });
+        await answerOf(redis, redis.unlink(...last));
+        console.log(json ? JSON.stringify({ removed: found.map(plain) }) : summaryOf(found));
+        return 0;
+      });
+    },
+    { mayBeNew: true },
+  );
 }
 
 /** A peer that cannot be asked is no reason to keep anybody from unpairing. @throws TandemError SAME_SITE */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalConfig } from '../config/config.js';
 import { JobClient, type JobView } from '../jobs/job-client.js';
-import { errorLine, TandemError } from '../errors.js';
+import { errorLine, TandemError, type ErrorCode } from '../errors.js';
 import { LIBRARIES_PLACE, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
 import { writeDifferences } from './differences-file.js';
 import { atLocalSite, isWorkedFor, type LocalSite } from './local-site.js';
@@ -26,6 +26,8 @@ const EQUAL = 0;
 const DIFFERENT = 1;
 const NOT_COMPARED = 2;
 
+const WRONG_PLACE: readonly ErrorCode[] = ['WRONG_PAIR', 'SAME_SITE'];
+
 const SHOWN = 20;
 /** A site that nobody has worked for, for so long, is deserted: a restart or a takeover is over by then. */
 const DESERTED_MS = 10_000;
@@ -41,7 +43,7 @@ interface ListedDifference {
 
 /**
  * Has the running process compare the sites, and tells what it found. Resolves with 0 when they are equal (or have been made so),
- * 1 when they differ, 2 when they could not be compared.
+ * 1 when they differ, 2 when they could not be compared. @throws TandemError WRONG_PAIR, SAME_SITE
  */
 export async function verify(config: LocalConfig, args: VerifyArguments): Promise<number> {
   try {
@@ -51,6 +53,8 @@ export async function verify(config: LocalConfig, args: VerifyArguments): Promis
       return compare(config, own, { request, args });
     });
   } catch (error) {
+    // Whoever is at the wrong place is told so by every command alike.
+    if (error instanceof TandemError && WRONG_PLACE.includes(error.code)) throw error;
     console.error(`tandem: ${errorLine(error)}`);
     if (error instanceof TandemError && error.hint !== undefined) console.error(`  → ${error.hint}`);
     return NOT_COMPARED;

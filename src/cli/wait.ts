@@ -5,7 +5,6 @@ import { refusalOf, whereOf } from '../redis/connect.js';
 import { readStatusKey } from '../observe/status-key.js';
 import type { SiteStatus } from '../observe/status.js';
 import { Waiting } from '../site/waiting.js';
-import { expectOwnRegistration } from './expect-local-registration.js';
 import { atLocalSite, isWorkedFor, type LocalSite } from './local-site.js';
 import { bytes, duration, grouped, paint } from './terminal.js';
 
@@ -28,10 +27,7 @@ const TELL_MS = 5000;
  */
 export async function wait(config: LocalConfig, args: WaitArguments): Promise<number> {
   return atLocalSite(config, 'wait', async (own) => {
-    if (!(await isWorkedFor(own))) {
-      await expectOwnRegistration(own, config);
-      throw notRunning(config);
-    }
+    if (!(await isWorkedFor(own))) throw notRunning(config);
     const startMs = performance.now();
     const waiting = new Waiting({ ...own, both: args.both });
     const missing = (): Promise<string[]> => missingOf(config, own, args.both, waiting.told);
