@@ -1,18 +1,27 @@
-import { effectiveSettings, type ConfigSources } from '../config/config.js';
+import { effectiveSettings, MISSING, type ConfigSources } from '../config/config.js';
 import { valueText } from '../config/settings.js';
+import { paint } from './terminal.js';
 
-/** Prints all settings as they count, and where each comes from; passwords are masked. Resolves with 0. @throws TandemError CONFIG_INVALID */
+/**
+ * Prints all settings as they count, and where each comes from, also those that cannot be used; passwords are masked. Resolves with 0,
+ * also where `peerUrl` alone is missing. @throws TandemError CONFIG_INVALID when others are, or some are wrong, behind the list
+ */
 export function config(sources: ConfigSources, { json }: { json: boolean }): number {
-  const settings = effectiveSettings(sources);
+  const { settings, error } = effectiveSettings(sources);
   if (json) {
     const entries = settings.map(({ path, value, from }) => [path, { value, from }] as const);
     console.log(JSON.stringify(Object.fromEntries(entries)));
-    return 0;
+  } else {
+    const rows = settings.map(({ path, value, from }) => [path, textOf(value), from] as const);
+    const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+    for (const [path, value, from] of rows) {
+      const line = `${path.padEnd(widths[0]!)}  ${value.padEnd(widths[1]!)}  ${from}`;
+      console.log(from === MISSING ? paint.yellow(line) : line.trimEnd());
+    }
   }
-  const rows = settings.map(({ path, value, from }) => [path, textOf(value), from] as const);
-  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const [path, value, from] of rows)
-    console.log(`${path.padEnd(widths[0]!)}  ${value.padEnd(widths[1]!)}  ${from}`.trimEnd());
+  if (error !== undefined) throw error;
+  if (settings.some(({ path, from }) => path === 'peerUrl' && from === MISSING))
+    console.error('peerUrl is missing: run, check, adopt and unpair need it');
   return 0;
 }
 

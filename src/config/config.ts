@@ -43,6 +43,8 @@ const SERVICE_VARIABLES: readonly (readonly [name: RegExp, value: RegExp])[] = [
 
 /** What gave a setting that nobody has given. */
 const DEFAULT = 'default';
+/** In its place for one that must be set. */
+export const MISSING = 'missing';
 
 /** Names the file instead of `--config`; no setting itself. */
 const FILE_ENV = 'TANDEM_CONFIG';
@@ -55,46 +57,77 @@ type JsonObject = Record<string, unknown>;
  * Throws CONFIG_INVALID with everything that is wrong in one message, one line each; no line repeats a URL.
  */
 export function loadConfig(sources: ConfigSources = {}): Config {
-  return load(sources, []).config as Config;
+  return usable(read(sources, [])) as Config;
 }
 
 /** The same without `peerUrl`, which need not be set then. */
 export function loadLocalConfig(sources: ConfigSources = {}): LocalConfig {
-  return load(sources, ['peerUrl']).config;
+  return usable(read(sources, ['peerUrl']));
 }
 
-/** A setting as it counts, and what gave it: a flag, a variable, the file or the default. */
+/** A setting as it counts, and what gave it: a flag, a variable, the file or the default, or that it is missing. */
 export interface EffectiveSetting {
   readonly path: string;
-  /** Of a URL without its password. */
+  /** Of a URL without its password; of one that is wrong, where the password may stand anywhere, nothing. */
   readonly value: unknown;
   readonly from: string;
 }
 
-/** All settings as they count. @throws TandemError CONFIG_INVALID as {@link loadConfig} does */
-export function effectiveSettings(sources: ConfigSources = {}): EffectiveSetting[] {
-  const { config, origins } = load(sources, []);
-  return SETTINGS.map(({ path, format }) => {
-    const value = valueAt(config, path);
-    const isUrl = format === 'redis url' && typeof value === 'string';
-    return { path, value: isUrl ? withoutPassword(value) : value, from: origins.get(path)! };
-  });
+export interface EffectiveSettings {
+  readonly settings: readonly EffectiveSetting[];
+  /** What keeps a command at this site's own Redis from using them, as {@link loadLocalConfig} throws it. */
+  readonly error: TandemError | undefined;
 }
 
-/** @param optional settings that may stay away although they have no default */
-function load(
+/** All settings as they count, also where some are missing or wrong. @throws TandemError CONFIG_INVALID when the file cannot be used */
+export function effectiveSettings(sources: ConfigSources = {}): EffectiveSettings {
+  const { config, origins, wrong, problems } = read(sources, ['peerUrl']);
+  const settings = SETTINGS.map(({ path, format, default: otherwise, nullable }) => {
+    const value = valueAt(config, path);
+    const isMissing = value === null && otherwise === null && !nullable;
+    const isUrl = format === 'redis url' && typeof value === 'string';
+    const shown = isUrl ? (wrong.has(path) ? '***' : withoutPassword(value)) : value;
+    return { path, value: shown, from: isMissing ? MISSING : origins.get(path)! };
+  });
+  return { settings, error: problems.length > 0 ? invalid(problems, false) : undefined };
+}
+
+/** Settings as they were read, right or wrong. */
+interface ReadSettings {
+  readonly config: LocalConfig;
+  readonly origins: ReadonlyMap<string, string>;
+  /** Paths of those that are wrong, or missing. */
+  readonly wrong: ReadonlySet<string>;
+  /** One line each. */
+  readonly problems: readonly string[];
+  /** Whether a program has given them. */
+  readonly isEmbedded: boolean;
+}
+
+/** @throws TandemError CONFIG_INVALID when there are problems */
+function usable({ config, problems, isEmbedded }: ReadSettings): LocalConfig {
+  if (problems.length > 0) throw invalid(problems, isEmbedded);
+  return deepFreeze(normalized(config));
+}
+
+/**
+ * @param optional settings that may stay away although they have no default
+ * @throws TandemError CONFIG_INVALID when the file cannot be used
+ */
+function read(
   { file, settings, env: given = process.env, flags = new Map() }: ConfigSources,
   optional: readonly string[],
-): { config: LocalConfig; origins: ReadonlyMap<string, string> } {
+): ReadSettings {
   const problems: string[] = [];
   const secrets = withSecretFiles(given, optional, problems);
   const { env } = secrets;
   const path = file ?? env[FILE_ENV];
-  const read = (): JsonObject | undefined => (path === undefined ? {} : readFile(path, problems));
-  const fromFile = settings === undefined ? read() : knownPart(settings, [], 'startSite', problems);
+  const ofFile = (): JsonObject | undefined => (path === undefined ? {} : readFile(path, problems));
+  const fromFile = settings === undefined ? ofFile() : knownPart(settings, [], 'startSite', problems);
   problems.push(...unknownVariables(env));
   // What such a file was to set would be called missing.
-  if (fromFile === undefined) throw invalid(problems, settings !== undefined);
+  const isEmbedded = settings !== undefined;
+  if (fromFile === undefined) throw invalid(problems, isEmbedded);
 
   const instance = convict(schemaWithEnvironment(optional), {
     env: knownVariables(env),
@@ -102,20 +135,18 @@ function load(
   }) as unknown as Instance;
   const origins = originsOf(fromFile, env, flags);
   for (const [name, variable] of secrets.origins) if (!flags.has(name)) origins.set(name, variable);
-  if (settings !== undefined)
+  if (isEmbedded)
     for (const [name, from] of origins) origins.set(name, from === DEFAULT ? 'not given' : 'given');
   instance.load(fromFile);
   for (const [name, value] of flags) instance.set(name, value);
   const wrong = validated(instance, origins);
-  problems.push(...wrong);
+  problems.push(...wrong.values());
   const config = instance.getProperties();
-  if (wrong.length === 0) problems.push(...contradictions(config), ...tlsProblems(config.tls));
-
-  if (problems.length > 0) throw invalid(problems, settings !== undefined);
-  return { config: deepFreeze(normalized(config)), origins };
+  if (wrong.size === 0) problems.push(...contradictions(config), ...tlsProblems(config.tls));
+  return { config, origins, wrong: new Set(wrong.keys()), problems, isEmbedded };
 }
 
-function invalid(problems: string[], isEmbedded: boolean): TandemError {
+function invalid(problems: readonly string[], isEmbedded: boolean): TandemError {
   const lines = problems.map((problem) => `\n  - ${problem}`).join('');
   return new TandemError('CONFIG_INVALID', `The configuration cannot be used:${lines}`, {
     hint: isEmbedded
@@ -226,24 +257,27 @@ function valueAt(node: unknown, path: string): unknown {
   return path.split('.').reduce<unknown>((here, name) => (isObject(here) ? here[name] : undefined), node);
 }
 
-/** One line for each setting that convict refuses. */
-function validated(instance: Instance, origins: ReadonlyMap<string, string>): string[] {
+/** By path, one line for each setting that convict refuses. */
+function validated(instance: Instance, origins: ReadonlyMap<string, string>): Map<string, string> {
   try {
     instance.validate({ allowed: 'strict' });
-    return [];
+    return new Map();
   } catch (error) {
-    return (error as Error).message.split('\n').map((line) => {
-      const separator = line.indexOf(': ');
-      const path = line.slice(0, separator);
-      const origin = origins.get(path);
-      const setting = SETTINGS.find((one) => one.path === path);
-      const where = origin === DEFAULT && setting ? `--${setting.flag} or ${setting.env}` : origin;
-      return `${path} (${where}): ${line.slice(separator + 2)}`;
-    });
+    const lines = (error as Error).message.split('\n');
+    return new Map(
+      lines.map((line) => {
+        const separator = line.indexOf(': ');
+        const path = line.slice(0, separator);
+        const origin = origins.get(path);
+        const setting = SETTINGS.find((one) => one.path === path);
+        const where = origin === DEFAULT && setting ? `--${setting.flag} or ${setting.env}` : origin;
+        return [path, `${path} (${where}): ${line.slice(separator + 2)}`];
+      }),
+    );
   }
 }
 
-function normalized(config: Config): Config {
+function normalized(config: LocalConfig): LocalConfig {
   const { filters } = config;
   return {
     ...config,

@@ -63,6 +63,30 @@ describe('the command line', () => {
   );
 });
 
+describe('tandem config', () => {
+  const names = { TANDEM_PAIR: 'orders', TANDEM_SITE: 'east', TANDEM_PEER: 'west' };
+
+  it("shows the settings, also without the other site's URL", async () => {
+    const env = { ...names, TANDEM_LOCAL_URL: 'redis://:sesame@h' };
+    const { code, stdout, stderr } = await runCli(['config', '--lease-ms', '7000'], env);
+    expect([code, stderr]).toEqual([0, 'peerUrl is missing: run, check, adopt and unpair need it\n']);
+    expect(stdout).toMatch(/^pair +orders +TANDEM_PAIR$/m);
+    expect(stdout).toMatch(/^leaseMs +7000 +--lease-ms$/m);
+    expect(stdout).toMatch(/^peerUrl +– +missing$/m);
+    expect(stdout).not.toContain('sesame');
+  });
+
+  it('names those that are missing behind the list, and ends with 2', async () => {
+    const { code, stdout, stderr } = await runCli(['config', '--json'], names);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      site: { value: 'east', from: 'TANDEM_SITE' },
+      localUrl: { value: null, from: 'missing' },
+    });
+    expect(stderr).toContain('localUrl (--local-url or TANDEM_LOCAL_URL): must be set');
+  });
+});
+
 describe('tandem check', () => {
   let east: TestServer;
   let west: TestServer;
