@@ -54,13 +54,21 @@ export function programOf(finish: Finish, isHelpWhole: boolean): Command {
   withSettings(program.command('status'))
     .description('show what the running process of this site is doing')
     .option('--json', 'print JSON')
-    .option('--watch', 'again every second, until Ctrl-C')
+    .option('--watch', 'live, until q or Ctrl-C; in a pipe a line a second')
     .option('--exit-code', 'end with 1 as well when the process is not ready, as /readyz tells it')
     .action(async (given: { json?: boolean; watch?: boolean; exitCode?: boolean }, command: Command) => {
-      const { json = false, watch = false, exitCode = false } = given;
+      const { json = false, watch: isLive = false, exitCode = false } = given;
+      if (isLive) return finish(await live(command, json));
       const { status } = await import('./status.js');
-      finish(await status(await localConfigFrom(command), { json, watch, exitCode }));
+      finish(await status(await localConfigFrom(command), { json, exitCode }));
     });
+
+  withSettings(program.command('top'))
+    .description('the same as status --watch')
+    .option('--json', 'print JSON, a line a second')
+    .action(async ({ json = false }: { json?: boolean }, command: Command) =>
+      finish(await live(command, json)),
+    );
 
   addLag(program, finish);
   addWait(program, finish);
@@ -97,6 +105,11 @@ export function programOf(finish: Finish, isHelpWhole: boolean): Command {
 const DIRECTIONS = ['outbound', 'inbound'] as const satisfies readonly Direction[];
 const JOB_ACTIONS = ['list', 'pause', 'resume', 'cancel', 'retry'] as const satisfies readonly JobAction[];
 const SHELLS = ['bash', 'zsh', 'fish'] as const satisfies readonly Shell[];
+
+async function live(command: Command, json: boolean): Promise<number> {
+  const { watch } = await import('./watch.js');
+  return watch(await localConfigFrom(command), { json });
+}
 
 /** Before a command looks at its arguments. */
 function withFlags(_: Command, command: Command): void {

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalConfig } from '../config/config.js';
 import { DIRECTIONS, readPauses, type Direction } from '../site/pauses.js';
 import { pausedSince } from './pause.js';
@@ -10,9 +9,8 @@ import type { LinkStatus, SiteStatus } from '../observe/status.js';
 import { atLocalRedis } from './clients.js';
 import { bytes, duration, grouped, paint } from './terminal.js';
 
-const WATCH_INTERVAL_MS = 1000;
-
-const CLEAR_SCREEN = '\u001B[H\u001B[2J';
+/** A status that is older is said to be. */
+const STALE_MS = 3000;
 
 /** What lies in the local Redis while no process runs. */
 interface AtRest {
@@ -24,21 +22,17 @@ interface AtRest {
 
 /**
  * Prints what the running process last wrote about itself into the local Redis. Resolves with 0, or with 1 if no
- * process runs, or with `exitCode` also when it is not ready. With `watch` goes on until a signal.
+ * process runs, or with `exitCode` also when it is not ready.
  */
 export function status(
   config: LocalConfig,
-  { json, watch, exitCode }: { json: boolean; watch: boolean; exitCode: boolean },
+  { json, exitCode }: { json: boolean; exitCode: boolean },
 ): Promise<number> {
-  return atLocalRedis(config, { purpose: 'status', untilSignal: watch }, async ({ redis, keys, stop }) => {
-    do {
-      const [problems, text] = await look({ redis, keys, config, json });
-      console.log(watch && !json && process.stdout.isTTY ? `${CLEAR_SCREEN}${text}` : text);
-      if (!watch && exitCode) for (const problem of problems ?? []) console.error(`not ready: ${problem}`);
-      if (!watch) return problems === undefined || (exitCode && problems.length > 0) ? 1 : 0;
-      await pause(WATCH_INTERVAL_MS, undefined, { signal: stop }).catch(() => {});
-    } while (!stop.aborted);
-    return 0;
+  return atLocalRedis(config, { purpose: 'status', untilSignal: false }, async ({ redis, keys }) => {
+    const [problems, text] = await look({ redis, keys, config, json });
+    console.log(text);
+    if (exitCode) for (const problem of problems ?? []) console.error(`not ready: ${problem}`);
+    return problems === undefined || (exitCode && problems.length > 0) ? 1 : 0;
   });
 }
 
@@ -68,7 +62,7 @@ async function look({
 export function renderStatus(site: SiteStatus, now: number): string {
   const { outbound, inbound } = site;
   const age = now - site.at;
-  const stale = age > 3 * WATCH_INTERVAL_MS ? paint.yellow(`  (as of ${duration(age)} ago)`) : '';
+  const stale = age > STALE_MS ? paint.yellow(`  (as of ${duration(age)} ago)`) : '';
   const out = `${site.site} → ${site.peer}`;
   const back = `${site.peer} → ${site.site}`;
   return [

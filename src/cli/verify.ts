@@ -5,6 +5,7 @@ import { errorLine, TandemError, type ErrorCode } from '../errors.js';
 import { LIBRARIES_PLACE, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
 import { writeDifferences } from './differences-file.js';
 import { atLocalSite, isWorkedFor, type LocalSite } from './local-site.js';
+import { ProgressLine } from './progress-line.js';
 import { duration, grouped, paint } from './terminal.js';
 
 /** What `tandem verify` was told; `tandem repair` is the same with `repair`. */
@@ -78,15 +79,14 @@ async function compare(
   process.once('SIGINT', abort).once('SIGTERM', abort);
   // Who asks again is asked: nothing is tried again behind their back.
   const id = await jobs.add('verify', request, { attempts: 1 });
+  const line = new ProgressLine(!args.json);
   try {
-    const bar = new ProgressBar(!args.json && process.stderr.isTTY);
     void stopWhenDeserted();
     const job = await jobs
-      .follow(id, (now) => bar.show(now), stop.signal)
+      .follow(id, (now) => showProgress(line, now), stop.signal)
       .catch((error: unknown) => {
         throw isDeserted ? noProcess(config) : error;
       });
-    bar.clear();
     if (job.state === 'failed' || job.result === null)
       throw new TandemError('INTERNAL', `the comparison failed: ${job.failure ?? 'without a reason'}`, {
         hint: 'see the log of the running process',
@@ -97,6 +97,7 @@ async function compare(
     if (result.differing > result.repaired) return DIFFERENT;
     return result.undecided > 0 ? NOT_COMPARED : EQUAL;
   } finally {
+    line.clear();
     over.abort();
     if (stop.signal.aborted) await jobs.cancel(id).catch(() => {});
     await jobs.close();
@@ -233,30 +234,11 @@ function renderResult(
   return lines.join('\n');
 }
 
-/** One line that is written over; nothing when nobody watches. */
-class ProgressBar {
-  readonly #isShown: boolean;
-  readonly #startedAt = performance.now();
-
-  constructor(isShown: boolean) {
-    this.#isShown = isShown;
-  }
-
-  show({ state, progress }: JobView): void {
-    if (!this.#isShown) return;
-    const { done = 0, total = 0, differing = 0 } = (progress ?? {}) as Record<string, number>;
-    const seconds = (performance.now() - this.#startedAt) / 1000;
-    const rate = done / seconds;
-    const left = rate > 0 ? `, ${duration(((total - done) / rate) * 1000)} left` : '';
-    const share = total > 0 ? ` (${Math.floor((100 * done) / total)} %)` : '';
-    const text =
-      done === 0
-        ? `${state} …`
-        : `${grouped(done)} of ${grouped(total)} keys${share}, ${grouped(rate)} keys/s${left}, ${grouped(differing)} different`;
-    process.stderr.write(`\r\u001B[K${text}`);
-  }
-
-  clear(): void {
-    if (this.#isShown) process.stderr.write('\r\u001B[K');
-  }
+function showProgress(line: ProgressLine, { state, task, progress }: JobView): void {
+  const { done = 0, total = 0, differing = 0 } = (progress ?? {}) as Record<string, number>;
+  const label = state === 'active' ? task : `${task} (${state})`;
+  line.show(label, done === 0 ? undefined : { done, total }, {
+    unit: 'keys',
+    more: `${grouped(differing)} different`,
+  });
 }

@@ -44,9 +44,9 @@ export class JobClient {
     return (await this.#find(id))?.view;
   }
 
-  /** All jobs, those at work first; of each kind and state a hundred at the most. */
-  async list(): Promise<JobView[]> {
-    const lists = await Promise.all((await this.#all()).map((queue) => queue.list()));
+  /** All jobs, those at work first; of each kind and state a hundred at the most. @param states only those in one of these */
+  async list(states?: readonly JobState[]): Promise<JobView[]> {
+    const lists = await Promise.all((await this.#all()).map((queue) => queue.list(states)));
     return lists
       .flat()
       .toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.addedAt - a.addedAt);

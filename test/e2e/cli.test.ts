@@ -23,6 +23,7 @@ describe('the command line', () => {
       'check',
       'config',
       'status',
+      'top',
       'lag',
       'conflicts',
       'verify',

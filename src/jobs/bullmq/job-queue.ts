@@ -92,10 +92,11 @@ export class JobQueue {
     return job === undefined ? undefined : viewOf(job, state);
   }
 
-  /** Those at work first; of each state a hundred at the most. */
-  async list(): Promise<JobView[]> {
+  /** Those at work first; of each state a hundred at the most. @param states only jobs in one of these */
+  async list(states?: readonly JobState[]): Promise<JobView[]> {
     const found: JobView[] = [];
     for (const [list, state] of LISTS) {
+      if (states?.includes(state) === false) continue;
       const jobs = await this.#answerOf(this.#queue.getJobs([list], 0, MAX_LISTED - 1));
       found.push(...jobs.filter(Boolean).map((job) => viewOf(job, state)));
     }
