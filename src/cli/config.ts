@@ -25,6 +25,13 @@ export function config(sources: ConfigSources, { json }: { json: boolean }): num
   return 0;
 }
 
+/** Prints the JSON schema of a file of settings. Resolves with 0. */
+export async function printSchema(): Promise<number> {
+  const { settingsSchema } = await import('../config/json-schema.js');
+  console.log(JSON.stringify(settingsSchema(), null, 2));
+  return 0;
+}
+
 function textOf(value: unknown): string {
   return value === null || value === '' || (Array.isArray(value) && value.length === 0)
     ? '–'

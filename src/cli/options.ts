@@ -42,7 +42,7 @@ const withoutFlags = new WeakSet<Command>();
 export function withSettings(command: Command): Command {
   withoutFlags.add(command);
   return command
-    .option('-c, --config <file>', 'JSON file with settings')
+    .option('-c, --config <file>', 'JSON or YAML file with settings')
     .option(HELP_ALL, 'display help with all settings');
 }
 

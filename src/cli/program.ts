@@ -131,10 +131,13 @@ function addLooks(program: Command, finish: Finish): void {
   withSettings(program.command('config'))
     .description('show all settings as they count, and where each comes from, without passwords')
     .option('--json', 'print JSON')
-    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
-      const { config } = await import('./config.js');
-      finish(config(givenTo(command), { json }));
-    });
+    .option('--schema', 'print the JSON schema of the file with settings instead')
+    .action(
+      async ({ json = false, schema = false }: { json?: boolean; schema?: boolean }, command: Command) => {
+        const { config, printSchema } = await import('./config.js');
+        finish(schema ? await printSchema() : config(givenTo(command), { json }));
+      },
+    );
 }
 
 function addLag(program: Command, finish: Finish): void {

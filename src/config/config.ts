@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import convict from 'convict';
 import { contradictions } from './contradictions.js';
 import './formats.js';
-import { jsonMistake } from './json-mistake.js';
 import type { Config } from './schema.js';
 import { withSecretFiles } from './secret-files.js';
+import { readSettingsFile } from './settings-file.js';
 import { SETTINGS, schemaWithEnvironment } from './settings.js';
 import { tlsProblems } from './tls-files.js';
 import { TandemError } from '../errors.js';
@@ -12,7 +11,7 @@ import { TandemError } from '../errors.js';
 export type { Config, TlsConfig } from './schema.js';
 
 export interface ConfigSources {
-  /** Path of a JSON file. */
+  /** Path of a file: JSON, or YAML if its name ends so. */
   file?: string;
   /** In the shape of the file and in its place: what a program gives that embeds a site. */
   settings?: Readonly<Record<string, unknown>>;
@@ -156,35 +155,23 @@ function invalid(problems: readonly string[], isEmbedded: boolean): TandemError 
   });
 }
 
+/** Names the schema of the file for an editor: `tandem config --schema` prints it. */
+const SCHEMA_NAME = '$schema';
+
 /**
  * The file's settings; what does not belong there is reported and left out, so that convict sees known shapes only. Nothing: the
  * file cannot be used at all.
  */
 function readFile(path: string, problems: string[]): JsonObject | undefined {
-  let text = '';
-  let content: unknown;
-  try {
-    // Editors of Windows begin a file with this mark.
-    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
-    content = JSON.parse(text);
-  } catch (error) {
-    const reason =
-      error instanceof SyntaxError
-        ? notJson(text)
-        : `cannot be read (${(error as NodeJS.ErrnoException).code})`;
-    problems.push(`the file ${path} ${reason}`);
-    return undefined;
+  const { content, problem } = readSettingsFile(path);
+  if (problem !== undefined) problems.push(`the file ${path} ${problem}`);
+  else if (!isObject(content))
+    problems.push(`the file ${path} must hold an object: names of settings and their values`);
+  else {
+    const { [SCHEMA_NAME]: _, ...settings } = content;
+    return knownPart(settings, [], path, problems);
   }
-  if (!isObject(content)) {
-    problems.push(`the file ${path} must hold a JSON object`);
-    return undefined;
-  }
-  return knownPart(content, [], path, problems);
-}
-
-function notJson(text: string): string {
-  const { line, column } = jsonMistake(text) ?? { line: 1, column: 1 };
-  return `is not valid JSON: see line ${line}, column ${column}`;
+  return undefined;
 }
 
 function knownPart(node: JsonObject, above: string[], file: string, problems: string[]): JsonObject {

@@ -22,8 +22,8 @@ interface FormatLimits {
   default: unknown;
 }
 
-const NAME = /^[A-Za-z0-9_-]{1,32}$/;
-const UNITS: Record<string, number> = {
+export const NAME = /^[A-Za-z0-9_-]{1,32}$/;
+export const UNITS: Readonly<Record<string, number>> = {
   b: 1,
   kb: 2 ** 10,
   kib: 2 ** 10,

@@ -320,7 +320,7 @@ export const SCHEMA: convict.Schema<Config> = {
   logPretty: {
     default: 'auto',
     format: ['auto', 'always', 'never'],
-    doc: 'Logs for people instead of JSON; `auto`: on a terminal.',
+    doc: 'Logs for people instead of JSON; `auto`: on a terminal, if the optional package `pino-pretty` is installed.',
   },
   logData: {
     default: false,

@@ -2,7 +2,7 @@ import { SCHEMA } from './schema.js';
 
 /** One setting and its three names. */
 export interface Setting {
-  /** `tls.caFile`: the place in the JSON file. */
+  /** `tls.caFile`: the place in the file. */
   readonly path: string;
   /** `TANDEM_TLS_CA_FILE` */
   readonly env: string;
@@ -11,6 +11,9 @@ export interface Setting {
   readonly format: string | readonly string[];
   readonly default: unknown;
   readonly nullable: boolean;
+  /** Of a number; undefined where it has no bound of its own. */
+  readonly min: number | undefined;
+  readonly max: number | undefined;
   readonly doc: string;
 }
 
@@ -47,6 +50,8 @@ function settingsUnder(node: SchemaNode, path: string[]): Setting[] {
       format: child['format'] as string | string[],
       default: child['default'],
       nullable: child['nullable'] === true,
+      min: child['min'] as number | undefined,
+      max: child['max'] as number | undefined,
       doc: String(child['doc']),
     };
   });

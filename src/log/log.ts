@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import type { DestinationStream, Logger, LoggerOptions } from 'pino';
 import type { prettyFactory } from 'pino-pretty';
 import type { Config } from '../config/config.js';
-import { describeError, withoutSecrets } from '../errors.js';
+import { describeError, TandemError, withoutSecrets } from '../errors.js';
 import { LogOutput } from './log-output.js';
 import { RecentWarnings, type Warning } from './recent-warnings.js';
 
@@ -31,6 +31,7 @@ const SECRET_FIELDS = ['password', 'localUrl', 'peerUrl', 'streamUrl', 'url'];
  * an error belongs in the field `err`. Stages take a child: `log.child({ stage: 'capture' })`.
  * `destination` is standard output unless a test gives another. What cannot be written there is dropped, counted, and said once
  * when it can be written again: no line ends the work, or holds it up.
+ * @throws TandemError CONFIG_INVALID when `logPretty` is `always` and pino-pretty is not installed
  */
 export function createLogger(config: LogConfig, destination?: DestinationStream): Logger {
   if (destination) return pino(loggerOptions(config), prettied(config, destination, false));
@@ -78,6 +79,17 @@ function loggerOptions({ pair, site, logLevel, logData }: LogConfig): LoggerOpti
   };
 }
 
+/** Undefined where it is left out: it is an optional dependency. */
+function loadPretty(): { prettyFactory: typeof prettyFactory } | undefined {
+  try {
+    return require('pino-pretty') as { prettyFactory: typeof prettyFactory };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** @throws TandemError CONFIG_INVALID when lines for people are asked for, and cannot be made */
 function prettied(
   { logPretty, logLevel }: LogConfig,
   output: DestinationStream,
@@ -86,7 +98,17 @@ function prettied(
   const isForPeople =
     logPretty === 'always' || (logPretty === 'auto' && isStandardOutput && isatty(standardOutput));
   if (!isForPeople || logLevel === 'silent') return output;
-  const module = require('pino-pretty') as { prettyFactory: typeof prettyFactory };
+  const module = loadPretty();
+  if (module === undefined) {
+    if (logPretty === 'auto') return output;
+    throw new TandemError(
+      'CONFIG_INVALID',
+      'logPretty is always, and the package pino-pretty is not installed',
+      {
+        hint: 'npm install pino-pretty, or set logPretty to auto or never',
+      },
+    );
+  }
   const pretty = module.prettyFactory({
     colorize: isatty(standardOutput),
     ignore: 'pid,hostname,pair,site',

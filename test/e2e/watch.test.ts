@@ -6,7 +6,7 @@ import { dieWithThisProcess } from '../support/children.js';
 import { type Pair, startPair } from '../support/pair.js';
 import { CLI } from '../support/tandem-process.js';
 import { until, within } from '../support/wait.js';
-import { startCli } from './run-cli.js';
+import { type RunningCli, startCli } from './run-cli.js';
 
 let pair: Pair;
 beforeAll(async () => {
@@ -26,31 +26,35 @@ function settings(): Record<string, string> {
 
 const lines = (output: string): string[] => output.split('\n').filter((line) => line !== '');
 
+/** Waits until it has printed something new that matches. What it has printed is told when it does not come, and the command ended. */
+async function shows(watching: RunningCli, what: string, pattern: RegExp, from = 0): Promise<void> {
+  try {
+    await until(what, () => pattern.test(lines(watching.output()).slice(from).join('\n')));
+  } catch (error) {
+    await watching.end('SIGKILL');
+    throw new Error(`${(error as Error).message}\n${watching.output()}\n${watching.said()}`, {
+      cause: error,
+    });
+  }
+}
+
 test('in a pipe it prints a line a second, goes on while nothing runs or answers, and ends with 0 at a signal', async () => {
   const watching = startCli(['status', '--watch'], settings());
-  await until('it to say that no process runs', () =>
-    /no process runs for site east/.test(watching.output()),
-  );
+  await shows(watching, 'it to say that no process runs', /no process runs for site east/);
   for (const site of [pair.east, pair.west]) site.start();
-  await until('it to show both directions', () =>
-    /^\S+Z {2}east → west (streaming|caught-up), lag .* {2}west → east .*$/m.test(watching.output()),
+  await shows(
+    watching,
+    'it to show both directions',
+    /^\S+Z {2}east → west (streaming|caught-up), lag .* {2}west → east .*$/m,
   );
   await pair.east.server.pause();
   try {
-    await until('it to say that the server does not answer', () =>
-      /does not answer in time/.test(watching.output()),
-    );
+    await shows(watching, 'it to say that the server does not answer', /does not answer in time/);
   } finally {
     await pair.east.server.resume();
   }
   const seen = lines(watching.output()).length;
-  await until('it to go on', () =>
-    /east → west/.test(
-      lines(watching.output())
-        .slice(seen + 1)
-        .join('\n'),
-    ),
-  );
+  await shows(watching, 'it to go on', /east → west/, seen + 1);
   const { code, stderr } = await watching.end('SIGINT');
   expect([code, stderr]).toEqual([0, '']);
   for (const line of lines(watching.output())) expect(line).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z {2}\S/);
@@ -58,7 +62,7 @@ test('in a pipe it prints a line a second, goes on while nothing runs or answers
 
 test('as JSON it prints the status each time', async () => {
   const watching = startCli(['top', '--json'], settings());
-  await until('two lines', () => lines(watching.output()).length >= 2);
+  await shows(watching, 'two lines', /\n/);
   const { code } = await watching.end('SIGTERM');
   expect(code).toBe(0);
   for (const line of lines(watching.output())) expect(JSON.parse(line)).toMatchObject({ site: 'east' });

@@ -206,7 +206,7 @@ describe('the configuration', () => {
     expect(problemsOf({ env: ENOUGH, file: file('{"localUrl": "redis://:sesame@h" oops') })).toContain(
       'is not valid JSON',
     );
-    expect(problemsOf({ env: ENOUGH, file: file('[]') })).toContain('must hold a JSON object');
+    expect(problemsOf({ env: ENOUGH, file: file('[]') })).toContain('must hold an object');
   });
 
   it('takes a file that begins with a byte order mark', () => {
