@@ -2,28 +2,29 @@ import type { LocalConfig } from '../config/config.js';
 import { JobClient, type JobView } from '../jobs/job-client.js';
 import { TandemError } from '../errors.js';
 import { atLocalSite } from './local-site.js';
+import { ProgressLine, showJob } from './progress-line.js';
 import { duration, grouped, paint } from './terminal.js';
 
 /** What `tandem jobs` can do. */
-export type JobAction = 'list' | 'pause' | 'resume' | 'cancel' | 'retry';
+export type JobAction = 'list' | 'watch' | 'pause' | 'resume' | 'cancel' | 'retry';
 
 /** Those that concern one job. */
 const ON_ONE_JOB: readonly JobAction[] = ['cancel', 'retry'];
 
 export interface JobsArguments {
   readonly action: JobAction;
-  /** Of the job to cancel or to try again. */
+  /** Of the job to cancel, to try again, or to watch alone. */
   readonly id: string | undefined;
   readonly json: boolean;
 }
 
 /**
  * Lists or steers the jobs in the local Redis, whether or not a process runs. Resolves with the exit code: 1 when there is
- * nothing to cancel or to try again. @throws TandemError CONFIG_INVALID for arguments that make no sense; WRONG_PAIR, SAME_SITE
+ * nothing to cancel or to try again, or a job that was watched has failed. @throws TandemError CONFIG_INVALID for arguments that make no sense; WRONG_PAIR, SAME_SITE
  */
 export async function jobs(config: LocalConfig, { action, id, json }: JobsArguments): Promise<number> {
   const isOnOneJob = ON_ONE_JOB.includes(action);
-  if (isOnOneJob !== (id !== undefined))
+  if (action !== 'watch' && isOnOneJob !== (id !== undefined))
     throw wrong(isOnOneJob ? `${action}: which job?` : `${action} takes no ID`);
   return atLocalSite(config, 'jobs-command', async ({ redis, keys, log }) => {
     const client = new JobClient({ client: redis, keys, log });
@@ -36,6 +37,7 @@ export async function jobs(config: LocalConfig, { action, id, json }: JobsArgume
 }
 
 async function act(client: JobClient, { action, id, json }: JobsArguments): Promise<number> {
+  if (action === 'watch') return watchJobs(client, { id, json });
   if (action === 'pause') {
     await client.pause();
     console.log('No job begins until: tandem jobs resume');
@@ -63,6 +65,46 @@ async function cancel(client: JobClient, id: string): Promise<number> {
   return done === 'removed' || done === 'asked' ? 0 : 1;
 }
 
+/**
+ * Tells how far a job is until it has ended; without an ID of one after the other, until none waits or is at work. Gives 0, or 1 when one
+ * has failed. @throws TandemError CLOSED at a signal
+ */
+async function watchJobs(
+  client: JobClient,
+  { id, json }: { id: string | undefined; json: boolean },
+): Promise<number> {
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  const first = async (): Promise<string | undefined> => (await client.list(['active', 'waiting']))[0]?.id;
+  let exitCode = 0;
+  process.once('SIGINT', abort).once('SIGTERM', abort);
+  try {
+    for (let next = id ?? (await first()); next !== undefined; next = id ? undefined : await first()) {
+      const job = await followed(client, next, stop.signal);
+      if (job === undefined) console.log(`There is no job ${next}.`);
+      else console.log(json ? JSON.stringify(job) : renderEnd(job));
+      if (job?.state !== 'completed') exitCode = 1;
+    }
+    return exitCode;
+  } finally {
+    process.off('SIGINT', abort).off('SIGTERM', abort);
+  }
+}
+
+async function followed(client: JobClient, id: string, signal: AbortSignal): Promise<JobView | undefined> {
+  if ((await client.get(id)) === undefined) return undefined;
+  const line = new ProgressLine(true);
+  try {
+    return await client.follow(id, (now) => showJob(line, now), signal);
+  } finally {
+    line.clear();
+  }
+}
+
+function renderEnd({ id, state, failure }: JobView): string {
+  return state === 'completed' ? `${id}  ${paint.green(state)}` : `${id}  ${paint.red(state)}: ${failure}`;
+}
+
 async function retry(client: JobClient, id: string): Promise<number> {
   const done = await client.retry(id);
   const isPaused = done === 'waits' && (await client.isPaused());
@@ -77,7 +119,7 @@ async function retry(client: JobClient, id: string): Promise<number> {
 
 function wrong(message: string): TandemError {
   return new TandemError('CONFIG_INVALID', message, {
-    hint: 'tandem jobs [list], tandem jobs pause, tandem jobs resume, tandem jobs cancel ID, tandem jobs retry ID',
+    hint: 'tandem jobs [list], tandem jobs watch [ID], tandem jobs pause, tandem jobs resume, tandem jobs cancel ID, tandem jobs retry ID',
   });
 }
 

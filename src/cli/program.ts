@@ -103,7 +103,14 @@ export function programOf(finish: Finish, isHelpWhole: boolean): Command {
 
 /** Not from the modules that have them: what only says what there is must not load what works. */
 const DIRECTIONS = ['outbound', 'inbound'] as const satisfies readonly Direction[];
-const JOB_ACTIONS = ['list', 'pause', 'resume', 'cancel', 'retry'] as const satisfies readonly JobAction[];
+const JOB_ACTIONS = [
+  'list',
+  'watch',
+  'pause',
+  'resume',
+  'cancel',
+  'retry',
+] as const satisfies readonly JobAction[];
 const SHELLS = ['bash', 'zsh', 'fish'] as const satisfies readonly Shell[];
 
 async function live(command: Command, json: boolean): Promise<number> {
@@ -223,7 +230,7 @@ function addJobs(program: Command, finish: Finish): void {
   withSettings(program.command('jobs'))
     .description('show the long work of this site (jobs), hold it back, end it, or try it again')
     .addArgument(new Argument('[action]', 'what to do').choices(JOB_ACTIONS).default('list'))
-    .argument('[id]', 'the job to cancel or to try again')
+    .argument('[id]', 'the job to watch, to cancel or to try again')
     .option('--json', 'print the list as JSON')
     .action(
       async (

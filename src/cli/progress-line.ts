@@ -1,4 +1,6 @@
+import type { JobView } from '../jobs/job-view.js';
 import { bar, workText, WorkRate, type WorkDone } from './bars.js';
+import { grouped } from './terminal.js';
 
 /** How often a line is written where nobody watches: for the first time after a second. */
 const FIRST_LINE_MS = 1000;
@@ -40,4 +42,12 @@ export class ProgressLine {
   clear(): void {
     if (this.#isOn && this.#isTerminal) process.stderr.write('\r\u001B[K');
   }
+}
+
+/** Tells how far a job is, in keys, as the long work of a site counts. */
+export function showJob(line: ProgressLine, { state, task, progress }: JobView): void {
+  const { done = 0, total = 0, differing } = (progress ?? {}) as Record<string, number>;
+  const label = state === 'active' ? task : `${task} (${state})`;
+  const more = differing === undefined ? '' : `${grouped(differing)} different`;
+  line.show(label, done === 0 ? undefined : { done, total }, { unit: 'keys', more });
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalConfig } from '../config/config.js';
-import { JobClient, type JobView } from '../jobs/job-client.js';
+import { JobClient } from '../jobs/job-client.js';
 import { errorLine, TandemError, type ErrorCode } from '../errors.js';
 import { LIBRARIES_PLACE, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
 import { writeDifferences } from './differences-file.js';
 import { atLocalSite, isWorkedFor, type LocalSite } from './local-site.js';
-import { ProgressLine } from './progress-line.js';
+import { ProgressLine, showJob } from './progress-line.js';
 import { duration, grouped, paint } from './terminal.js';
 
 /** What `tandem verify` was told; `tandem repair` is the same with `repair`. */
@@ -83,7 +83,7 @@ async function compare(
   try {
     void stopWhenDeserted();
     const job = await jobs
-      .follow(id, (now) => showProgress(line, now), stop.signal)
+      .follow(id, (now) => showJob(line, now), stop.signal)
       .catch((error: unknown) => {
         throw isDeserted ? noProcess(config) : error;
       });
@@ -232,13 +232,4 @@ function renderResult(
       ),
     );
   return lines.join('\n');
-}
-
-function showProgress(line: ProgressLine, { state, task, progress }: JobView): void {
-  const { done = 0, total = 0, differing = 0 } = (progress ?? {}) as Record<string, number>;
-  const label = state === 'active' ? task : `${task} (${state})`;
-  line.show(label, done === 0 ? undefined : { done, total }, {
-    unit: 'keys',
-    more: `${grouped(differing)} different`,
-  });
 }

@@ -9,7 +9,7 @@ import { untilAborted } from '../support/jobs.js';
 import { type Pair, startPair } from '../support/pair.js';
 import type { TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
-import { runCli } from './run-cli.js';
+import { runCli, startCli } from './run-cli.js';
 
 /** The rules that `tandem check` advises, and nothing beyond them. */
 const keys = keyNames({ prefix: 'tandem', pair: 'test' });
@@ -96,6 +96,15 @@ describe('a pair whose accounts have the advised rights alone', () => {
     });
     await until('the job to begin again', async () => /two +active/.test(await list()));
     expect(await runCli(['jobs', 'retry', 'two'], env)).toMatchObject({ code: 1 });
+    const watching = startCli(['jobs', 'watch', 'two'], env);
+    expect(await runCli(['jobs', 'cancel', 'two'], env)).toMatchObject({ code: 0 });
+    expect(await watching.ended()).toMatchObject({ code: 1, stdout: 'two  failed: cancelled\n' });
+    expect(await runCli(['jobs', 'watch', 'one'], env)).toMatchObject({
+      code: 0,
+      stdout: 'one  completed\n',
+    });
+    expect(await runCli(['jobs', 'watch'], env)).toMatchObject({ code: 0, stdout: '' });
+    expect(await runCli(['jobs', 'watch', 'three'], env)).toMatchObject({ code: 1 });
     expect(await runCli(['jobs', 'cancel', 'three'], env)).toMatchObject({ code: 1 });
     expect(await runCli(['jobs', 'cancel'], env)).toMatchObject({ code: 2 });
     expect(plane.status.faults).toBe(0);
