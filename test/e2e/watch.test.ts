@@ -20,7 +20,6 @@ function settings(): Record<string, string> {
     TANDEM_SITE: 'east',
     TANDEM_PEER: 'west',
     TANDEM_LOCAL_URL: pair.east.server.url,
-    TANDEM_COMMAND_TIMEOUT_MS: '500',
   };
 }
 
@@ -39,7 +38,8 @@ async function shows(watching: RunningCli, what: string, pattern: RegExp, from =
 }
 
 test('in a pipe it prints a line a second, goes on while nothing runs or answers, and ends with 0 at a signal', async () => {
-  const watching = startCli(['status', '--watch'], settings());
+  // Shorter than the default, so that it is heard soon; long enough for a busy machine.
+  const watching = startCli(['status', '--watch', '--command-timeout-ms', '3000'], settings());
   await shows(watching, 'it to say that no process runs', /no process runs for site east/);
   for (const site of [pair.east, pair.west]) site.start();
   await shows(
