@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalConfig } from '../config/config.js';
+import { LinkedAbort } from '../async/linked-abort.js';
 import { passesByItself } from '../errors.js';
 import type { JobClient, JobView } from '../jobs/job-client.js';
 import { QUIET_LOG } from '../log/quiet-log.js';
@@ -22,7 +23,8 @@ const INTERVAL_MS = 1000;
 export function watch(config: LocalConfig, { json }: { json: boolean }): Promise<number> {
   return atLocalRedis(config, { purpose: 'watch', untilSignal: true }, async (local) => {
     const screen = !json && process.stdout.isTTY ? new Screen() : undefined;
-    const end = AbortSignal.any([local.stop, ...(screen ? [screen.closed] : [])]);
+    const isOver = new LinkedAbort(local.stop, ...(screen ? [screen.closed] : []));
+    const end = isOver.signal;
     const looks = new Looks(config, local);
     try {
       while (!end.aborted) {
@@ -36,6 +38,7 @@ export function watch(config: LocalConfig, { json }: { json: boolean }): Promise
         await sleep(INTERVAL_MS, undefined, { signal: end }).catch(() => {});
       }
     } finally {
+      isOver.abort();
       screen?.close();
       await looks.close();
     }
