@@ -49,6 +49,11 @@ export class ChangeIndex {
   /** Those of them that were read, and stay as long as there is room: what is decided may ask for them. The first read goes first. */
   readonly #read = new Set<number>();
   #cachedBytes = 0;
+  readonly #maxCachedBytes: number;
+
+  constructor(maxCachedBytes = CACHE_BYTES) {
+    this.#maxCachedBytes = maxCachedBytes;
+  }
 
   /** Batches in the list. */
   get size(): number {
@@ -121,10 +126,10 @@ export class ChangeIndex {
     this.#write(place, entry);
     if (bytes === undefined) return;
     for (const number of this.#read) {
-      if (this.#cachedBytes + entry.length <= CACHE_BYTES) break;
+      if (this.#cachedBytes + entry.length <= this.#maxCachedBytes) break;
       this.#drop(number);
     }
-    if (this.#cachedBytes + entry.length > CACHE_BYTES) return;
+    if (this.#cachedBytes + entry.length > this.#maxCachedBytes) return;
     this.#cachedBytes += entry.length;
     this.#cache.set(this.#shifted + place, bytes);
   }

@@ -45,6 +45,8 @@ export interface ChangeListOptions {
   readonly bytes: number;
   /** Bytes the list may have where the server's memory allows it. */
   readonly maxBytes: number;
+  /** Bytes of batches kept in memory; absent: 4 MiB. */
+  readonly cachedBytes?: number | undefined;
   readonly log: Logger;
   /** Told when the list is dropped, up to `last`. `limitBytes` is less than `maxBytes` if memory is short. */
   readonly gaps: { dropped(last: number, limitBytes: number): void };
@@ -82,7 +84,7 @@ export class ChangeList {
   readonly #pending: NewBatch[] = [];
   readonly #pendingRaised = new Signal();
   #pendingBytes = 0;
-  readonly #index = new ChangeIndex();
+  readonly #index: ChangeIndex;
   #bytes: number;
   #next: number;
   #last: number;
@@ -96,6 +98,7 @@ export class ChangeList {
 
   constructor(options: ChangeListOptions) {
     this.#options = options;
+    this.#index = new ChangeIndex(options.cachedBytes);
     this.#bytes = options.bytes;
     this.#next = options.next;
     this.#last = options.last;

@@ -30,7 +30,7 @@ afterEach(() => stop.abort());
 function listAt(
   next: number,
   onDropped: (last: number, limitBytes: number) => void = () => {},
-  maxBytes = 1e9,
+  { maxBytes = 1e9, cachedBytes }: { maxBytes?: number; cachedBytes?: number } = {},
 ): ChangeList {
   return new ChangeList({
     client,
@@ -45,6 +45,7 @@ function listAt(
     gaps: { dropped: onDropped },
     bytes: 0,
     maxBytes,
+    cachedBytes,
     log: SILENT,
   });
 }
@@ -65,9 +66,9 @@ async function listWith(batches: readonly NewBatch[]): Promise<ChangeList> {
   return list;
 }
 
-/** A list at work with ten batches that were read once, so that they are no more in memory. */
+/** A list at work with ten batches that were read once, and are not in memory. */
 async function readOnce(maxBytes = 1e9): Promise<{ list: ChangeList; failed: Promise<unknown> }> {
-  const list = listAt(1, () => {}, maxBytes);
+  const list = listAt(1, () => {}, { maxBytes, cachedBytes: 0 });
   const failed = list.run(stop.signal, HOOKS).catch((error: unknown) => error);
   for (const batch of ones(10)) list.enqueue(batch);
   await list.waitFor(10, stop.signal);
@@ -153,8 +154,9 @@ test('does not append for a process that is not the one at work, and says so', a
 });
 
 test('does not work on with a list that is not what was appended', async () => {
-  const list = await listWith(ones(3));
-  await readAll(list, 1);
+  await listWith(ones(3));
+  const list = listAt(4);
+  await list.load(() => {});
   await client.lset(KEYS.changes, 1, 'something else');
   await expect(list.read(1, FAR)).rejects.toMatchObject({ code: 'STATE_LOST' });
   await expect(listAt(3).load(() => {})).rejects.toMatchObject({
@@ -247,7 +249,7 @@ test('gives what was appended to those that read while a larger append drops wha
 });
 
 test('keeps a single batch that is larger than its bound when a position is saved behind it', async () => {
-  const list = listAt(1, () => {}, 100);
+  const list = listAt(1, () => {}, { maxBytes: 100 });
   list.run(stop.signal, HOOKS).catch(() => {});
   list.enqueue(newBatch(1, 1, Buffer.alloc(1000)));
   await list.waitFor(1, stop.signal);
