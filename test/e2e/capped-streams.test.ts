@@ -25,6 +25,8 @@ test('entries that both sites add to a capped stream at once all stay, while it 
 
 const ROUNDS = 1000;
 const CAP = 200;
+/** Entries of each site that no trim can have reached. */
+const NEWEST = 50;
 /** Entries that a server keeps in one node of a stream, and trims together. */
 const NODE = 100;
 
@@ -48,10 +50,10 @@ test.each([
     await expectEqual(east.redis, west.redis);
     const entries = await east.redis.xrange(key, '-', '+');
     expect(entries.length).toBeGreaterThanOrEqual(CAP);
-    // The last ones of each site are there, without a hole.
+    // The newest ones of each site are there, without a hole.
     for (const name of ['east', 'west']) {
       const mine = entries.filter(([, fields]) => fields[1] === name).map(([, fields]) => Number(fields[3]));
-      expect(mine).toEqual(Array.from({ length: mine.length }, (__, at) => ROUNDS - mine.length + at));
+      expect(mine.slice(-NEWEST)).toEqual(Array.from({ length: NEWEST }, (__, at) => ROUNDS - NEWEST + at));
     }
     expect(await east.redis.xlen('tandem:{test}:rejected')).toBe(0);
     // A trim leaves what its site had not seen: the stream was longer than its cap by what was on its way. The next trim takes that.
