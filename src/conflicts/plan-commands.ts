@@ -68,6 +68,7 @@ export class CommandPlanner {
   readonly #kept: PlacedKey[] = [];
   readonly #answers: (readonly Buffer[])[] = [];
   readonly #free: FreeCommands;
+  readonly #onEntries: EntryCommands;
   readonly #now = Date.now();
 
   constructor(batch: DeliveredBatch, { known, memory, options }: CommandPlannerOptions) {
@@ -76,7 +77,12 @@ export class CommandPlanner {
     this.#memory = memory;
     this.#options = options;
     const { site, keys } = options;
-    const onEntries = new EntryCommands(batch, { entries: options.entries, known, site, out: keys.out });
+    const onEntries = (this.#onEntries = new EntryCommands(batch, {
+      entries: options.entries,
+      known,
+      site,
+      out: keys.out,
+    }));
     this.#free = new FreeCommands(batch, known, options, onEntries);
     const nowMs = this.#now;
     this.#sent = new Sent({
@@ -135,6 +141,7 @@ export class CommandPlanner {
   async #command(command: PayloadCommand): Promise<void> {
     const whole = this.#translate(command);
     if (command.name !== ARRIVAL) this.#streams.cap();
+    if (command.name === 'XADD') this.#onEntries.coming(command);
     if (isFlush(command)) await this.#flush(command);
     else if (whole) this.#sent.send(command, whole);
     else if (command.name === NEED) await this.#need(command);

@@ -66,10 +66,10 @@ export class EntryCommands {
     if (name !== 'XADD' && name !== 'XTRIM') return [bytes];
     const { trim, end } = streamOptions(args);
     if (args.slice(2, end).some((option) => REFINED.test(option.toString('latin1')))) return [bytes];
-    const trimming = trim && encodeCommand(this.trimTo(key, trim.strategy, args[trim.limitAt] ?? '0'));
-    if (name === 'XTRIM') return trimming ? [trimming] : [bytes];
+    const trimming = (): Buffer[] =>
+      trim ? [encodeCommand(this.trimTo(key, trim.strategy, args[trim.limitAt] ?? '0'))] : [];
+    if (name === 'XTRIM') return trim ? trimming() : [bytes];
     const [id, ...fields] = args.slice(end) as [Buffer, ...Buffer[]];
-    entries.coming(key, wholeId(id.toString('latin1')));
     const entry: PlacedEntry = {
       key,
       mode: MODE.strict + (this.#origin < site ? MODE.replaces : 0),
@@ -77,7 +77,14 @@ export class EntryCommands {
       limit: trim?.strategy === 'MAXLEN' ? Number(args[trim.limitAt]) : Infinity,
       request: this.#request(key),
     };
-    return trimming && entry.limit === Infinity ? [entry, trimming] : [entry];
+    return entry.limit === Infinity ? [entry, ...trimming()] : [entry];
+  }
+
+  /** Takes note of an `XADD`, however it is carried out. */
+  coming({ args, ...command }: PayloadCommand): void {
+    const [key] = keysOf({ args, ...command }, 'written');
+    const id = args[streamOptions(args).end];
+    if (key && id) this.#options.entries.coming(key, wholeId(id.toString('latin1')));
   }
 
   /** Takes off what the sender had, and leaves what was added here unseen, as far as it is known now, and what slips in. */

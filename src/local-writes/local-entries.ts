@@ -5,7 +5,7 @@
  */
 
 import { streamOptions } from '../redis-commands/stream-options.js';
-import { isIdBelow, wholeId } from '../redis-commands/stream-id.js';
+import { HIGHEST_ID, isIdBelow, wholeId } from '../redis-commands/stream-id.js';
 import { ARRIVAL, parseArrival } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { LocalArrivals } from './local-arrivals.js';
@@ -30,7 +30,7 @@ interface Stream {
   readonly since: number;
   /** Of what was done up to this sequence not all is known. */
   blurredThrough: number;
-  /** The highest IDs known of an entry of this site, and of one of the peer that is applied, or about to be. */
+  /** The highest IDs of an entry of this site, and of one of the peer that is applied, or about to be; the highest of all: not known. */
   own: string;
   theirs: string;
 }
@@ -95,21 +95,25 @@ export class LocalEntries {
     } else if (name === 'XTRIM' || name === 'XDEL') this.#streamOf(key, sequence);
   }
 
-  /** An entry of the peer's is about to be added. @param id as the peer gave it */
+  /**
+   * An entry of the peer's is about to be added.
+   * @param id as the peer gave it: higher than all that it gave before
+   */
   coming(key: PlacedKey, id: string): void {
     const stream = this.#streams.get(nameOf(key));
-    if (stream && isIdBelow(stream.theirs, id)) stream.theirs = id;
+    if (stream && (stream.theirs === HIGHEST_ID || isIdBelow(stream.theirs, id))) stream.theirs = id;
   }
 
   /**
    * The entries of a stream that were added here by what the sender of a trim had not seen, and the highest ID that is known of any: what
-   * is above that when the trim is carried out has slipped in. Nothing where not all of them are known.
+   * is above that when the trim is carried out has slipped in. Empty where none of the peer's is known. Nothing where not all are known.
    */
   keptFrom(key: PlacedKey, seen: number): { ids: readonly string[]; top: string } | undefined {
     const stream = this.#streams.get(nameOf(key));
     if (!stream || stream.blurredThrough > seen) return undefined;
     const ids = [...stream.entries.values()].filter(({ sequence }) => sequence > seen).map(({ id }) => id);
-    return { ids, top: isIdBelow(stream.own, stream.theirs) ? stream.theirs : stream.own };
+    const { own, theirs } = stream;
+    return { ids, top: theirs === HIGHEST_ID ? '' : isIdBelow(own, theirs) ? theirs : own };
   }
 
   /** Whether local entries that have slipped in since a decision make another thing of a command than was decided. */
@@ -154,7 +158,7 @@ export class LocalEntries {
       since,
       blurredThrough: this.#forgottenThrough,
       own: LOWEST,
-      theirs: LOWEST,
+      theirs: HIGHEST_ID,
     };
     this.#streams.delete(name);
     this.#streams.set(name, stream);

@@ -1,5 +1,8 @@
 /** IDs of stream entries as text: `milliseconds-sequence`, each an unsigned 64-bit number, beyond what a double holds. */
 
+/** No entry has a higher ID. */
+export const HIGHEST_ID = '18446744073709551615-18446744073709551615';
+
 /** An ID in full: `5` is `5-0`. */
 export function wholeId(id: string): string {
   return id.includes('-') ? id : `${id}-0`;

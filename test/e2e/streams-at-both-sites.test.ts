@@ -54,6 +54,23 @@ test('entries that both sites add at once with IDs of their clocks all stay: non
   expect(await counted()).toEqual(before);
 });
 
+test('a trim alone reaches a site that has trimmed the stream before, and acknowledges an entry meanwhile', async () => {
+  const { east, west } = pair;
+  for (const id of [1, 2, 3, 4, 5]) await east.redis.xadd('s', `${id}-0`, 'from', 'east');
+  await east.redis.xgroup('CREATE', 's', 'group', '0');
+  await quiet(pair);
+  await west.redis.xreadgroup('GROUP', 'group', 'reader', 'COUNT', 5, 'STREAMS', 's', '>');
+  await west.redis.call('XTRIM', 's', 'MAXLEN', '=', 4);
+  await quiet(pair);
+  for (const site of [east, west]) site.pause();
+  await west.redis.xack('s', 'group', '5-0');
+  await east.redis.call('XTRIM', 's', 'MAXLEN', '=', 2);
+  for (const site of [west, east]) site.resume();
+  await quiet(pair);
+  await expectEqual(east.redis, west.redis);
+  expect(await west.redis.xlen('s')).toBe(2);
+});
+
 test.each([
   ['', []],
   [' that is capped', ['MAXLEN', '~', 100_000]],

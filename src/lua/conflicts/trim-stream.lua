@@ -1,5 +1,5 @@
 -- KEYS: stream   ARGV: MAXLEN or MINID, limit, 1 if local entries give way to those with the same ID, the highest ID known when this was
---       decided (empty: what slips in makes it fail), then IDs of entries that the trim had not seen
+--       decided (empty: none is known; what slips in is then found behind it), then IDs of entries that the trim had not seen
 -- A trim of the peer's takes off the entries its sender had, and leaves those that were added here meanwhile. Whatever is taken off
 -- stands in the stream by its ID, or as all that is below one: so it shows whether it was meant.
 -- Result: entries taken off.
