@@ -20,6 +20,8 @@ import type { FieldChange, FieldLife } from './rules/rule-context.js';
 /** Hashes remembered. */
 const MAX_HASHES = 16_384;
 
+const KEEPING = ['KEEPTTL', 'FIELDS', '1'].map((word) => Buffer.from(word));
+
 interface Note {
   readonly matched?: { readonly through: number; readonly madeAgainBy: number } | undefined;
   readonly endedThrough?: number | undefined;
@@ -145,6 +147,11 @@ export class FieldCommands {
     const at = writes?.[0] ? untilOf(writes[0].field) : undefined;
     const isBuild = name === 'HINCRBY' || (writes?.length === 1 && writes[0]!.given === 'kept');
     if (isBuild && at !== undefined) return [guarded(at, writes![0]!.field, args)];
+    // Its deadline is not known here, nor is it at its origin: it must not be made anew without one.
+    if (name === 'HSETEX' && writes?.[0]?.given === 'kept' && this.#deadlines.has(low, high))
+      return writes.map(({ field, value }) =>
+        guarded(Infinity, field, [...args.slice(0, 2), ...KEEPING, field, value!]),
+      );
     if (name === 'HPEXPIREAT' && args.length > 5 && args[3]!.toString('latin1').toUpperCase() === 'FIELDS')
       return writes!.flatMap(({ field, given }) => {
         const isFirst = untilOf(field) === undefined && !isSoon(String(given), Date.now());

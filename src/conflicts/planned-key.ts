@@ -63,6 +63,8 @@ export class PlannedKey {
   #life: Life;
   #note: LifeNote = {};
   readonly #fieldNotes: FieldChange[] = [];
+  /** On a contended hash: the fields that the batch has written here. */
+  readonly #fieldsRun = new Set<string>();
   /** The deadline that the peer's life has, where there is no such key here. */
   #theirDeadline: Deadline | undefined;
   #request: KeyRequest;
@@ -265,6 +267,7 @@ export class PlannedKey {
       isAsking: this.isInRequest,
       isHot: this.isHot,
       isOnCell: own.isOnCell ?? ((cell) => this.#own.leavesOn(cell)),
+      hasRunOn: (field) => this.#fieldsRun.has(field),
       held: this.#held,
       known: this.#known,
       isDoubtful,
@@ -276,10 +279,12 @@ export class PlannedKey {
 
   /** Takes note of what a rule has come to. */
   settled(
-    { role }: Piece,
+    { role, type, cell, isRemoval }: Piece,
     { commands, held, outcome, state, asks: asksPeer, places, leaves, lacks, life }: Resolution,
   ): void {
     this.#held = held;
+    if (this.isHot && type === 'hash' && role !== 'field-expiry' && !isRemoval && commands.length > 0)
+      this.#fieldsRun.add(cell);
     // The other site's value has the changes that were left out here.
     if (role === 'state' && outcome !== 'own-stays' && !this.isHot) this.#lack = LACK.nothing;
     if (life) this.#lives(life);

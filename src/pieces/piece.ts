@@ -72,6 +72,8 @@ export interface Piece {
   readonly endedAt?: number;
   /** Until when it lets a field live, in ms since 1970, or infinity. */
   readonly until?: number;
+  /** It gives a field a value, and leaves it the deadline that it has. */
+  readonly keepsDeadline?: true;
 }
 
 export interface StatePiece extends Piece {

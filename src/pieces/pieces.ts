@@ -188,17 +188,20 @@ function fieldExpiries(args: readonly Buffer[], bare: Omit<Piece, 'role'>): Piec
   }));
 }
 
-/** `HSETEX … PXAT`, field by field. Without a time of its own, its effect depends on the value that is there. */
+/** `HSETEX`, field by field. */
 function fieldsUntil(args: readonly Buffer[], bare: Omit<Piece, 'role'>): Piece[] {
+  const key = args[1]!;
   const writes = fieldWrites('HSETEX', args);
-  if (!writes?.every(({ given }) => typeof given === 'number')) return [{ ...bare, role: 'modify' }];
-  return writes.map(({ field, value, given }) => ({
-    ...bare,
-    role: 'cell',
-    cell: field.toString('latin1'),
-    until: given as number,
-    command: ['HSETEX', args[1]!, 'PXAT', given, 'FIELDS', 1, field, value!],
-  }));
+  if (!writes) return [{ ...bare, role: 'modify' }];
+  return writes.map(({ field, value, given }) => {
+    const piece = { ...bare, role: 'cell' as const, cell: field.toString('latin1') };
+    if (typeof given === 'number') {
+      const command = ['HSETEX', key, 'PXAT', given, 'FIELDS', 1, field, value!];
+      return { ...piece, until: given, command };
+    }
+    if (given === 'none') return { ...piece, command: ['HSET', key, field, value!] };
+    return { ...piece, keepsDeadline: true, command: ['HSETEX', key, 'KEEPTTL', 'FIELDS', 1, field, value!] };
+  });
 }
 
 function cellsOf(

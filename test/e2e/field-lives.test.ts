@@ -8,6 +8,7 @@ import type { ChainableCommander, Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { expectEqual } from '../support/equal.js';
+import { FailingWatches } from '../support/failing-watches.js';
 import { Random } from '../support/model/random.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
@@ -140,15 +141,20 @@ async function knowsFieldExpiry(redis: Redis): Promise<boolean> {
   return found.every((one) => one !== null);
 }
 
-test(
-  'a field that every writer gives a deadline ends at both sites, and never stands there without one',
+test.for<[string, FailingWatches | undefined]>([
+  ['', undefined],
+  [', also where half of the watched keys are given up', new FailingWatches()],
+])(
+  'a field that every writer gives a deadline ends at both sites, and never stands there without one%s',
   { timeout: 120_000 + 2 * SECONDS * 1000 },
-  async (context) => {
-    pair = await startPair({ server: LONG_BACKLOG, env: QUICK, proxy: { delayMs: 40 } });
+  async ([, failing], context) => {
+    const env = { ...QUICK, ...failing?.env };
+    pair = await startPair({ server: LONG_BACKLOG, env, proxy: { delayMs: 40 } });
     const sites = [pair.east, pair.west] as const;
     if (!(await knowsFieldExpiry(pair.east.redis))) context.skip();
     for (const kind of Object.keys(USES)) await pair.east.redis.hset(`live:${kind}:0`, LASTING, 1);
     await quiet(pair, { deadlineMs: 30_000 });
+    failing?.begin();
     const seen = new Seen(WINDOW_MS);
     const end = Date.now() + SECONDS * 1000;
     await Promise.all([
@@ -158,7 +164,9 @@ test(
       ...sites.map((site) => watch(site, { seen, end: end + WINDOW_MS })),
       endProcesses(sites, { end, random: new Random(SEED) }),
     ]);
+    failing?.end();
     await quiet(pair, { deadlineMs: 60_000 });
+    failing?.remove();
     expect([...seen.endless]).toEqual([]);
     expect(seen.tooMany).toEqual([]);
     for (const { name, redis } of sites)

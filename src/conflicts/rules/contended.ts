@@ -6,11 +6,16 @@
 import { LACK } from '../../protocol/messages/messages.js';
 import { isWhole } from './clash.js';
 import type { Piece } from '../../pieces/piece.js';
+import { onlyDeadline } from './fields.js';
 import type { RuleContext, Resolution } from './rule-context.js';
 
 /** The resolution of a piece that waits for a state; undefined for one that does not. */
 export function resolveHot(context: RuleContext, incoming: Piece): Resolution | undefined {
   if (!context.isHot || !waits(context, incoming)) return undefined;
+  if (isOfWrittenField(context, incoming)) {
+    const commands = [onlyDeadline(context, incoming)];
+    return { commands, outcome: 'state-asked', held: context.held, leaves: LACK.removals };
+  }
   return {
     commands: [],
     outcome: 'state-asked',
@@ -40,6 +45,14 @@ function waits({ isOnCell, life }: RuleContext, incoming: Piece): boolean {
     default:
       return incoming.isRemoval;
   }
+}
+
+/**
+ * True for a deadline of a field that the same batch has written here. The write must not stand there without the deadline that the peer
+ * gave it in the same breath.
+ */
+function isOfWrittenField({ hasRunOn, life }: RuleContext, { role, cell, until }: Piece): boolean {
+  return role === 'field-expiry' && Number.isFinite(until) && !life.isDoubtful && hasRunOn(cell);
 }
 
 /** Whether a piece leaves something behind that the other site alone has. */

@@ -87,7 +87,7 @@ function resolveOnEndedField(
 }
 
 function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
-  const { fieldLife, isAsking, held, life } = context;
+  const { fieldLife, isAsking, isHot, held, life } = context;
   const { cell: field, role, seen } = incoming;
   const { deadline, isLiving, matchedThrough, madeAgainBy } = fieldLife(field);
   const headAt = own.findLastIndex((piece) => piece.role === 'cell');
@@ -116,8 +116,10 @@ function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }
     return { ...merged, commands: again(context, field, { commands: [incoming.command] }), asks: !isAsking };
   // An answer is awaited, here or there: if it is not here, it may have been kept at the other site.
   const isOpen = isAsking || context.pending !== undefined || context.own.all.some(isState);
-  const isMissing = typeof deadline === 'number' && (isLiving || isOpen);
-  if (isMissing) return { ...merged, commands: [onField(context, incoming, isOpen ? Infinity : deadline)] };
+  // Of a contended key the ends of lives are not looked up.
+  const mayBeOver = typeof deadline === 'number' ? isLiving || isOpen : deadline === 'unknown' && isHot;
+  if (mayBeOver)
+    return { ...merged, commands: [onField(context, incoming, isOpen ? Infinity : Number(deadline))] };
   return { ...merged, commands: [incoming.command] };
 }
 
@@ -135,15 +137,17 @@ function resolveFieldHead(context: RuleContext, incoming: Piece, { own, lives }:
   const built = met.slice(at + 1);
   const keeps = base.isRemoval && built.some(({ role }) => role === 'tail');
   const isTakenAway = built.some((piece) => piece.role === 'field-expiry' && untilOf(piece) === Infinity);
-  const commands = keeps ? summed(base, built) : [commandOf(base), ...built.map(commandOf)];
+  const first = base.keepsDeadline === true ? onField(context, base, Infinity) : commandOf(base);
+  const commands = keeps ? summed(base, built) : [first, ...built.map(commandOf)];
+  // What a value keeps is the deadline of its own site.
+  const isOpen = mine !== undefined && [mine, incoming].some(({ keepsDeadline }) => keepsDeadline === true);
+  const isCutShort = keeps && incoming.isRemoval && typeof context.fieldLife(field).deadline === 'number';
   return {
     commands: keeps && !isTakenAway ? again(context, field, { commands }) : commands,
     outcome: isMine ? 'own-stays' : built.length > 0 ? 'merged' : 'theirs-stays',
     held: built.length > 0 ? UNKNOWN : heldAfter(held, base),
     life: { field: { field, ...matched } },
-    ...(keeps && incoming.isRemoval && typeof context.fieldLife(field).deadline === 'number' && !isAsking
-      ? { asks: true }
-      : {}),
+    ...((isOpen || isCutShort) && !isAsking ? { asks: true } : {}),
   };
 }
 
@@ -213,12 +217,19 @@ function commandOf({ name, until, command }: Piece): Command {
 /** Runs a command that builds on a field if it is there. @param at until when it should be, or the other site is asked */
 function onField(
   { key, database, out, request }: RuleContext,
-  { command, cell }: Piece,
+  { command, cell }: Pick<Piece, 'command' | 'cell'>,
   at: number,
 ): Command {
   const until = Number.isFinite(at) ? at : Number.MAX_SAFE_INTEGER;
   const field = Buffer.from(cell, 'latin1');
   return ['EVAL', scriptSource('write-on-field'), 2, key, out, database, request(), until, field, ...command];
+}
+
+/** Gives a field a deadline if it is there without one. A deadline of a local write, which the plan may not know of, stays. */
+export function onlyDeadline(context: RuleContext, { cell, until }: Piece): Command {
+  const field = Buffer.from(cell, 'latin1');
+  const words = ['HPEXPIREAT', context.key, until!, 'NX', 'FIELDS', 1, field];
+  return onField(context, { command: words, cell }, 0);
 }
 
 /** Runs local commands on a field again; see `run-again-on-field.lua`. */
@@ -264,7 +275,9 @@ export function fieldsApart(
     const before = own.slice(0, through).filter(isWrite);
     hasEnded ||= end !== undefined && own.some(({ isRemoval }) => !isRemoval);
     const behind = own.slice(through);
-    const isNewLife = behind.some(({ role, isRemoval }) => role === 'cell' && !isRemoval);
+    const isNewLife = behind.some(
+      (piece) => piece.role === 'cell' && !piece.isRemoval && !piece.keepsDeadline,
+    );
     return again(context, field, {
       commands: [...before, ...behind].map(({ command }) => command),
       endedAt: end?.endedAt ?? 0,

@@ -34,6 +34,8 @@ export interface RuleContext {
   readonly isHot: boolean;
   /** Then this is what is known of local pieces: whether one leaves something in a cell, if that is known. */
   readonly isOnCell: IsOnCell;
+  /** Whether an earlier command of the batch has written a field here, which is hot. */
+  readonly hasRunOn: (field: string) => boolean;
   readonly held: Held;
   readonly life: Life;
   /** The same of one of its fields. */

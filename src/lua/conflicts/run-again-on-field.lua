@@ -1,7 +1,8 @@
 -- KEYS: applied, key   ARGV: field, end of its life here or 0, deadline or 0, whether it keeps one, commands up to that end,
 -- per command: number of arguments, arguments
 -- Runs local commands on a field again, on a value they had not seen. If its life has ended here and was not put off there, only those behind
--- the end. It keeps the deadline it has, or the one that is given, if it is left without one. Errors are as in attempt-commands.lua.
+-- the end. It keeps the deadline it has, or the one that is given, if it is left without one. A deadline that is past by now ends the field
+-- behind the transaction, so that what was run after it finds the field. Errors are as in attempt-commands.lua.
 -- Result: commands that failed.
 -- @include life
 local now, field = now_ms(), ARGV[1]
@@ -20,7 +21,13 @@ while at <= #ARGV do
   count = count + 1
   if count > skipped then
     local own = { unpack(ARGV, at + 1, at + length) }
-    local reply = redis.pcall(unpack(own))
+    local place = own[1] == 'HPEXPIREAT' and 3 or own[1] == 'HSETEX' and own[3] == 'PXAT' and 4
+    if place then
+      own[place] = ahead(own[place])
+    end
+    -- The field it was run on is gone, and its deadline with it.
+    local is_void = own[1] == 'HSETEX' and own[3] == 'KEEPTTL' and field_until(KEYS[2], field) == -2
+    local reply = not is_void and redis.pcall(unpack(own))
     if type(reply) == 'table' and reply.err then
       failed = failed + 1
     end

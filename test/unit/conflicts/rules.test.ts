@@ -8,6 +8,7 @@ import { together, type ConflictOutcome } from '../../../src/observe/conflict-ou
 import {
   NOTHING,
   type Held,
+  type FieldLife,
   type RuleContext,
   type Resolution,
 } from '../../../src/conflicts/rules/rule-context.js';
@@ -30,6 +31,7 @@ const SCRIPTS: ScriptName[] = [
   'ask-below-trim',
   'insert-beside',
   'replace-string',
+  'write-on-field',
 ];
 
 interface Made {
@@ -64,6 +66,7 @@ function context(mine: readonly Piece[], changed: Partial<RuleContext> = {}): Ru
     isAsking: false,
     isHot: false,
     isOnCell: () => false,
+    hasRunOn: () => false,
     held: NOTHING,
     known: undefined,
     isDoubtful: () => false,
@@ -242,6 +245,52 @@ describe('a key too hot to be watched', () => {
   ])('%s adds to it, and is run', (theirs, mine, held) => {
     const met = hot(mine, theirs, { ...held, kind: 'unknown', length: undefined });
     expect([runs(met), met.leaves]).toEqual([[theirs], undefined]);
+  });
+});
+
+describe('a deadline of a field of a key too hot to be watched', () => {
+  const hot = (theirs: string, changed: Partial<RuleContext> = {}): Resolution =>
+    meet(own('HINCRBY k f 1'), theirs, { isHot: true, isAsking: true, held: HASH, ...changed });
+  const hasRunOn = (field: string): boolean => field === 'g';
+
+  test('is given to the field that the same batch has written, if that has none', () => {
+    const met = hot('HPEXPIREAT k 99 FIELDS 1 g', { hasRunOn });
+    expect(runs(met)).toEqual(['write-on-field: out 0 request 0 g HPEXPIREAT k 99 NX FIELDS 1 g']);
+    expect(met.leaves).toBe(LACK.removals);
+  });
+
+  test('waits for the state where the batch has not written the field, or takes the deadline away', () => {
+    expect(hot('HPEXPIREAT k 99 FIELDS 1 f', { hasRunOn }).commands).toEqual([]);
+    expect(hot('HPERSIST k FIELDS 1 g', { hasRunOn }).commands).toEqual([]);
+    const life = { ...ENDLESS, isDoubtful: true };
+    expect(hot('HPEXPIREAT k 99 FIELDS 1 g', { hasRunOn, life }).commands).toEqual([]);
+  });
+});
+
+describe('a write that keeps the deadline of a field', () => {
+  const fieldLife = (): FieldLife => ({ ...ENDLESS_FIELD, deadline: 99 });
+  const WEST = 'HSETEX k KEEPTTL FIELDS 1 f v';
+
+  test('makes no field anew: where it is gone, the other site is asked', () => {
+    const met = meet([], WEST, { held: HASH, fieldLife });
+    expect(runs(met)).toEqual([
+      `write-on-field: out 0 request ${Number.MAX_SAFE_INTEGER} f HSETEX k KEEPTTL FIELDS 1 f v`,
+    ]);
+  });
+
+  test('is asked for where it meets one of this site, for each has kept the deadline of its own', () => {
+    expect(meet(own('HSET k f 1'), WEST, { held: HASH, fieldLife }).asks).toBe(true);
+    expect(meet(own(WEST), 'HSETEX k PXAT 999 FIELDS 1 f v', { held: HASH, fieldLife }).asks).toBe(true);
+    expect(meet([], WEST, { held: HASH, fieldLife }).asks).toBe(undefined);
+  });
+
+  test('is a write on its field alone', () => {
+    expect(pieces('HSETEX k KEEPTTL FIELDS 2 f 1 g 2', 'west').map(({ cell, role }) => [cell, role])).toEqual(
+      [
+        ['f', 'cell'],
+        ['g', 'cell'],
+      ],
+    );
   });
 });
 

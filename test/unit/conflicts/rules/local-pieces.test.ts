@@ -59,6 +59,7 @@ function contextOf(own: LocalPieces): RuleContext {
     isAsking: false,
     isHot: false,
     isOnCell: () => false,
+    hasRunOn: () => false,
     held: UNKNOWN,
     known: undefined,
     isDoubtful: () => false,
