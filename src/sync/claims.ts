@@ -7,7 +7,7 @@
  * was not kept is in the change list, as a rule, or is remembered by the peer's process.
  */
 
-import { ClaimGeneration, ClaimTable } from './claim-table.js';
+import { ClaimGeneration, ClaimTable, OWN, PEER, PLACE } from './claim-table.js';
 import { NO_CLAIM, type Claim } from '../protocol/claim.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -43,7 +43,7 @@ export class Claims {
   #nowMs = Date.now();
   readonly #known = new ClaimTable(this.#nowMs);
   /** Claims since the last chunk. */
-  #fresh = new ClaimGeneration(this.#nowMs, FRESH_CLAIMS);
+  readonly #fresh = new ClaimGeneration(this.#nowMs, FRESH_CLAIMS);
   #waiting: Buffer[] = [];
   /** Bytes of each chunk that is kept, oldest first. */
   #kept: number[] = [];
@@ -119,16 +119,10 @@ export class Claims {
     const [fresh, nowMs] = [this.#fresh, this.#nowMs];
     if (fresh.count === 0) return;
     const isKept = this.#waiting.length < MAX_WAITING;
-    const chunk = isKept ? new Chunk(fresh) : undefined;
-    fresh.forEach((low, high, ownMs, peerMs) => {
-      this.#known.note(low, high, { ownMs, peerMs, nowMs });
-      chunk?.add(low, high, ownMs, peerMs);
-    });
-    if (chunk) this.#waiting.push(chunk.bytes);
+    this.#known.merge(fresh, nowMs);
+    if (isKept) this.#waiting.push(chunkOf(fresh));
     if (fresh.isFull) this.#wake.raise();
-    // Its room is used again: to make it anew each time costs more than all else.
-    if (fresh.isOver(nowMs)) this.#fresh = new ClaimGeneration(nowMs, FRESH_CLAIMS);
-    else fresh.clear();
+    fresh.begin(nowMs);
   }
 
   async #keep(token: number): Promise<void> {
@@ -169,31 +163,15 @@ export class Claims {
 }
 
 /** Claims as they are kept. */
-class Chunk {
-  readonly bytes: Buffer;
-  readonly #baseMs: number;
-  #at = CHUNK_HEADER_BYTES;
-
-  constructor({ baseMs, count }: ClaimGeneration) {
-    this.#baseMs = baseMs;
-    this.bytes = Buffer.alloc(CHUNK_HEADER_BYTES + count * ENTRY_BYTES);
-    this.bytes.writeDoubleLE(baseMs, 0);
+function chunkOf({ baseMs, count, places }: ClaimGeneration): Buffer {
+  const bytes = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + count * ENTRY_BYTES);
+  bytes.writeDoubleLE(baseMs, 0);
+  let at = CHUNK_HEADER_BYTES;
+  for (let place = 0; place < places.length; place += PLACE) {
+    if (places[place + OWN] === 0 && places[place + PEER] === 0) continue;
+    for (let i = 0; i < PLACE; i++) at = bytes.writeUInt32LE(places[place + i]!, at);
   }
-
-  add(low: number, high: number, ownMs: number, peerMs: number): void {
-    const { bytes } = this;
-    bytes.writeUInt32LE(low, this.#at);
-    bytes.writeUInt32LE(high, this.#at + 4);
-    bytes.writeUInt32LE(ownMs === 0 ? 0 : ownMs - this.#baseMs, this.#at + 8);
-    bytes.writeUInt32LE(peerMs === 0 ? 0 : peerMs - this.#baseMs, this.#at + 12);
-    this.#at += ENTRY_BYTES;
-  }
-}
-
-function chunkOf(claims: ClaimGeneration): Buffer {
-  const chunk = new Chunk(claims);
-  claims.forEach((low, high, ownMs, peerMs) => chunk.add(low, high, ownMs, peerMs));
-  return chunk.bytes;
+  return bytes;
 }
 
 /** Reads a chunk. Bytes that another client has written give no claim that lies in the future. */

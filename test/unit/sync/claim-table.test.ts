@@ -53,6 +53,29 @@ describe('what is remembered of who wrote a key', () => {
     expect(table.find(1, 1).ownMs).toBeGreaterThan(0);
   });
 
+  it('is taken over from another generation, whose times count from another moment', () => {
+    const [table, fresh] = [new ClaimTable(NOW, 1000), new ClaimGeneration(NOW + 5000, 100)];
+    table.note(1, 1, { ownMs: NOW + 9000, peerMs: NOW, nowMs: NOW });
+    fresh.note(1, 1, 'own', NOW + 6000);
+    fresh.note(1, 1, 'peer', NOW + 7000);
+    fresh.note(2, 2, 'peer', NOW - 1);
+    table.merge(fresh, NOW + 7000);
+    expect(table.find(1, 1)).toEqual({ ownMs: NOW + 9000, peerMs: NOW + 7000 });
+    expect(table.find(2, 2)).toEqual({ ownMs: 0, peerMs: NOW - 1 });
+  });
+
+  it('stays within its bound, also when many are taken over at once', () => {
+    const table = new ClaimTable(NOW, 1000);
+    for (let round = 0; round < 40; round++) {
+      const fresh = new ClaimGeneration(NOW, 300);
+      for (let key = 1; key <= 300; key++) fresh.note(round * 1000 + key, key, 'own', NOW);
+      table.merge(fresh, NOW);
+    }
+    const held = Array.from({ length: 40 }, (_, round) => table.find(round * 1000 + 1, 1).ownMs > 0);
+    expect(held.filter(Boolean).length).toBeLessThanOrEqual(6);
+    expect(held.at(-1)).toBe(true);
+  });
+
   it('takes no more memory than its keys need', () => {
     const generation = new ClaimGeneration(NOW);
     for (let key = 1; !generation.isFull; key++) generation.note(key * 2_654_435, key, 'own', NOW);
