@@ -23,18 +23,26 @@ export class KeyBloom {
     return new KeyBloom(Buffer.alloc(Math.min(maxBytes, Math.max(MIN_BYTES, keys * BYTES_A_KEY))));
   }
 
-  has(key: PlacedKey): boolean {
-    return this.#places(key).every((at) => (this.bits[at >>> 3]! & (1 << (at & 7))) !== 0);
-  }
-
-  add(key: PlacedKey): void {
-    for (const at of this.#places(key)) this.bits[at >>> 3]! |= 1 << (at & 7);
-  }
-
-  #places({ database, key }: PlacedKey): number[] {
+  has({ database, key }: PlacedKey): boolean {
     this.#hash.of(database, key, 0, key.length);
-    const { low, high } = this.#hash;
-    return Array.from({ length: PROBES }, (_, probe) => (low + probe * high) % (this.bits.length * 8));
+    for (let probe = 0; probe < PROBES; probe++) {
+      const at = this.#place(probe);
+      if ((this.bits[at >>> 3]! & (1 << (at & 7))) === 0) return false;
+    }
+    return true;
+  }
+
+  add({ database, key }: PlacedKey): void {
+    this.#hash.of(database, key, 0, key.length);
+    for (let probe = 0; probe < PROBES; probe++) {
+      const at = this.#place(probe);
+      this.bits[at >>> 3]! |= 1 << (at & 7);
+    }
+  }
+
+  /** The bit of a probe for the key that was hashed last. */
+  #place(probe: number): number {
+    return (this.#hash.low + probe * this.#hash.high) % (this.bits.length * 8);
   }
 }
 
