@@ -34,7 +34,16 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { BatchBuilder } from './batch-builder.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { CaptureCounts, CaptureOptions } from './capture-options.js';
-import { fieldsOf, isInternal, isMarker, keysNamed, readSpecial, startsWith } from './internal-commands.js';
+import {
+  fieldsOf,
+  isInternal,
+  isKey,
+  isMarker,
+  keysNamed,
+  readSpecial,
+  startsWith,
+  tell,
+} from './internal-commands.js';
 import { outgoing } from './outgoing.js';
 import { isSetPop } from './popped-sets.js';
 import { Rewording } from './rewording.js';
@@ -50,6 +59,7 @@ export class Capture {
   readonly #deadlines: DeadlineWatch;
   readonly #rewording: Rewording;
   readonly #ownPrefix: Buffer;
+  readonly #outKey: Buffer;
   readonly #base: number;
   /** Whether no filter can hold back a command with one key. */
   readonly #plain: boolean;
@@ -76,6 +86,7 @@ export class Capture {
     this.#deadlines = new DeadlineWatch(options.deadlines);
     this.#rewording = new Rewording(options.writes);
     this.#ownPrefix = Buffer.from(options.keys.prefix);
+    this.#outKey = Buffer.from(options.keys.out);
     this.#plain = options.filter.passesAllKeys && options.filter.passesAllCommands;
     this.#base = options.position.offset;
     this.#sequence = options.nextSequence;
@@ -187,7 +198,7 @@ export class Capture {
         if (this.#group === 'first') this.#group = 'changes';
         this.#options.writes.write(this.#hash.low, this.#hash.high, this.#sequence, spec.effect);
         if (spec.type === 'zset') this.#named(known.name, reader.arguments());
-        this.#deadlines.plain(this.#hash, spec, (index) => reader.argument(index));
+        this.#deadlines.plain(this.#hash, spec, reader);
         this.#rewording.passed(reader, known, this.#database);
         this.#add(buffer, reader.start, reader.end);
         return;
@@ -266,19 +277,8 @@ export class Capture {
       }
     }
     if (this.#group === 'first') this.#group = 'changes';
-    if (key === keys.inbox && name === 'RPUSH') {
-      for (let i = 2; i < reader.argc; i++) events.delivered(Buffer.from(reader.argument(i)));
-    } else if (key === keys.received && name === 'HSET') {
-      const fields = fieldsOf(reader);
-      if (fields.has('beat')) events.heartbeat(fields);
-      if (fields.has('told')) events.told(fields.get('told')!);
-      const rewound = fields.get('rewound');
-      if (rewound !== undefined) events.rewound(rewound);
-    } else if (key === keys.barrier && name === 'SET') {
-      events.barrier(reader.argument(2).toString('latin1'));
-    } else if (key === keys.out && name === 'SET') {
-      this.#out(reader.argument(2));
-    }
+    if (key === keys.out && name === 'SET') this.#out(reader.argument(2));
+    else tell(reader, { name, key }, { keys, events });
   }
 
   /** The applied marker: what follows it in the same transaction is the peer's, and from here on it has been seen. */
@@ -296,12 +296,12 @@ export class Capture {
   }
 
   #echoCommand(reader: CommandReader, known: KnownName): void {
-    const { keys, events } = this.#options;
+    const { events } = this.#options;
     if (known.name === 'EXEC') {
       this.#endEcho();
       this.#endGroup();
     } else if (known.name === 'SELECT') this.#database = Number(reader.argument(1).toString('latin1'));
-    else if (known.name === 'SET' && reader.argument(1).toString('latin1') === keys.out) {
+    else if (known.name === 'SET' && isKey(reader, this.#outKey)) {
       const command = reader.argument(2);
       if (isMark(command)) this.#marks.push(Buffer.from(command));
       else this.#out(command);

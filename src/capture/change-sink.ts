@@ -42,7 +42,7 @@ export interface LocalWriteNotes {
 
 /** Hears what the stream holds beside the application's changes. */
 export interface InternalEvents {
-  /** A batch was delivered into the inbox. The bytes are the listener's. */
+  /** A batch was delivered into the inbox. Its bytes are written over afterwards: a listener copies what it keeps. */
   delivered(batch: Buffer): void;
   /** The peer told, without a batch, how far it has applied local changes. */
   heartbeat(fields: ReadonlyMap<string, string>): void;

@@ -20,11 +20,11 @@ export class DeadlineWatch {
     this.fields = new FieldWatch(deadlines.fields);
   }
 
-  /** A command without options has written one key. @param hash that of the key; `argument` reads the command's arguments */
-  plain(hash: KeyHash, spec: CommandSpec, argument: (index: number) => Buffer): void {
+  /** A command without options, in the reader, has written one key. @param hash that of the key */
+  plain(hash: KeyHash, spec: CommandSpec, reader: CommandReader): void {
     const { name, effect } = spec;
     if (effect === 'remove' || effect === 'set') this.#deadlines.fields.dropped(hash.low, hash.high);
-    if (effect === 'expire') this.#give(hash, givenBy(name, [argument(0), argument(1), argument(2)]));
+    if (effect === 'expire') this.#give(hash, givenBy(name, reader.arguments()));
     else if (this.#deadlines.isEmpty) return;
     else if (effect === 'set') this.#deadlines.cleared(hash.low, hash.high);
     else this.#deadlines.built(hash.low, hash.high);
@@ -44,7 +44,7 @@ export class DeadlineWatch {
       this.observe(known, reader.arguments(), database);
       return;
     }
-    this.plain(this.#hash, spec, (index) => reader.argument(index));
+    this.plain(this.#hash, spec, reader);
   }
 
   /** Any command has run. @param args the name first */

@@ -1,9 +1,11 @@
 /** Reads what Tandem's own commands say when they go by in the stream. */
 
+import type { InternalEvents } from './change-sink.js';
 import type { KnownName } from '../redis-commands/command-names.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
 import { writtenKeys } from '../redis-commands/command-table.js';
 import { isSpecial, specialKeys } from '../protocol/messages/messages.js';
+import type { KeyNames } from '../redis/keys.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 
 /** The arguments of the one special command in these bytes; nothing when they are anything else. */
@@ -42,6 +44,33 @@ export function startsWith(
   if (end - start < prefix.length || buffer[start] !== prefix[0]) return false;
   for (let i = 1; i < prefix.length; i++) if (buffer[start + i] !== prefix[i]) return false;
   return true;
+}
+
+/** Tells the other stages what a command on one of Tandem's keys says. */
+export function tell(
+  reader: CommandReader,
+  { name, key }: { readonly name: string; readonly key: string },
+  { keys, events }: { readonly keys: KeyNames; readonly events: InternalEvents },
+): void {
+  if (key === keys.inbox && name === 'RPUSH') {
+    for (let i = 2; i < reader.argc; i++) events.delivered(reader.argument(i));
+  } else if (key === keys.received && name === 'HSET') {
+    const fields = fieldsOf(reader);
+    if (fields.has('beat')) events.heartbeat(fields);
+    if (fields.has('told')) events.told(fields.get('told')!);
+    const rewound = fields.get('rewound');
+    if (rewound !== undefined) events.rewound(rewound);
+  } else if (key === keys.barrier && name === 'SET') {
+    events.barrier(reader.argument(2).toString('latin1'));
+  }
+}
+
+/** Whether the first key of the command in the reader is this one. */
+export function isKey(reader: CommandReader, key: Buffer): boolean {
+  if (reader.argc < 2) return false;
+  const start = reader.argumentStart(1);
+  const end = reader.argumentEnd(1);
+  return end - start === key.length && startsWith(reader.buffer, { start, end }, key);
 }
 
 /**

@@ -115,7 +115,7 @@ export class Inbox {
     }
   }
 
-  /** A batch went by in the stream. */
+  /** A batch went by in the stream. Its bytes are copied if it is kept: while the list is read, most are not. */
   delivered(bytes: Buffer): void {
     if (this.#rewinding !== undefined) return;
     const isTooMuch = this.#bytes + bytes.length > MEMORY_BYTES && this.#queue.length > 0;
@@ -124,7 +124,7 @@ export class Inbox {
       this.#beyond = further(this.#beyond, bytes);
       return;
     }
-    this.#take(bytes, { isHead: false });
+    this.#take(Buffer.from(bytes), { isHead: false });
     this.arrived.raise();
   }
 

@@ -134,6 +134,7 @@ export class FieldDeadlines {
 
   /** The hash has gone, or is another one. */
   dropped(low: number, high: number): void {
+    if (this.isEmpty) return;
     const name = nameOf(low, high);
     this.#count -= this.#hashes.get(name)?.size ?? 0;
     this.#hashes.delete(name);
