@@ -1,12 +1,13 @@
 /**
- * When a batch that is not full is cut: some time after its first change. While changes come so fast that a batch cut that
+ * When a batch that is not full is cut: some time after the batch before it, and at once if that has passed. So a change by itself does not
+ * wait, and what comes close behind it goes together. While changes come so fast that a batch cut that
  * early costs more than it brings, the time is longer: each batch is a script at this server, one at the peer, and a
  * transaction there, whatever it holds. And while the peer is far behind, waiting a little delays nothing: the fewer batches it
  * finds, the sooner it has caught up, above all where each of them meets many writes of its own.
  */
 
 export interface BatchTimerOptions {
-  /** How long a batch waits for more changes. */
+  /** How long a batch waits for more changes, from when the one before it was cut. */
   readonly delayMs: number;
   readonly capture: () => {
     /** Changes gathered and not yet cut. */
@@ -41,6 +42,8 @@ export class BatchTimer {
   readonly #options: BatchTimerOptions;
   #timer: NodeJS.Timeout | undefined;
   #delayMs: number;
+  /** When a batch was cut here last. */
+  #cutAt = -Infinity;
   /** Sequence of the first change of the batch that the timer was set for. */
   #first = 0;
   /** How often entries were put among others here, in this second and in the one before. */
@@ -51,13 +54,16 @@ export class BatchTimer {
     this.#delayMs = options.delayMs;
   }
 
-  /** Sets the timer, when there is something to cut and it is not set. */
+  /** Cuts what is gathered if its time has come, or sets the timer, when there is something to cut and it is not set. */
   set(): void {
     if (this.#timer !== undefined) return;
-    const { gathered, nextSequence } = this.#options.capture();
+    const capture = this.#options.capture();
+    const { gathered, nextSequence } = capture;
     if (gathered === 0) return;
+    const waitMs = this.#nextWaitMs();
     this.#first = nextSequence - gathered;
-    this.#timer = setTimeout(() => this.#ring(), this.#nextDelayMs());
+    if (waitMs > 0) this.#timer = setTimeout(() => this.#ring(), waitMs);
+    else this.#cut();
   }
 
   /** A command of the peer's has come round. @param name upper case */
@@ -71,11 +77,11 @@ export class BatchTimer {
     this.#interleavings.now++;
   }
 
-  #nextDelayMs(): number {
+  #nextWaitMs(): number {
     const lagMs = this.#options.lagMs();
     const { now, before, since } = this.#interleavings;
     const isInterleaved = Math.max(now, before) >= SETS_A_SECOND && performance.now() - since < 2000;
-    if (!isInterleaved && lagMs <= FAR_BEHIND_MS) return this.#delayMs;
+    if (!isInterleaved && lagMs <= FAR_BEHIND_MS) return this.#cutAt + this.#delayMs - performance.now();
     const shareMs = Math.min(lagMs * SHARE_OF_LAG, MAX_DELAY_MS);
     return Math.max(this.#delayMs, shareMs, isInterleaved ? INTERLEAVED_DELAY_MS : 0);
   }
@@ -83,7 +89,7 @@ export class BatchTimer {
   /** Somebody waits for the batch that holds a change: it is cut, if the change is still gathered. */
   hurry(sequence: number): void {
     const capture = this.#options.capture();
-    if (sequence >= capture.nextSequence - capture.gathered) capture.cut();
+    if (sequence >= capture.nextSequence - capture.gathered) this.#cut();
   }
 
   stop(): void {
@@ -102,6 +108,11 @@ export class BatchTimer {
       return;
     }
     this.#delayMs = gathered < BUSY_PER_MS * this.#delayMs ? delayMs : delayMs * BUSY_FACTOR;
-    capture.cut();
+    this.#cut();
+  }
+
+  #cut(): void {
+    this.#cutAt = performance.now();
+    this.#options.capture().cut();
   }
 }

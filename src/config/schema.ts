@@ -205,7 +205,7 @@ export const SCHEMA: convict.Schema<Config> = {
     format: 'whole number',
     min: 0,
     max: 1000,
-    doc: 'A batch ends this long after its first change.',
+    doc: 'A batch ends this long after the one before it. A change by itself goes at once.',
   },
   inboxBytes: {
     default: 64 * MiB,

@@ -30,26 +30,34 @@ function timed(lagMs = (): number => 0): { timer: BatchTimer; change: () => void
   return { timer, change, cuts };
 }
 
-test('a batch is cut when it has waited as long as is set', () => {
+test('a change by itself is cut at once, and what comes close behind it when it has waited as long as is set', () => {
   const { change, cuts } = timed();
   change();
-  vi.advanceTimersByTime(5);
-  expect(cuts).toEqual([1]);
+  expect(cuts).toEqual([0]);
+  change();
+  change();
+  expect(cuts).toEqual([0]);
+  vi.advanceTimersByTime(10);
+  expect(cuts).toEqual([0, 1]);
+  change();
+  expect(cuts).toEqual([0, 1, 10]);
 });
 
 test('what a decision waits for is cut at once, and what is cut already is left alone', () => {
   const { timer, change, cuts } = timed();
   change();
-  timer.hurry(1);
-  expect(cuts).toEqual([0]);
   change();
-  timer.hurry(1);
   expect(cuts).toEqual([0]);
+  timer.hurry(2);
+  expect(cuts).toEqual([0, 0]);
+  change();
+  timer.hurry(2);
+  expect(cuts).toEqual([0, 0]);
 });
 
 test('a batch waits for a tenth of the time that a peer far behind is behind, half a second at the most', () => {
   for (const [lag, waited] of [
-    [900, 1],
+    [900, 0],
     [2000, 200],
     [60_000, 500],
   ] as const) {
@@ -70,5 +78,5 @@ test('a batch waits longer as long as entries are put among those of this site',
   vi.advanceTimersByTime(3000);
   change();
   vi.advanceTimersByTime(10);
-  expect(cuts).toEqual([30, 3101]);
+  expect(cuts).toEqual([30, 3100]);
 });
