@@ -281,25 +281,27 @@ export class CommandPlanner {
   async #meetSet(command: PayloadCommand, key: PlacedKey, own: UnseenSet): Promise<void> {
     const { origin, timestamp } = this.#batch;
     const { site } = this.#options;
-    const isListed = !this.#listed.has(nameOf(key));
-    const commands = isListed ? await this.#known.commandsOf(key, own) : undefined;
+    const name = nameOf(key);
+    const isFirst = !this.#listed.has(name);
+    const commands = isFirst ? await this.#known.commandsOf(key, own) : undefined;
     // Another key may have the same hash.
     const isMet = commands?.length !== 0;
     const isMine = isMet && isAbove({ timestamp: own.timestamp, site }, { timestamp, site: origin });
     if (!isMine) this.#sent.send(command, command.bytes, [key]);
-    else if (isListed) this.#kept.push(key);
+    else if (isFirst) this.#kept.push(key);
     if (!isMet) return;
     this.#resolver.conflicts.push({
-      ...key,
+      database: key.database,
+      key: key.key,
       command: command.name,
       outcome: isMine ? 'own-stays' : 'theirs-stays',
       theirs: command.args,
       theirTimestamp: timestamp,
       own: commands?.at(-1)?.args,
       ownTimestamp: own.timestamp,
-      isListed,
+      isListed: isFirst && this.#memory.setEntries.take(),
     });
-    this.#listed.add(nameOf(key));
+    if (isFirst) this.#listed.add(name);
   }
 
   /** `DEL a b`, `MSET …`: each key is resolved by itself. */

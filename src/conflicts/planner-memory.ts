@@ -16,7 +16,9 @@ import { ListMemory } from './list-memory.js';
 import type { BatchPlannerOptions } from './plan-options.js';
 
 /** Local `SET`s looked up in a second though their time would do: for the list of conflicts, and to be sure of the key. */
-const LOOK_UPS_PER_SECOND = 500;
+const LOOK_UPS_PER_SECOND = 100;
+/** Conflicts of two `SET`s listed in a second: a list of 10,000 then goes back for ten seconds at the least. */
+const SET_ENTRIES_PER_SECOND = 1000;
 
 /** Keys remembered on which a late write was met wrongly. */
 const MAX_MISPLACED = 10_000;
@@ -29,6 +31,7 @@ export class PlannerMemory {
   readonly cells: UnseenCells;
   readonly sets: UnseenSets;
   readonly lookUps = new Allowance(LOOK_UPS_PER_SECOND);
+  readonly setEntries = new Allowance(SET_ENTRIES_PER_SECOND);
   readonly contended = new ContendedKeys();
   readonly lists: ListMemory;
   readonly free: FreeRuns;
