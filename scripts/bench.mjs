@@ -30,9 +30,9 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --keys <n>         different keys (1000000)
   --pipelines <n,n>  commands a client sends at once (1,16)
   --rounds <n>       how often everything is measured; medians are shown (3)
-  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, window, check, jobs (all but the last three)
+  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, hot, window, check, jobs (all but the last four)
   --entries <n,n>    writes of the receiver that its peer has not seen, for window and check (0,1000000)
-  --rate <n>         changes per second and site while the lag is measured (20000)
+  --rate <n>         changes per second and site while the lag is measured, for hot on a few keys of all types (20000)
   --jobs <n>         jobs of BullMQ per second, added at one site and worked at the other (200)
   --events <n>       events that BullMQ keeps of them (10000)
   --delay <ms>       how long everything takes from a process to the other site's server, and back again (0)
@@ -106,6 +106,7 @@ for (let round = 1; round <= settings.rounds; round++) {
   if (settings.only.includes('window'))
     for (const pipeline of settings.pipelines) await windows(pipeline, round);
   if (settings.only.includes('lag')) await lags(round);
+  if (settings.only.includes('hot')) await lags(round, { isHot: true });
   if (settings.only.includes('check')) await checks(round);
   if (settings.only.includes('jobs')) await jobs(round);
 }
@@ -165,9 +166,10 @@ async function checks(round) {
   }
 }
 
-async function lags(round) {
-  for (const build of [undefined, ...settings.builds]) {
-    progress(`round ${round}: lag`);
+/** @param isHot whether both sites write the same few keys */
+async function lags(round, { isHot = false } = {}) {
+  for (const build of isHot ? settings.builds : [undefined, ...settings.builds]) {
+    progress(`round ${round}: lag${isHot ? ' of hot keys' : ''}`);
     const result = await onFreshServers(build, async (servers, pair) => {
       const links = (build ? BOTH_WAYS : EAST_TO_WEST).map(([from, to]) => ({
         from: servers[from].port,
@@ -176,7 +178,10 @@ async function lags(round) {
       }));
       const { rate, seconds, keys } = settings;
       const script = join(ROOT, 'test/bench/lag.mjs');
-      const child = start('lag', process.execPath, [script, JSON.stringify({ links, rate, seconds, keys })]);
+      const child = start('lag', process.execPath, [
+        script,
+        JSON.stringify({ links, rate, seconds, keys, isHot }),
+      ]);
       try {
         await finished(child, (seconds + 20) * 1000);
       } finally {
@@ -190,8 +195,9 @@ async function lags(round) {
         memory: pair ? { east: memory(pair.east.pid), west: memory(pair.west.pid) } : undefined,
       };
     });
-    const title = build ? 'both ways' : 'native replica';
-    samples.push({ kind: 'lag', scenario: build ? 'both-ways' : 'native', title, build, ...result });
+    const title = isHot ? 'few hot keys' : build ? 'both ways' : 'native replica';
+    const scenario = isHot ? 'hot' : build ? 'both-ways' : 'native';
+    samples.push({ kind: 'lag', scenario, title, build, ...result });
   }
 }
 

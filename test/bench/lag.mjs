@@ -14,7 +14,7 @@ const WARM_UP_MS = 2_000;
 /** Commands in one prepared write. */
 const MAX_BURST = 1_000;
 
-const { links, rate: wantedRate, seconds, keys } = JSON.parse(process.argv[2]);
+const { links, rate: wantedRate, seconds, keys, isHot } = JSON.parse(process.argv[2]);
 
 /**
  * Writes at `from`, listens at `to`; gives lags in milliseconds, the rate that was really reached, and how many of the writes came
@@ -33,7 +33,7 @@ async function measure({ from, to, name }) {
   const channel = `bench:canary:${name}`;
   listener.write(`SUBSCRIBE ${channel}\r\n`);
   writer.resume();
-  const commands = new Commands(name, keys);
+  const commands = isHot ? new HotCommands(name) : new Commands(name, keys);
   const began = performance.now();
   let sent = 0;
   let sentBefore = 0;
@@ -94,6 +94,33 @@ class Commands {
       }
     }
     return bytes;
+  }
+}
+
+/** Commands of all kinds on a few keys, the same at both sites: a counter, a list, a hash, a set and 50 strings. */
+class HotCommands {
+  #commands = [];
+
+  constructor(name) {
+    for (let i = 0; i < 50; i++) {
+      this.#add('SET', `hot:string:${i}`, `${name}:${i}`);
+      this.#add('INCR', 'hot:counter');
+      this.#add(i % 2 === 0 ? 'LPUSH' : 'RPUSH', 'hot:list', `${name}:${i}`);
+      this.#add(i % 2 === 0 ? 'RPOP' : 'LPOP', 'hot:list');
+      this.#add('HSET', 'hot:hash', `f${i % 10}`, `${name}:${i}`);
+      this.#add('HINCRBY', 'hot:hash', `n${i % 10}`, '1');
+      this.#add(i % 3 === 0 ? 'SREM' : 'SADD', 'hot:set', `m${i % 20}`);
+    }
+  }
+
+  #add(...words) {
+    const parts = words.map((word) => `$${word.length}\r\n${word}\r\n`);
+    this.#commands.push(`*${words.length}\r\n${parts.join('')}`);
+  }
+
+  take(count) {
+    const all = this.#commands;
+    return Array.from({ length: count }, () => all[Math.floor(Math.random() * all.length)]).join('');
   }
 }
 

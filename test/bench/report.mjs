@@ -18,6 +18,7 @@ export function summary({ machine, settings, samples }) {
       build,
       changesPerSecond: median(group.map((one) => one.changesPerSecond)),
       ofNative: median(group.map((one) => ofNative(one, samples))),
+      cpuOfNative: median(group.map((one) => cpuOfNative(one, samples))),
       all: group.map((one) => Math.round(one.changesPerSecond)),
       cpuMicroseconds: Object.fromEntries(cpu.filter(([, value]) => value !== null)),
       ...memoryOf(group),
@@ -95,6 +96,7 @@ export function asText({ machine, settings, throughput, lag, window, check, jobs
           'pipeline',
           'changes/s',
           'of native',
+          'CPU × native',
           'MB east, west',
           'µs/change: benchmark, east server, east Tandem, west Tandem, west server',
         ],
@@ -103,6 +105,7 @@ export function asText({ machine, settings, throughput, lag, window, check, jobs
           row.pipeline,
           Math.round(row.changesPerSecond).toLocaleString('en'),
           row.ofNative?.toFixed(2) ?? '',
+          row.cpuOfNative?.toFixed(2) ?? '',
           megabytes(row),
           PROGRAMS.map((name) => row.cpuMicroseconds[name]?.toFixed(2) ?? '–').join('  '),
         ]),
@@ -191,10 +194,25 @@ function ofOneServer({ round, bytes }, samples) {
 
 /** The share of what the native replica reached in the same round: what else the machine does changes from round to round. */
 function ofNative({ pipeline, round, changesPerSecond }, samples) {
-  const native = samples.find(
-    (one) => one.scenario === 'native' && one.pipeline === pipeline && one.round === round,
-  );
+  const native = nativeOf({ pipeline, round }, samples);
   return native ? changesPerSecond / native.changesPerSecond : null;
+}
+
+/** Processor time a change of both servers and both processes, as a multiple of that of the native pair. Noise bends it least. */
+function cpuOfNative({ pipeline, round, cpuMicroseconds }, samples) {
+  const native = nativeOf({ pipeline, round }, samples);
+  return native ? sitesCpu(cpuMicroseconds) / sitesCpu(native.cpuMicroseconds) : null;
+}
+
+function sitesCpu(cpuMicroseconds) {
+  return Object.entries(cpuMicroseconds).reduce(
+    (sum, [name, us]) => sum + (name === 'benchmark' ? 0 : us),
+    0,
+  );
+}
+
+function nativeOf({ pipeline, round }, samples) {
+  return samples.find((one) => one.scenario === 'native' && one.pipeline === pipeline && one.round === round);
 }
 
 /** Samples of a kind, those that belong together in one list, in the order of their first. */
