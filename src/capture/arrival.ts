@@ -1,6 +1,6 @@
 /** Commands on streams whose entries are added in the order of their arrival (`streams.arrival`). */
 
-import { streamOptions } from '../redis-commands/stream-options.js';
+import { streamOptions } from '../redis-commands/options/stream-options.js';
 import { arrivalArguments } from '../protocol/messages/messages.js';
 
 /**

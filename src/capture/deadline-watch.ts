@@ -2,7 +2,14 @@
 
 import type { KnownName } from '../redis-commands/command-names.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
-import { keepsExpiry, writtenKeys, type CommandSpec } from '../redis-commands/command-table.js';
+import {
+  destinationDatabase,
+  keepsExpiry,
+  writtenKeys,
+  type CommandSpec,
+} from '../redis-commands/command-table.js';
+import { isAbsoluteRestore } from '../redis-commands/options/key-options.js';
+import { isExpiry, setOptions } from '../redis-commands/options/value-options.js';
 import type { Deadlines } from '../local-writes/deadlines.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import { FieldWatch } from './field-watch.js';
@@ -58,7 +65,7 @@ export class DeadlineWatch {
     if (spec.singleKey) this.fields.observe(spec, args, database);
     const isGiving = spec.effect === 'expire' || spec.effect === 'set' || name === 'SETNX';
     if (spec.type === 'any' && (spec.effect === 'move' || spec.effect === 'derive')) {
-      this.#taken(name, args, database);
+      this.#taken(spec, args, database);
       return;
     }
     for (const index of writtenKeys(spec, args)) {
@@ -87,11 +94,10 @@ export class DeadlineWatch {
   }
 
   /** `RENAME`, `MOVE` and `COPY` take the deadline along. */
-  #taken(name: string, args: readonly Buffer[], database: number): void {
+  #taken(spec: CommandSpec, args: readonly Buffer[], database: number): void {
+    const { name } = spec;
     const [from, to] = [args[1]!, name === 'MOVE' ? args[1]! : args[2]!];
-    const at = args.findIndex((arg, index) => index > 2 && arg.toString('latin1').toUpperCase() === 'DB');
-    const placeAt = name === 'MOVE' ? 2 : name === 'COPY' && at > 0 ? at + 1 : undefined;
-    const target = placeAt === undefined ? database : Number(args[placeAt]);
+    const target = destinationDatabase(spec, args) ?? database;
     this.#hash.of(database, from, 0, from.length);
     const { low, high } = this.#hash;
     const deadline = this.#deadlines.of(low, high);
@@ -124,9 +130,9 @@ function givenBy(name: string, args: readonly Buffer[]): Given {
     case 'PERSIST':
       return 'none';
     case 'SET': {
-      const at = args.findIndex((_, index) => index > 2 && text(index).toUpperCase() === 'PXAT');
-      if (at > 0) return number(at + 1);
-      return args.some((_, index) => index > 2 && /^(EX|PX|EXAT)$/i.test(text(index))) ? 'unknown' : 'none';
+      const expiry = setOptions(args).find(isExpiry);
+      if (!expiry) return 'none';
+      return expiry.name === 'PXAT' ? number(expiry.at + 1) : 'unknown';
     }
     case 'SETNX':
     case 'GETSET':
@@ -135,9 +141,7 @@ function givenBy(name: string, args: readonly Buffer[]): Given {
     case 'RESTORE':
     case 'RESTORE-ASKING':
       if (text(2) === '0') return 'none';
-      return args.some((_, index) => index > 3 && text(index).toUpperCase() === 'ABSTTL')
-        ? number(2)
-        : 'unknown';
+      return isAbsoluteRestore(args) ? number(2) : 'unknown';
     default:
       return 'unknown';
   }

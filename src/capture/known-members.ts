@@ -3,6 +3,12 @@
  * write behind it. A pop does not say in the stream what it took; here it shows.
  */
 
+import {
+  behindMemberOptions,
+  isMemberCondition,
+  memberOptions,
+} from '../redis-commands/options/member-options.js';
+
 /** Which end of a sorted set a pop takes from. */
 export type End = 'lowest' | 'highest';
 
@@ -20,8 +26,6 @@ const MAX_MEMBERS = 2 * READ_MEMBERS;
 const MAX_BYTES = 512 * 1024;
 /** Memory that a member takes beside its name. */
 const MEMBER_BYTES = 64;
-
-const CONDITIONS: ReadonlySet<string> = new Set(['NX', 'XX', 'GT', 'LT', 'INCR']);
 
 export class KnownMembers {
   readonly end: End;
@@ -101,15 +105,10 @@ export class KnownMembers {
   }
 
   #add(args: readonly Buffer[]): boolean {
-    const flags = new Set<string>();
-    let at = 2;
-    for (; at < args.length; at++) {
-      const word = args[at]!.length > 4 ? '' : text(args[at]!).toUpperCase();
-      if (word !== 'CH' && !CONDITIONS.has(word)) break;
-      flags.add(word);
-    }
-    const isConditional = [...flags].some((flag) => CONDITIONS.has(flag));
-    for (; at + 1 < args.length; at += 2) {
+    const options = memberOptions(args);
+    const flags = new Set(options.map((option) => option.name));
+    const isConditional = options.some(isMemberCondition);
+    for (let at = behindMemberOptions(args); at + 1 < args.length; at += 2) {
       const [score, name] = [scoreOf(args[at]!), text(args[at + 1]!)];
       const before = this.#scores.get(name);
       // It may be there, beyond what is known.

@@ -6,22 +6,23 @@
  * - A trim of a stream arrives as it came out, `MAXLEN = 4 LIMIT 100`; no server takes a `LIMIT` without `~` from a client.
  */
 
-import { countAt, tokenAt } from '../redis-commands/table/arguments.js';
-import { streamOptions } from '../redis-commands/stream-options.js';
+import { fieldOptions, isFieldCondition } from '../redis-commands/options/field-options.js';
+import { isAbsoluteRestore } from '../redis-commands/options/key-options.js';
+import type { Option } from '../redis-commands/options/option.js';
+import { streamOptions } from '../redis-commands/options/stream-options.js';
+import { getexOptions, isSetCondition, setOptions } from '../redis-commands/options/value-options.js';
+import { countAt } from '../redis-commands/table/arguments.js';
 
 /**
  * A server leaves what had no effect out of its stream. Of several fields Valkey names also those that did not meet the condition of an
  * expiry; `HSETEX` sets all or none.
  */
-function onFields(args: readonly Buffer[]): Buffer[] | undefined {
-  const from = args.findIndex((_, index) => index > 1 && tokenAt(args, index) === 'FIELDS');
-  const isSet = tokenAt(args, 0) === 'HSETEX';
-  if (from < 0 || (!isSet && countAt(args, from + 1) !== 1)) return undefined;
-  const rest = args.filter((_, index) => index < 2 || index >= from || !CONDITIONS.has(tokenAt(args, index)));
-  return rest.length === args.length ? undefined : rest;
+function onFields(name: string, args: readonly Buffer[]): Buffer[] | undefined {
+  const options = fieldOptions(args);
+  const fields = options.find((option) => option.name === 'FIELDS');
+  if (!fields || (name !== 'HSETEX' && countAt(args, fields.at + 1) !== 1)) return undefined;
+  return without(args, options.filter(isFieldCondition));
 }
-
-const CONDITIONS: ReadonlySet<string> = new Set(['NX', 'XX', 'GT', 'LT', 'FNX', 'FXX']);
 
 /**
  * The command to be sent instead; nothing when it is good as it is.
@@ -63,9 +64,9 @@ export function rewritten(name: string, args: readonly Buffer[], nowMs: number):
       return [Buffer.from('DEL'), args[1]!];
     case 'HPEXPIREAT':
     case 'HSETEX':
-      return onFields(args);
+      return onFields(name, args);
     case 'GETEX':
-      return withOption(args, 2, nowMs);
+      return withAbsoluteExpiry(args, getexOptions(args), nowMs);
     case 'RESTORE':
     case 'RESTORE-ASKING':
       return restored(args, nowMs);
@@ -79,56 +80,44 @@ export function rewritten(name: string, args: readonly Buffer[], nowMs: number):
 
 /** Takes `LIMIT count` out of an exact trim. */
 function withoutLimit(args: readonly Buffer[]): Buffer[] | undefined {
-  const { trim, limitAt } = streamOptions(args);
-  if (limitAt === undefined || trim?.isExact === false) return undefined;
-  return [...args.slice(0, limitAt), ...args.slice(limitAt + 2)];
+  const { trim, all } = streamOptions(args);
+  if (trim?.isExact === false) return undefined;
+  return without(
+    args,
+    all.filter(({ name }) => name === 'LIMIT'),
+  );
 }
 
-/** Options of `SET` that say when to set, or what to answer; those with a value of their own. */
-const SET_CONDITIONS = new Set(['NX', 'XX', 'GET']);
-const SET_COMPARISONS = new Set(['IFEQ', 'IFNE', 'IFDEQ', 'IFDNE']);
-const SET_EXPIRIES = new Set(['EX', 'PX', 'EXAT', 'PXAT']);
-
+/** A `SET` that does not say when to set, or what to answer. */
 function plainSet(args: readonly Buffer[], nowMs: number): Buffer[] | undefined {
-  const kept = args.slice(0, 3);
-  for (let i = 3; i < args.length; i++) {
-    const option = wordAt(args, i);
-    if (SET_COMPARISONS.has(option)) i++;
-    else if (SET_EXPIRIES.has(option)) kept.push(...args.slice(i, ++i + 1));
-    else if (!SET_CONDITIONS.has(option)) kept.push(args[i]!);
-  }
-  return withOption(kept, 3, nowMs) ?? (kept.length < args.length ? kept : undefined);
+  const dropped = setOptions(args).filter((option) => isSetCondition(option) || option.name === 'GET');
+  const plain = without(args, dropped);
+  const kept = plain ?? args;
+  return withAbsoluteExpiry(kept, setOptions(kept), nowMs) ?? plain;
 }
 
-/** Options of a `SET` with a value that may look like an option: `IFEQ PX`. */
-const OPTIONS_WITH_VALUE = new Set(['EXAT', 'PXAT', 'IFEQ', 'IFNE', 'IFDEQ', 'IFDNE']);
+function withAbsoluteExpiry(
+  args: readonly Buffer[],
+  options: readonly Option[],
+  nowMs: number,
+): Buffer[] | undefined {
+  const relative = options.find(({ name, end }) => (name === 'EX' || name === 'PX') && end <= args.length);
+  if (!relative) return undefined;
+  const time = at(args[relative.at + 1]!, relative.name === 'EX' ? 1000 : 1, nowMs);
+  return [...args.slice(0, relative.at), Buffer.from('PXAT'), time, ...args.slice(relative.end)];
+}
 
-function withOption(args: readonly Buffer[], from: number, nowMs: number): Buffer[] | undefined {
-  for (let i = from; i + 1 < args.length; i++) {
-    const option = wordAt(args, i);
-    if (OPTIONS_WITH_VALUE.has(option)) i++;
-    if (option !== 'EX' && option !== 'PX') continue;
-    return [
-      ...args.slice(0, i),
-      Buffer.from('PXAT'),
-      at(args[i + 1]!, option === 'EX' ? 1000 : 1, nowMs),
-      ...args.slice(i + 2),
-    ];
-  }
-  return undefined;
+/** A command without some of its options; nothing where it has none of them. */
+function without(args: readonly Buffer[], options: readonly Option[]): Buffer[] | undefined {
+  if (options.length === 0) return undefined;
+  return args.filter((_, index) => !options.some((option) => index >= option.at && index < option.end));
 }
 
 function restored(args: readonly Buffer[], nowMs: number): Buffer[] | undefined {
   const [name, key, ttl, dump, ...options] = args;
   if (dump === undefined || Number(ttl!.toString('latin1')) === 0) return undefined;
-  if (options.some((_, index) => wordAt(options, index) === 'ABSTTL')) return undefined;
+  if (isAbsoluteRestore(args)) return undefined;
   return [name!, key!, at(ttl!, 1, nowMs), dump, ...options, Buffer.from('ABSTTL')];
-}
-
-/** An option in upper case; nothing for what is too long to be one. */
-function wordAt(args: readonly Buffer[], index: number): string {
-  const argument = args[index];
-  return argument === undefined || argument.length > 10 ? '' : argument.toString('latin1').toUpperCase();
 }
 
 /** Exact beyond what a double holds: expiries may be as large as a signed 64-bit number. The peer's server refuses what is no number. */

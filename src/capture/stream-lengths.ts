@@ -10,8 +10,7 @@
 import type { KnownName } from '../redis-commands/command-names.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import { destinationDatabase, writtenKeys } from '../redis-commands/command-table.js';
-import { streamOptions, type StreamOptions } from '../redis-commands/stream-options.js';
-import { isToken } from '../redis-commands/table/arguments.js';
+import { streamOptions, type StreamOptions } from '../redis-commands/options/stream-options.js';
 
 /** Streams that are followed; the one longest not added to goes first. */
 const MAX_FOLLOWED = 10_000;
@@ -97,15 +96,10 @@ function limitOf(args: readonly Buffer[], { trim }: StreamOptions): number {
 }
 
 /** Nothing where an option says more of the trim, or of the addition, than is known here. */
-function withoutTrim(args: readonly Buffer[], { trim, limitAt, end }: StreamOptions): Buffer[] | undefined {
-  const from = isToken(args[trim!.limitAt - 1], '=') ? trim!.limitAt - 2 : trim!.limitAt - 1;
-  const options = args.slice(2, end).filter((_, at) => {
-    const index = at + 2;
-    const isOfLimit = limitAt !== undefined && (index === limitAt || index === limitAt + 1);
-    return !isOfLimit && (index < from || index > trim!.limitAt);
-  });
-  if (!options.every((option) => isToken(option, 'NOMKSTREAM'))) return undefined;
-  return [...args.slice(0, 2), ...options, ...args.slice(end)];
+function withoutTrim(args: readonly Buffer[], { trim, all, end }: StreamOptions): Buffer[] | undefined {
+  const others = all.filter(({ name, at }) => at !== trim!.at && name !== 'LIMIT');
+  if (!others.every(({ name }) => name === 'NOMKSTREAM')) return undefined;
+  return [...args.slice(0, 2), ...others.map(({ at }) => args[at]!), ...args.slice(end)];
 }
 
 function nameOf(database: number, key: Buffer): string {

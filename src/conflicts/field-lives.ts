@@ -6,6 +6,7 @@
 import { BoundedMap } from '../async/bounded-map.js';
 import type { FieldDeadlines } from '../local-writes/field-deadlines.js';
 import { fieldWrites } from '../redis-commands/field-commands.js';
+import { fieldOptions, fieldsAt } from '../redis-commands/options/field-options.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import type { KeyHash } from '../protocol/key-hash.js';
@@ -152,16 +153,14 @@ export class FieldCommands {
       return writes.map(({ field, value }) =>
         guarded(Infinity, field, [...args.slice(0, 2), ...KEEPING, field, value!]),
       );
-    if (name === 'HPEXPIREAT' && args.length > 5 && args[3]!.toString('latin1').toUpperCase() === 'FIELDS')
+    if (name === 'HPEXPIREAT' && args.length > 5 && fieldsAt(args) === 3)
       return writes!.flatMap(({ field, given }) => {
         const isFirst = untilOf(field) === undefined && !isSoon(String(given), Date.now());
         const words = [...args.slice(0, 4), Buffer.from('1'), field];
         return [isFirst ? encodeCommand(words) : guarded(Number(given), field, words)];
       });
-    const place =
-      name === 'HSETEX' ? args.findIndex((one) => one.toString('latin1').toUpperCase() === 'PXAT') : -1;
-    if (place === 2 && isSoon(args[3]!, Date.now()))
-      return [encodeCommand(['EVAL', scriptSource('set-fields'), 1, key.key, place + 2, ...args])];
+    if (name === 'HSETEX' && fieldOptions(args)[0]?.name === 'PXAT' && isSoon(args[3]!, Date.now()))
+      return [encodeCommand(['EVAL', scriptSource('set-fields'), 1, key.key, 4, ...args])];
     return [command.bytes];
   }
 

@@ -255,7 +255,8 @@ export class CommandPlanner {
       await this.#meetSet(command, key, own);
       return;
     }
-    const at = key === undefined ? 0 : deadlineOf(command.args);
+    const at =
+      key === undefined ? 0 : deadlineOf(command.name, (index) => command.args[index]!, command.args.length);
     const isLate = at > 0 && isSoon(at, this.#now);
     const isPlain = key === undefined || (isFirst && !isLate && this.#known.isUntouched(key));
     const run = isPlain ? undefined : await this.#runs.on(key);

@@ -1,7 +1,7 @@
 /** The commands for additions, deliveries and trims of a stream that this site adds to, or takes entries off, as well. */
 
 import { isIdBelow, wholeId } from '../redis-commands/stream-id.js';
-import { streamOptions } from '../redis-commands/stream-options.js';
+import { isRefining, streamOptions } from '../redis-commands/options/stream-options.js';
 import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
 import { encodeGone, encodeNeed, LACK } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -12,9 +12,6 @@ import type { KnownKeys } from './known-keys.js';
 
 /** Modes of insert-entries.lua: the entry takes the place of one with its ID; a key of another type is an error. */
 const MODE = { replaces: 1, strict: 2 } as const;
-
-/** Options of a trim, or of an addition, that the scripts here cannot carry out. */
-const REFINED = /^(KEEPREF|DELREF|ACKED|IDMP|IDMPAUTO)$/i;
 
 /** An entry to be put in its place. */
 export interface PlacedEntry {
@@ -64,8 +61,9 @@ export class EntryCommands {
     if (!key || !entries.has(key)) return [bytes];
     if (name === 'XCLAIM') return [encodeCommand(delivery(key, args, { out, isStrict: true }))];
     if (name !== 'XADD' && name !== 'XTRIM') return [bytes];
-    const { trim, end } = streamOptions(args);
-    if (args.slice(2, end).some((option) => REFINED.test(option.toString('latin1')))) return [bytes];
+    const { trim, all, end } = streamOptions(args);
+    // The scripts here cannot carry those out.
+    if (all.some(isRefining)) return [bytes];
     const trimming = (): Buffer[] =>
       trim ? [encodeCommand(this.trimTo(key, trim.strategy, args[trim.limitAt] ?? '0'))] : [];
     if (name === 'XTRIM') return trim ? trimming() : [bytes];

@@ -35,7 +35,7 @@ import {
   type ExtraCommands,
   type PayloadCommand,
 } from '../protocol/payload.js';
-import { streamOptions } from '../redis-commands/stream-options.js';
+import { streamOptions } from '../redis-commands/options/stream-options.js';
 import { wholeId } from '../redis-commands/stream-id.js';
 import { isDerived, isOfEntries } from '../protocol/command-kinds.js';
 import { LateEnds, type EndedKey } from './late-ends.js';

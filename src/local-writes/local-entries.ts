@@ -4,7 +4,7 @@
  * own commands; here it shows afterwards, by the IDs, whether they were.
  */
 
-import { streamOptions } from '../redis-commands/stream-options.js';
+import { streamOptions } from '../redis-commands/options/stream-options.js';
 import { HIGHEST_ID, isIdBelow, wholeId } from '../redis-commands/stream-id.js';
 import { ARRIVAL, parseArrival } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';

@@ -1,6 +1,7 @@
 /** Takes stream commands apart: an addition that trims is an addition and a trim. */
 
-import { streamOptions } from '../redis-commands/stream-options.js';
+import { wholeId } from '../redis-commands/stream-id.js';
+import { streamOptions } from '../redis-commands/options/stream-options.js';
 import type { Argument } from '../redis-commands/encode-command.js';
 import type { Piece } from './piece.js';
 
@@ -19,7 +20,7 @@ export function streamPieces(args: readonly Buffer[], bare: Bare): Piece[] {
         ...bare,
         role: 'cell',
         command: ['XDEL', key, id],
-        cell: `entry ${wholeId(id)}`,
+        cell: `entry ${wholeId(id.toString('latin1'))}`,
         isRemoval: true,
       }));
     case 'XACK':
@@ -27,13 +28,13 @@ export function streamPieces(args: readonly Buffer[], bare: Bare): Piece[] {
         ...bare,
         role: 'cell',
         command: ['XACK', key, args[2]!, id],
-        cell: `pending ${text(2)} ${wholeId(id)}`,
+        cell: `pending ${text(2)} ${wholeId(id.toString('latin1'))}`,
         group: text(2),
         isRemoval: true,
       }));
     case 'XCLAIM':
       return [
-        { ...bare, role: 'cell', cell: `pending ${text(2)} ${wholeId(args[5] ?? '0')}`, group: text(2) },
+        { ...bare, role: 'cell', cell: `pending ${text(2)} ${wholeId(text(5) || '0')}`, group: text(2) },
       ];
     case 'XGROUP CREATE':
     case 'XGROUP DESTROY':
@@ -75,7 +76,7 @@ function addedOrTrimmed(args: readonly Buffer[], bare: Bare): Piece[] {
       ...bare,
       role: 'cell',
       command: ['XADD', key, ...args.slice(at)],
-      cell: `entry ${wholeId(args[at]!)}`,
+      cell: `entry ${wholeId(args[at]!.toString('latin1'))}`,
     });
   if (trim)
     pieces.push({
@@ -86,10 +87,4 @@ function addedOrTrimmed(args: readonly Buffer[], bare: Bare): Piece[] {
       isRemoval: true,
     });
   return pieces;
-}
-
-/** An ID in full: `5` is `5-0`. */
-function wholeId(id: Argument): string {
-  const text = typeof id === 'object' ? id.toString('latin1') : String(id);
-  return text.includes('-') ? text : `${text}-0`;
 }

@@ -25,7 +25,8 @@ import {
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
 import { KeyHash } from './key-hash.js';
-import { expiryIn } from '../redis-commands/late-expiry.js';
+import { findSetOption } from '../redis-commands/options/value-options.js';
+import { deadlineOf } from '../redis-commands/late-expiry.js';
 
 /** One command of a payload, with the database it runs in. */
 export interface PayloadCommand {
@@ -162,6 +163,10 @@ export function forEachKey({
   const reader = new CommandReader();
   const hash = new KeyHash();
   reader.push(batch.payload);
+  const argument = (at: number): Buffer => reader.argument(at);
+  // Of the commands that put a value in place of all that was there, only this one may leave the key its deadline.
+  const isKeeping = (name: string): boolean =>
+    name === 'SET' && reader.argc > 3 && findSetOption(argument, reader.argc, 'KEEPTTL') > 0;
   let database = 0;
   while (reader.next()) {
     const known = names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
@@ -169,8 +174,8 @@ export function forEachKey({
     else if (known.spec?.singleKey === true && reader.argc > 1) {
       hash.of(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
       const { effect } = known.spec;
-      const isBuild = effect === 'set' ? isKeeping(reader) : effect !== 'remove';
-      each(hash, isBuild, givenBy(known.name, reader));
+      const isBuild = effect === 'set' ? isKeeping(known.name) : effect !== 'remove';
+      each(hash, isBuild, deadlineOf(known.name, argument, reader.argc));
     } else if (known.spec !== undefined || known.container || known.name.startsWith('TANDEM.')) {
       const command = currentCommand(reader, database, extra);
       const isBuild = known.spec?.effect !== 'remove' && known.name !== EXPIRED;
@@ -181,18 +186,6 @@ export function forEachKey({
       }
     }
   }
-}
-
-/** Whether a command, of those that put a value in place of all that was there, leaves the key its deadline. */
-function isKeeping(reader: CommandReader): boolean {
-  for (let at = 3; at < reader.argc; at++)
-    if (/^KEEPTTL$/i.test(reader.argument(at).toString('latin1'))) return true;
-  return false;
-}
-
-function givenBy(name: string, reader: CommandReader): number {
-  if (name === 'PEXPIREAT' && reader.argc === 3) return Number(reader.argument(2).toString('latin1'));
-  return name === 'SET' && reader.argc > 4 ? expiryIn((at) => reader.argument(at), reader.argc) : 0;
 }
 
 /** The effect of a command, as the window keeps it. */

@@ -1,6 +1,7 @@
 /** What commands on hashes do to the deadlines of fields. */
 
-import { countAt, tokenAt } from './table/arguments.js';
+import { fieldOptions, fieldsAt } from './options/field-options.js';
+import { countAt } from './table/arguments.js';
 
 /** What a command leaves a field with: a deadline in ms since 1970, none, the one it had, or it removes it. */
 export type FieldGiven = number | 'none' | 'kept' | 'removed';
@@ -33,25 +34,17 @@ export function fieldWrites(name: string, args: readonly Buffer[]): FieldWrite[]
       return listed(args).map((field) => ({ field, given: at }));
     }
     case 'HSETEX': {
-      const from = fieldsAt(args);
-      if (from === undefined) return undefined;
-      const at = args.findIndex((_, index) => index > 1 && index < from && tokenAt(args, index) === 'PXAT');
-      const keeps = args.some((_, index) => index > 1 && index < from && tokenAt(args, index) === 'KEEPTTL');
-      return valued(
-        args,
-        from + 2,
-        at > 0 ? Number(args[at + 1]!.toString('latin1')) : keeps ? 'kept' : 'none',
-      );
+      const options = fieldOptions(args);
+      const from = options.find(({ name: option }) => option === 'FIELDS');
+      if (!from) return undefined;
+      const until = options.find(({ name: option }) => option === 'PXAT');
+      const keeps = options.some(({ name: option }) => option === 'KEEPTTL');
+      const given = until ? Number(args[until.at + 1]?.toString('latin1')) : keeps ? 'kept' : 'none';
+      return valued(args.slice(0, from.end), from.at + 2, given);
     }
     default:
       return undefined;
   }
-}
-
-/** Place of `FIELDS` among the arguments. */
-function fieldsAt(args: readonly Buffer[]): number | undefined {
-  for (let index = 2; index < args.length; index++) if (tokenAt(args, index) === 'FIELDS') return index;
-  return undefined;
 }
 
 function listed(args: readonly Buffer[]): readonly Buffer[] {

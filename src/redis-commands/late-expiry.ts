@@ -5,6 +5,7 @@
  */
 
 import type { Argument } from './encode-command.js';
+import { findSetOption, isExpiry, setOptions } from './options/value-options.js';
 
 /** What expires so soon after a decision may do so before it is carried out, also by a clock that differs a little. */
 const SOON_MS = 1000;
@@ -20,22 +21,15 @@ export function isSoon(time: Argument, now: number): boolean {
   return Number(time.toString()) <= now + SOON_MS;
 }
 
-/** The time of a `SET`'s expiry, in ms since 1970; 0 when it has none. @param args the name first */
-function expiryOf(args: readonly Argument[]): number {
-  if (String(args[0]).toUpperCase() !== 'SET') return 0;
-  return expiryIn((index) => args[index]!, args.length);
-}
-
-/** The same for a command that is a `SET`. @param argument of the command, the name being the first */
-export function expiryIn(argument: (index: number) => Argument, count: number): number {
-  const at = expiryAt(argument, count);
+/**
+ * The deadline a command gives, in ms since 1970: of a `SET` or a `PEXPIREAT`; 0 for none.
+ * @param name upper case @param argument of the command, the name being the first
+ */
+export function deadlineOf(name: string, argument: (index: number) => Argument, count: number): number {
+  if (name === 'PEXPIREAT' && count === 3) return Number(argument(2).toString());
+  // Without options it is shorter.
+  const at = name === 'SET' && count > 4 ? expiryAt(argument, count) : 0;
   return at > 0 ? Number(argument(at).toString()) : 0;
-}
-
-/** The deadline a command gives, in ms since 1970: of a `SET` or a `PEXPIREAT`; 0 for none. @param args the name first */
-export function deadlineOf(args: readonly Argument[]): number {
-  if (args.length !== 3) return expiryOf(args);
-  return String(args[0]).toUpperCase() === 'PEXPIREAT' ? Number(args[2]!.toString()) : 0;
 }
 
 /** A command, its expiry by itself if that may be past when it is carried out. */
@@ -44,14 +38,13 @@ export function withExpiryApart(args: readonly Argument[], now: number): (readon
   if (String(args[0]).toUpperCase() !== 'SET' || !expiresSoon(argument, args.length, now)) return [args];
   const at = expiryAt(argument, args.length);
   const rest = args.filter((_, index) => index !== at - 1 && index !== at);
-  const [, , , ...options] = rest;
   // With a condition it is not known whether it sets anything.
-  const isCertain = options.every((option) => String(option).toUpperCase() === 'GET');
+  const isCertain = setOptions(args).every((option) => isExpiry(option) || option.name === 'GET');
   return isCertain ? [rest, ['PEXPIREAT', args[1]!, args[at]!]] : [args];
 }
 
-/** Place of the time of a `SET`'s expiry, behind name, key and value: in a stream it is absolute, in milliseconds. 0 when it has none. */
+/** Place of the time of a `SET`'s expiry: in a stream it is absolute, in milliseconds. 0 when it has none. */
 function expiryAt(argument: (index: number) => Argument, count: number): number {
-  for (let i = 3; i < count - 1; i++) if (String(argument(i)).toUpperCase() === 'PXAT') return i + 1;
-  return 0;
+  const at = findSetOption(argument, count, 'PXAT');
+  return at > 0 && at + 1 < count ? at + 1 : 0;
 }

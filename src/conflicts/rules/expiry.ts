@@ -1,6 +1,7 @@
 /** The expiry is a cell of its own: of two concurrent ones the longer life stays, and `PERSIST` is the longest. */
 
 import { scriptSource } from '../../lua/scripts.js';
+import { getexOptions } from '../../redis-commands/options/value-options.js';
 import type { Piece } from '../../pieces/piece.js';
 import type { Command, RuleContext, Resolution } from './rule-context.js';
 
@@ -16,14 +17,14 @@ export function resolveExpiry({ own, held }: RuleContext, incoming: Piece): Reso
 
 /** Milliseconds since 1970 until which a key lives; infinity for `PERSIST` and `GETEX … PERSIST`. */
 export function lifeOf({ command }: Piece): number {
-  const args = command.map(String);
-  const name = args[0]!.toUpperCase();
+  const name = String(command[0]).toUpperCase();
+  const numberAt = (index: number): number => Number(String(command[index]));
   if (name === 'PERSIST') return Infinity;
-  if (name === 'EXPIREAT') return Number(args[2]) * 1000;
-  if (name !== 'GETEX') return Number(args[2]);
-  const at = args.findIndex((argument) => /^(EXAT|PXAT)$/i.test(argument));
-  if (at < 0) return Infinity;
-  return Number(args[at + 1]) * (args[at]!.toUpperCase() === 'EXAT' ? 1000 : 1);
+  if (name === 'EXPIREAT') return numberAt(2) * 1000;
+  if (name !== 'GETEX') return numberAt(2);
+  const until = getexOptions(command).find((option) => option.name === 'EXAT' || option.name === 'PXAT');
+  if (!until) return Infinity;
+  return numberAt(until.at + 1) * (until.name === 'EXAT' ? 1000 : 1);
 }
 
 /**

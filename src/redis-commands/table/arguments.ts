@@ -1,5 +1,7 @@
 /** Reads options and numbers in a command's arguments, as lenient as the servers: any case, and nothing assumed about the length. */
 
+import type { Argument } from '../encode-command.js';
+
 /** Whether an argument is this option. `token` is upper case. */
 export function isToken(argument: Buffer | undefined, token: string): boolean {
   return (
@@ -10,11 +12,13 @@ export function isToken(argument: Buffer | undefined, token: string): boolean {
 }
 
 /** An option's name in upper case, or `''` for what is too long to be an option. */
-export function tokenAt(args: readonly Buffer[], index: number): string {
-  const argument = args[index];
-  return argument === undefined || argument.length > LONGEST_TOKEN
-    ? ''
-    : argument.toString('latin1').toUpperCase();
+export function tokenOf(argument: Argument | undefined): string {
+  if (argument === undefined || typeof argument === 'number' || argument.length > LONGEST_TOKEN) return '';
+  return (typeof argument === 'string' ? argument : argument.toString('latin1')).toUpperCase();
+}
+
+export function tokenAt(args: readonly Argument[], index: number): string {
+  return tokenOf(args[index]);
 }
 
 /** A count in the arguments: a whole number of at least 0, and 0 for whatever else stands there. */

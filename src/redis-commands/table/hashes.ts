@@ -1,4 +1,4 @@
-import { tokenAt, countAt } from './arguments.js';
+import { fieldOptions, isFieldCondition } from '../options/field-options.js';
 import { keys, row, type CommandSpec, type Effect } from './command-spec.js';
 
 const EXPIRING_SINCE = 'redis 7.4, valkey 9.0';
@@ -51,22 +51,12 @@ export const HASH_COMMANDS: readonly CommandSpec[] = [
   row('HIMPORT SET', 'hash', 'unknown', { writes: [keys(2, 2)], since: 'redis 8.10' }),
 ];
 
-const CONDITIONS = new Set(['NX', 'XX', 'GT', 'LT', 'FNX', 'FXX']);
-
-/** The options in front of `FIELDS` and behind its list decide; the fields and values between them are the user's. */
 function conditionalEffect(plain: Effect): (args: readonly Buffer[]) => Effect {
-  const step = plain === 'cells' ? 2 : 1;
-  return (args) => {
-    for (let index = 2; index < args.length; index += 1) {
-      const token = tokenAt(args, index);
-      if (CONDITIONS.has(token)) return 'modify';
-      if (token === 'FIELDS') index += 1 + step * countAt(args, index + 1);
-    }
-    return plain;
-  };
+  return (args) => (fieldOptions(args).some(isFieldCondition) ? 'modify' : plain);
 }
 
 /** Without an option `HGETEX` only reads. */
 function hgetexEffect(args: readonly Buffer[]): Effect {
-  return tokenAt(args, 2) === 'FIELDS' && args.length <= 4 + countAt(args, 3) ? 'none' : 'cell-expire';
+  const [first, ...others] = fieldOptions(args);
+  return first?.name === 'FIELDS' && others.length === 0 ? 'none' : 'cell-expire';
 }

@@ -1,5 +1,6 @@
-import { hasToken, isToken } from './arguments.js';
+import { isConditionalExpiry } from '../options/key-options.js';
 import { keys, row, type CommandSpec, type Effect } from './command-spec.js';
+import { indexesAt } from './places.js';
 
 /**
  * Commands that work on keys of any type, and on whole databases.
@@ -32,12 +33,10 @@ export const KEYSPACE_COMMANDS: readonly CommandSpec[] = [
   row('FLUSHALL', 'none', 'flush', { writes: [] }),
 ];
 
-const EXPIRE_CONDITIONS = new Set(['NX', 'XX', 'GT', 'LT']);
-
 function expireEffect(args: readonly Buffer[]): Effect {
-  return hasToken(args, 3, EXPIRE_CONDITIONS) ? 'modify' : 'expire';
+  return isConditionalExpiry(args) ? 'modify' : 'expire';
 }
 
 function sortEffect(args: readonly Buffer[]): Effect {
-  return args.some((argument, index) => index > 1 && isToken(argument, 'STORE')) ? 'derive' : 'none';
+  return indexesAt(['sort'], args).length > 0 ? 'derive' : 'none';
 }

@@ -1,6 +1,8 @@
 import { countAt, isToken, tokenAt } from './arguments.js';
 import type { CellFinder, CellRange, KeyFinder, KeyPlace } from './command-spec.js';
-import { streamOptions } from '../stream-options.js';
+import { fieldsAt } from '../options/field-options.js';
+import { behindMemberOptions } from '../options/member-options.js';
+import { streamOptions } from '../options/stream-options.js';
 
 /** Argument indexes at the given places, in the order of the places. Never an index outside of the arguments. */
 export function indexesAt(places: readonly KeyPlace[], args: readonly Buffer[]): number[] {
@@ -42,8 +44,8 @@ const KEY_FINDERS: Record<KeyFinder, (args: readonly Buffer[]) => number[]> = {
 const CELL_FINDERS: Record<CellFinder, (args: readonly Buffer[]) => number[]> = {
   fields: (args) => behindFields(args, 1),
   'field-values': (args) => behindFields(args, 2),
-  zadd: (args) => range(args, behindFlags(args) + 1, -1, 2),
-  geoadd: (args) => range(args, behindFlags(args) + 2, -1, 3),
+  zadd: (args) => range(args, behindMemberOptions(args) + 1, -1, 2),
+  geoadd: (args) => range(args, behindMemberOptions(args) + 2, -1, 3),
   vadd: vaddElement,
   xadd: xaddId,
 };
@@ -86,18 +88,8 @@ function keysBehindStreams(args: readonly Buffer[]): number[] {
 }
 
 function behindFields(args: readonly Buffer[], step: number): number[] {
-  for (let index = 2; index < args.length; index += 1) {
-    if (isToken(args[index], 'FIELDS')) return counted(args, index + 1, step);
-  }
-  return [];
-}
-
-const ADD_FLAGS = new Set(['NX', 'XX', 'GT', 'LT', 'CH', 'INCR']);
-
-function behindFlags(args: readonly Buffer[]): number {
-  let index = 2;
-  while (index < args.length && ADD_FLAGS.has(tokenAt(args, index))) index += 1;
-  return index;
+  const at = fieldsAt(args);
+  return at === undefined ? [] : counted(args, at + 1, step);
 }
 
 /** `VADD key [REDUCE dim] (FP32 blob | VALUES count number…) element …` */

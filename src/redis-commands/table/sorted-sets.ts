@@ -1,5 +1,6 @@
-import { hasToken, tokenAt } from './arguments.js';
+import { isMemberCondition, memberOptions } from '../options/member-options.js';
 import { keys, row, type CommandSpec, type Effect } from './command-spec.js';
+import { indexesAt } from './places.js';
 
 /**
  * Sorted sets, and the geographic commands, which work on them.
@@ -33,25 +34,17 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec[] = [
   row('GEORADIUS', 'zset', 'derive', {
     writes: ['georadius'],
     reads: [keys(1, 1)],
-    refine: (args) => storeEffect(args, 6),
+    refine: storeEffect,
   }),
   row('GEORADIUSBYMEMBER', 'zset', 'derive', {
     writes: ['georadius'],
     reads: [keys(1, 1)],
-    refine: (args) => storeEffect(args, 5),
+    refine: storeEffect,
   }),
 ];
 
-const ADD_CONDITIONS = new Set(['NX', 'XX', 'GT', 'LT', 'INCR']);
-
-/** Options stand between the key and the first score (or longitude), which no option looks like. */
 function addEffect(args: readonly Buffer[], plain: Effect): Effect {
-  for (let index = 2; index < args.length; index += 1) {
-    const token = tokenAt(args, index);
-    if (ADD_CONDITIONS.has(token)) return 'modify';
-    if (token !== 'CH') break;
-  }
-  return plain;
+  return memberOptions(args).some(isMemberCondition) ? 'modify' : plain;
 }
 
 /** Below it a million sums and more come to no infinity. */
@@ -62,8 +55,6 @@ function sumEffect(args: readonly Buffer[]): Effect {
   return Math.abs(Number(amount)) < LARGEST_SUM ? 'score-sum' : 'modify';
 }
 
-const STORE_OPTIONS = new Set(['STORE', 'STOREDIST']);
-
-function storeEffect(args: readonly Buffer[], optionsAt: number): Effect {
-  return hasToken(args, optionsAt, STORE_OPTIONS) ? 'derive' : 'none';
+function storeEffect(args: readonly Buffer[]): Effect {
+  return indexesAt(['georadius'], args).length > 0 ? 'derive' : 'none';
 }

@@ -1,5 +1,5 @@
 import { keys, row, type CommandSpec, type Effect } from './command-spec.js';
-import { streamOptions } from '../stream-options.js';
+import { streamOptions } from '../options/stream-options.js';
 
 const SECOND = { writes: [keys(2, 2)] };
 

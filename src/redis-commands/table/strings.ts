@@ -1,4 +1,6 @@
-import { hasToken, tokenAt, countAt } from './arguments.js';
+import type { Option } from '../options/option.js';
+import { isSetCondition, setOptions, valueOptions } from '../options/value-options.js';
+import { hasToken, countAt } from './arguments.js';
 import { keys, row, type CommandSpec, type Effect } from './command-spec.js';
 
 /**
@@ -16,7 +18,7 @@ import { keys, row, type CommandSpec, type Effect } from './command-spec.js';
 export const STRING_COMMANDS: readonly CommandSpec[] = [
   row('SET', 'string', 'set', {
     refine: setEffect,
-    keepsExpiry: (args) => setOptions(args).includes('KEEPTTL'),
+    keepsExpiry: (args) => setOptions(args).some(isKeeping),
   }),
   row('SETEX', 'string', 'set'),
   row('PSETEX', 'string', 'set'),
@@ -26,8 +28,8 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   row('MSETNX', 'string', 'modify', { writes: [keys(1, -1, 2)] }),
   row('MSETEX', 'string', 'set', {
     writes: [{ countAt: 1, step: 2 }],
-    refine: (args) => (hasToken(args, behindMsetexPairs(args), EXISTENCE_CONDITIONS) ? 'modify' : 'set'),
-    keepsExpiry: (args) => hasToken(args, behindMsetexPairs(args), KEEPTTL),
+    refine: (args) => (msetexOptions(args).some(isSetCondition) ? 'modify' : 'set'),
+    keepsExpiry: (args) => msetexOptions(args).some(isKeeping),
     since: 'redis 8.4, valkey 9.1',
   }),
   row('GETDEL', 'string', 'remove'),
@@ -53,31 +55,17 @@ export const STRING_COMMANDS: readonly CommandSpec[] = [
   row('PFCOUNT', 'hyperloglog', 'union', { writes: [keys(1)] }),
 ];
 
-/** Options that take a value, so that the value is not read as an option. */
-const SET_OPTIONS_WITH_VALUE = new Set(['EX', 'PX', 'EXAT', 'PXAT', 'IFEQ', 'IFNE', 'IFDEQ', 'IFDNE']);
-const SET_CONDITIONS = new Set(['NX', 'XX', 'IFEQ', 'IFNE', 'IFDEQ', 'IFDNE']);
-
-/** The names of the options of a `SET`, without their values. */
-function setOptions(args: readonly Buffer[]): string[] {
-  const options: string[] = [];
-  for (let index = 3; index < args.length; index += 1) {
-    const token = tokenAt(args, index);
-    options.push(token);
-    if (SET_OPTIONS_WITH_VALUE.has(token)) index += 1;
-  }
-  return options;
-}
-
 /** `GET` only asks, and an expiry belongs to the new value. */
 function setEffect(args: readonly Buffer[]): Effect {
-  return setOptions(args).some((option) => SET_CONDITIONS.has(option)) ? 'modify' : 'set';
+  return setOptions(args).some(isSetCondition) ? 'modify' : 'set';
 }
 
-const EXISTENCE_CONDITIONS = new Set(['NX', 'XX']);
-const KEEPTTL = new Set(['KEEPTTL']);
+function isKeeping({ name }: Option): boolean {
+  return name === 'KEEPTTL';
+}
 
-function behindMsetexPairs(args: readonly Buffer[]): number {
-  return 2 + 2 * countAt(args, 1);
+function msetexOptions(args: readonly Buffer[]): Option[] {
+  return valueOptions(args, 2 + 2 * countAt(args, 1));
 }
 
 const BITFIELD_WRITES = new Set(['SET', 'INCRBY']);
