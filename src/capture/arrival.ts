@@ -1,7 +1,7 @@
 /** Commands on streams whose entries are added in the order of their arrival (`streams.arrival`). */
 
 import { streamOptions } from '../redis-commands/options/stream-options.js';
-import { arrivalArguments } from '../protocol/messages/messages.js';
+import { arrivalArguments } from '../protocol/messages/arrival.js';
 
 /**
  * The message sent for a command that adds an entry to such a stream, or trims it. Nothing for any other. An entry has another ID at each

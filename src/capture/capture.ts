@@ -19,17 +19,14 @@ import type { RecordedEffect } from '../redis-commands/effect-code.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { encodeEnds } from '../protocol/stream-ends.js';
 import { KeyHash } from '../protocol/key-hash.js';
-import { isMark, MARK } from '../protocol/messages/marks.js';
+import { ANSWER } from '../protocol/messages/answer.js';
+import { ARRIVAL } from '../protocol/messages/arrival.js';
+import { encodeExpired } from '../protocol/messages/expired.js';
+import { isMark, MARK } from '../protocol/messages/mark.js';
+import { messageEffect, messageKeys } from '../protocol/messages/messages.js';
+import { NEED } from '../protocol/messages/state-request.js';
+import { STATE } from '../protocol/messages/state.js';
 import type { Position } from '../protocol/position.js';
-import { ANSWER } from '../protocol/messages/comparison.js';
-import {
-  ARRIVAL,
-  effectOfSpecial,
-  encodeExpired,
-  NEED,
-  specialKeys,
-  STATE,
-} from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { BatchBuilder } from './batch-builder.js';
 import { DeadlineWatch } from './deadline-watch.js';
@@ -40,7 +37,7 @@ import {
   isKey,
   isMarker,
   keysNamed,
-  readSpecial,
+  readMessage,
   startsWith,
   tell,
 } from './internal-commands.js';
@@ -322,10 +319,9 @@ export class Capture {
 
   /** What Tandem itself wants sent at this place: the state of a key, or a request for one, which stand among the local writes of it. */
   #out(command: Buffer): void {
-    if (this.#rewording.told(command)) return;
-    const written = readSpecial(command);
+    const written = readMessage(command);
     const { sink, events } = this.#options;
-    if (written && this.#deadlines.fields.told(written)) return;
+    if (written && (this.#rewording.told(written) || this.#deadlines.fields.told(written))) return;
     const args = written && outgoing(written, this.#options);
     if (!args) {
       if (written) sink.skipped('filtered', written[0]!.toString('latin1'));
@@ -333,7 +329,8 @@ export class Capture {
       return;
     }
     const name = args[0]!.toString('latin1');
-    for (const key of specialKeys(name, args)) this.#wrote(key, effectOfSpecial(args));
+    const effect = messageEffect(name, args);
+    if (effect) for (const key of messageKeys(name, args)) this.#wrote(key, effect);
     // The answer to it holds what was made here before it, and no more.
     this.#isClosed ||= name === NEED || name === STATE || name === MARK;
     if (name === ANSWER) this.#special(events.answering(args));

@@ -4,8 +4,7 @@ import type { CommandSpec } from '../redis-commands/command-table.js';
 import type { FieldDeadlines } from '../local-writes/field-deadlines.js';
 import { fieldWrites } from '../redis-commands/field-commands.js';
 import { KeyHash } from '../protocol/key-hash.js';
-import { FIELDS, specialKeys } from '../protocol/messages/messages.js';
-import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { FIELDS, parseFieldDeadlines } from '../protocol/messages/field-deadlines.js';
 
 export class FieldWatch {
   readonly #deadlines: FieldDeadlines;
@@ -93,21 +92,14 @@ export class FieldWatch {
     return isEmptied;
   }
 
-  /** Notes the deadlines of the fields of a hash that came as a whole. @param args of a special command @returns whether it says that */
+  /** Notes the deadlines of the fields of a hash that came as a whole. @param args of a message @returns whether it says that */
   told(args: readonly Buffer[]): boolean {
     if (args[0]!.toString('latin1') !== FIELDS) return false;
-    const [{ database, key }] = specialKeys(FIELDS, args) as [PlacedKey];
-    const pairs = args.slice(3);
+    const { database, key, deadlines } = parseFieldDeadlines(args);
     this.#hash.of(database, key, 0, key.length);
     const { low, high } = this.#hash;
     this.#deadlines.dropped(low, high);
-    for (let at = 0; at + 1 < pairs.length; at += 2)
-      this.#deadlines.given(
-        low,
-        high,
-        pairs[at]!.toString('latin1'),
-        Number(pairs[at + 1]!.toString('latin1')),
-      );
+    for (const [field, deadline] of deadlines) this.#deadlines.given(low, high, field, deadline);
     return true;
   }
 

@@ -4,12 +4,12 @@ import type { InternalEvents } from './change-sink.js';
 import type { KnownName } from '../redis-commands/command-names.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
 import { writtenKeys } from '../redis-commands/command-table.js';
-import { isSpecial, specialKeys } from '../protocol/messages/messages.js';
+import { isMessage, messageKeys } from '../protocol/messages/messages.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 
-/** The arguments of the one special command in these bytes; nothing when they are anything else. */
-export function readSpecial(bytes: Buffer): Buffer[] | undefined {
+/** The arguments of the one message in these bytes; nothing when they are anything else. */
+export function readMessage(bytes: Buffer): Buffer[] | undefined {
   const reader = new CommandReader();
   try {
     reader.push(Buffer.from(bytes));
@@ -18,13 +18,13 @@ export function readSpecial(bytes: Buffer): Buffer[] | undefined {
     return undefined;
   }
   const args = reader.arguments();
-  return isSpecial(args) ? args : undefined;
+  return isMessage(args) ? args : undefined;
 }
 
 /** The keys that a request in these bytes names; none when they are anything else. */
 export function keysNamed(bytes: Buffer): PlacedKey[] {
-  const args = readSpecial(bytes);
-  return args === undefined ? [] : specialKeys(args[0]!.toString('latin1'), args);
+  const args = readMessage(bytes);
+  return args === undefined ? [] : messageKeys(args[0]!.toString('latin1'), args);
 }
 
 /** The fields of an `HSET key field value …`. */

@@ -7,17 +7,16 @@
  * write makes such a request.
  */
 
-import {
-  ANSWER,
-  COMPARE,
-  LISTED,
-  namesAmong,
-  questionWithout,
-  withExcluded,
-} from '../protocol/messages/comparison.js';
+import { ANSWER, withExcluded } from '../protocol/messages/answer.js';
+import { COMPARE, questionWithout } from '../protocol/messages/compare.js';
+import { EXPIRED } from '../protocol/messages/expired.js';
+import { GONE } from '../protocol/messages/gone.js';
+import { LIBRARIES, untoldLibraries } from '../protocol/messages/libraries.js';
+import { LIBRARY } from '../protocol/messages/library.js';
+import { LISTED, namesAmong } from '../protocol/messages/listed.js';
+import { messageKeys } from '../protocol/messages/messages.js';
+import { STATE } from '../protocol/messages/state.js';
 import type { Filter } from '../config/filter.js';
-import { LIBRARIES, LIBRARY } from '../protocol/messages/libraries.js';
-import { EXPIRED, GONE, specialKeys, STATE } from '../protocol/messages/messages.js';
 
 /**
  * What of a command may leave; nothing where nothing of it may.
@@ -30,7 +29,7 @@ export function outgoing(
 ): readonly Buffer[] | undefined {
   const name = args[0]!.toString('latin1');
   if (!functions && name === LIBRARY) return undefined;
-  if (!functions && name === LIBRARIES) return [...args.slice(0, 3), Buffer.from('0')];
+  if (!functions && name === LIBRARIES) return untoldLibraries(args);
   if (filter.passesAllKeys) return args;
   const isExcluded = ({ database, key }: { database: number; key: Buffer }): boolean =>
     !filter.key(database, key);
@@ -38,7 +37,7 @@ export function outgoing(
     case STATE:
     case EXPIRED:
     case GONE:
-      return specialKeys(name, args).some(isExcluded) ? undefined : args;
+      return messageKeys(name, args).some(isExcluded) ? undefined : args;
     case ANSWER:
       return withExcluded(args, isExcluded);
     case COMPARE:

@@ -8,9 +8,10 @@
  */
 
 import type { KnownName } from '../redis-commands/command-names.js';
-import { CommandReader } from '../redis-commands/command-reader.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
 import { destinationDatabase, writtenKeys } from '../redis-commands/command-table.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { MEMBERS, parseMembers } from '../protocol/messages/members.js';
 import { KnownMembers, scoreOf, type End } from './known-members.js';
 import type { LocalWriteNotes } from './change-sink.js';
 
@@ -20,10 +21,6 @@ const MAX_SETS = 10_000;
 
 /** Sets that are read before their first pop, in a second. */
 const READ_A_SECOND = 100;
-
-const MEMBERS = 'TANDEM.MEMBERS';
-/** Bytes in which the name of a command ends. */
-const HEADER_BYTES = 40;
 
 /** Whether a command takes members by their place in a sorted set. */
 export function isSetPop({ name }: KnownName): boolean {
@@ -99,27 +96,16 @@ export class PoppedSets {
     return undefined;
   }
 
-  /** Whether a command of Tandem's own, as it stands in the stream, tells the members of a set. It is taken note of. */
-  told(command: Buffer): boolean {
-    if (!command.subarray(0, HEADER_BYTES).includes(MEMBERS)) return false;
-    const reader = new CommandReader();
-    reader.push(Buffer.from(command));
-    if (!reader.next()) return false;
-    const [said, place, key, end, isWhole, ...rest] = reader.arguments();
-    // A key of another message may be called so.
-    if (said!.toString('latin1') !== MEMBERS) return false;
-    const name = nameOf(Number(place!.toString('latin1')), key!);
-    const members = rest.flatMap((member, at) =>
-      at % 2 === 0 ? [{ name: member.toString('latin1'), score: scoreOf(rest[at + 1]!) }] : [],
-    );
+  /** Whether a message tells the members of a set. It is taken note of. @param args the name first */
+  told(args: readonly Buffer[]): boolean {
+    if (args[0]!.toString('latin1') !== MEMBERS) return false;
+    const { database, key, end, isWhole, members: told } = parseMembers(args);
+    const name = nameOf(database, key);
+    const members = told.map((one) => ({ name: one.name.toString('latin1'), score: scoreOf(one.score) }));
     this.#asked.delete(name);
     this.#forget(name);
     if (members.some(({ score }) => Number.isNaN(score))) return true;
-    const set = new KnownMembers({
-      end: end!.toString('latin1') as End,
-      members,
-      isWhole: isWhole!.toString('latin1') === '1',
-    });
+    const set = new KnownMembers({ end, members, isWhole });
     this.#sets.set(name, set);
     this.#bytes += set.bytes;
     while (this.#sets.size > 1 && (this.#bytes > MAX_BYTES || this.#sets.size > MAX_SETS))

@@ -59,8 +59,8 @@ export class Rewording {
     return addition && { name: 'XADD', args: addition, effect: 'entry' };
   }
 
-  /** Whether a command of Tandem's own, as it stands in the stream, tells the members of a set. It is taken note of. */
-  told(command: Buffer): boolean {
-    return this.#popped.told(command);
+  /** Whether a message tells the members of a set. It is taken note of. @param args the name first */
+  told(args: readonly Buffer[]): boolean {
+    return this.#popped.told(args);
   }
 }

@@ -1,4 +1,4 @@
-import type { Mark, MarkTold } from '../protocol/messages/marks.js';
+import type { Mark, MarkTold } from '../protocol/messages/mark.js';
 import type { LocalConfig } from '../config/config.js';
 import { TandemError } from '../errors.js';
 import { refusalOf, whereOf } from '../redis/connect.js';

@@ -1,7 +1,7 @@
 /** How entries of the other site are added to streams in the order of their arrival, and how its trims of these are carried out. */
 
 import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
-import { parseArrival } from '../protocol/messages/messages.js';
+import { parseArrival } from '../protocol/messages/arrival.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import { MAX_SCRIPT_ARGUMENTS } from './attempts.js';

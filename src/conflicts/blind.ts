@@ -1,5 +1,6 @@
 import type { Batch } from '../protocol/batch.js';
-import { ARRIVAL, LACK } from '../protocol/messages/messages.js';
+import { ARRIVAL } from '../protocol/messages/arrival.js';
+import { LACK } from '../protocol/messages/state-request.js';
 import { keysOf, payloadCommands, type ExtraCommands } from '../protocol/payload.js';
 import type { Asked } from './resolved.js';
 

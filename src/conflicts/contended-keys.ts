@@ -4,7 +4,7 @@
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
-import { LACK, type Lack } from '../protocol/messages/messages.js';
+import { LACK, type Lack } from '../protocol/messages/state-request.js';
 
 /** How often a batch is decided anew because one of its keys was written meanwhile. Then the key is contended. */
 const MAX_LOOKS = 8;

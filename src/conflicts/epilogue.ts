@@ -2,7 +2,8 @@
 
 import type { DeliveredBatch } from '../protocol/batch.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
-import { encodeNeed, LACK, STATE, type Need } from '../protocol/messages/messages.js';
+import { encodeNeed, LACK, type Need } from '../protocol/messages/state-request.js';
+import { STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';

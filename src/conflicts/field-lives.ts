@@ -10,7 +10,8 @@ import { fieldOptions, fieldsAt } from '../redis-commands/options/field-options.
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import type { KeyHash } from '../protocol/key-hash.js';
-import { encodeNeed, EXPIRED, expiredAt, expiredFields, LACK } from '../protocol/messages/messages.js';
+import { EXPIRED, expiredAt, expiredFields } from '../protocol/messages/expired.js';
+import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import { isSoon } from '../redis-commands/late-expiry.js';

@@ -4,7 +4,7 @@ import type { DeliveredBatch } from '../protocol/batch.js';
 import { effectOnKey, moveEnds } from '../redis-commands/command-table.js';
 import { effectCode, isOnMembers, isPop } from '../redis-commands/effect-code.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
-import { encodeNeed, LACK } from '../protocol/messages/messages.js';
+import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import { isOnOneKey } from '../protocol/command-kinds.js';

@@ -8,7 +8,7 @@ import type { UnseenSet } from '../local-writes/unseen-sets.js';
 import type { LocalCommand } from '../pieces/piece.js';
 import type { DeliveredBatch } from '../protocol/batch.js';
 import type { KeyHash } from '../protocol/key-hash.js';
-import type { Lack } from '../protocol/messages/messages.js';
+import type { Lack } from '../protocol/messages/state-request.js';
 import { nameOf, type PayloadCommand } from '../protocol/payload.js';
 import { isAtEnd, type RecordedEffect } from '../redis-commands/effect-code.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';

@@ -4,12 +4,12 @@ import { BoundedMap } from '../async/bounded-map.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import type { PlacedError } from '../redis/reply-reader.js';
 import type { CheckedBatch, BatchCheck } from '../protocol/check-batch.js';
+import { messageKind } from '../protocol/messages/messages.js';
 import { payloadCommands } from '../protocol/payload.js';
 
 /** Batches whose refused commands are remembered: more than are ever on the way at a time. */
 const MAX_LEFT_OUT = 64;
 
-const OWN_COMMANDS = 'TANDEM.';
 /** The server's words for a command it does not have: it will not have it in the next batch either. */
 const UNKNOWN_COMMAND = /^ERR unknown (command|subcommand)/i;
 
@@ -36,9 +36,10 @@ export class LeftOut {
     this.#refused.set(last, leftOut);
     for (const { index, name } of payloadCommands(batch.payload)) {
       const error = leftOut.get(index);
-      // What a command of Tandem's own was made into says nothing of the next one.
-      const isOwn = name.startsWith(OWN_COMMANDS);
-      if (error !== undefined && !isOwn && UNKNOWN_COMMAND.test(error)) this.#inspector.refuse(name, error);
+      // What a message was made into says nothing of the next one.
+      const isMessage = messageKind(name) !== undefined;
+      if (error !== undefined && !isMessage && UNKNOWN_COMMAND.test(error))
+        this.#inspector.refuse(name, error);
     }
   }
 }

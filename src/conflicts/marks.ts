@@ -1,8 +1,8 @@
-/** Marks (`protocol/messages/marks.ts`): the command that runs for one that has come, and what this site tells with one that goes. */
+/** Marks (`protocol/messages/mark.ts`): the command that runs for one that has come, and what this site tells with one that goes. */
 
 import { BoundedMap } from '../async/bounded-map.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
-import { encodeMark, isBack, isSettled, parseMark, type MarkTold } from '../protocol/messages/marks.js';
+import { encodeMark, isBack, isSettled, type MarkTold, parseMark } from '../protocol/messages/mark.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 

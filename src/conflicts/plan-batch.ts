@@ -7,7 +7,7 @@ import { keysWritten } from '../local-writes/flushed.js';
 import type { Range } from '../local-writes/range.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import type { KeyHash } from '../protocol/key-hash.js';
-import { encodeNeed, LACK, type Lack } from '../protocol/messages/messages.js';
+import { encodeNeed, LACK, type Lack } from '../protocol/messages/state-request.js';
 import { forEachKey } from '../protocol/payload.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { PlacedError } from '../redis/reply-reader.js';

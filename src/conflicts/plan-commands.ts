@@ -6,20 +6,12 @@
 import type { DeliveredBatch } from '../protocol/batch.js';
 import { moveEnds } from '../redis-commands/command-table.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
-import { isComparison } from '../protocol/messages/comparison.js';
-import { isOfLibraries } from '../protocol/messages/libraries.js';
-import {
-  ARRIVAL,
-  EXPIRED,
-  GONE,
-  isForLongWork,
-  LACK,
-  NEED,
-  parseNeed,
-  parseState,
-  STATE,
-  type KeyState,
-} from '../protocol/messages/messages.js';
+import { ARRIVAL } from '../protocol/messages/arrival.js';
+import { EXPIRED } from '../protocol/messages/expired.js';
+import { GONE } from '../protocol/messages/gone.js';
+import { isForLongWork, isQuestionOrAnswer } from '../protocol/messages/messages.js';
+import { LACK, NEED, parseNeed } from '../protocol/messages/state-request.js';
+import { type KeyState, parseState, STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { asDeletion, empties, isFlush } from '../protocol/flushes.js';
 import { isOnOneKey, isPerKey } from '../protocol/command-kinds.js';
@@ -145,7 +137,7 @@ export class CommandPlanner {
     if (isFlush(command)) await this.#flush(command);
     else if (whole) this.#sent.send(command, whole);
     else if (command.name === NEED) await this.#need(command);
-    else if (isComparison(command.name) || isOfLibraries(command.name)) this.#compare(command);
+    else if (isQuestionOrAnswer(command.name)) this.#compare(command);
     else if (command.name === STATE) await this.#state(command);
     else if (command.name === EXPIRED) await this.#expired(command);
     else if (command.name === GONE || command.name === ARRIVAL) await this.#ofEntries(command);

@@ -5,7 +5,7 @@ import type { LocalEntries } from '../local-writes/local-entries.js';
 import type { Window } from '../local-writes/window.js';
 import type { DeliveredBatch } from '../protocol/batch.js';
 import type { BatchCheck } from '../protocol/check-batch.js';
-import type { KeyState } from '../protocol/messages/messages.js';
+import type { KeyState } from '../protocol/messages/state.js';
 import type { ExtraCommands, PayloadCommand } from '../protocol/payload.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { EpilogueOptions } from './epilogue.js';

@@ -2,7 +2,8 @@
 
 import type { DeliveredBatch } from '../protocol/batch.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
-import { GONE, parseArrival } from '../protocol/messages/messages.js';
+import { parseArrival } from '../protocol/messages/arrival.js';
+import { acknowledgement, GONE } from '../protocol/messages/gone.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { arrivingEntry, arrivingPiece, ArrivalTrims, cap } from './arrivals.js';
 import type { KeyResolver } from './key-resolver.js';
@@ -58,7 +59,7 @@ export class StreamPlanner {
   /** An entry delivered here was not there any more at the other site: it is pending no longer. */
   async #gone(command: PayloadCommand, key: PlacedKey): Promise<void> {
     if (this.#runs.isPlain(key) && this.#known.commutes(key, 'gone'))
-      this.#sent.attempt(command, [['XACK', key.key, ...command.args.slice(3)]], [key]);
+      this.#sent.attempt(command, [acknowledgement(command.args)], [key]);
     else this.#resolver.meet(command, await this.#runs.on(key));
   }
 

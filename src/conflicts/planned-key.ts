@@ -4,7 +4,7 @@
  */
 
 import type { Deadline } from '../local-writes/deadline.js';
-import { encodeNeed, LACK, type Lack, type Need } from '../protocol/messages/messages.js';
+import { encodeNeed, LACK, type Lack, type Need } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { KnownFields } from './field-lives.js';
 import {

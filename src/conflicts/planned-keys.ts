@@ -3,7 +3,10 @@
 import type { DeliveredBatch } from '../protocol/batch.js';
 import type { ConflictOutcome } from '../observe/conflict-outcome.js';
 import { commutingWith, effectCode } from '../redis-commands/effect-code.js';
-import { ARRIVAL, EXPIRED, GONE, STATE } from '../protocol/messages/messages.js';
+import { ARRIVAL } from '../protocol/messages/arrival.js';
+import { EXPIRED } from '../protocol/messages/expired.js';
+import { GONE } from '../protocol/messages/gone.js';
+import { STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { PlannedKey } from './planned-key.js';
 import { nameOf, recordedEffectOf, type PayloadCommand } from '../protocol/payload.js';

@@ -2,7 +2,7 @@
 
 import type { ConflictOutcome } from '../observe/conflict-outcome.js';
 import type { Argument } from '../redis-commands/encode-command.js';
-import type { Lack } from '../protocol/messages/messages.js';
+import type { Lack } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { PayloadCommand } from '../protocol/payload.js';
 import type { Deadline } from '../local-writes/deadline.js';

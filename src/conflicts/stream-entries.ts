@@ -3,7 +3,8 @@
 import { isIdBelow, wholeId } from '../redis-commands/stream-id.js';
 import { isRefining, streamOptions } from '../redis-commands/options/stream-options.js';
 import { encodeCommand, type Argument } from '../redis-commands/encode-command.js';
-import { encodeGone, encodeNeed, LACK } from '../protocol/messages/messages.js';
+import { encodeGone } from '../protocol/messages/gone.js';
+import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';

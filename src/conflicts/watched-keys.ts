@@ -3,9 +3,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import { effectOf, effectOnKey, moveEnds } from '../redis-commands/command-table.js';
-import { effectCode, isOnMembers, isPop, type RecordedEffect } from '../redis-commands/effect-code.js';
+import {
+  isTandems,
+  effectCode,
+  isOnMembers,
+  isPop,
+  type RecordedEffect,
+} from '../redis-commands/effect-code.js';
 import type { KeyHash } from '../protocol/key-hash.js';
-import { ARRIVAL, endedBy, EXPIRED, GONE, NEED, parseNeed, STATE } from '../protocol/messages/messages.js';
+import { messageEffect } from '../protocol/messages/messages.js';
+import { NEED, parseNeed } from '../protocol/messages/state-request.js';
+import { STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { CheckedBatch } from '../protocol/check-batch.js';
 import { isOnOneKey } from '../protocol/command-kinds.js';
@@ -267,10 +275,10 @@ function isMove({ spec, args }: PayloadCommand): boolean {
 /** What a command does to one of its keys by itself; undefined where that is unknown. */
 function effectAt(command: PayloadCommand, at: number): RecordedEffect | undefined {
   const { name, spec, args } = command;
-  if (name === EXPIRED) return endedBy(command.args);
-  if (name === GONE) return 'gone';
-  if (name === ARRIVAL) return 'arrival';
-  if (spec === undefined) return undefined;
+  if (spec === undefined) {
+    const effect = messageEffect(name, args);
+    return effect === undefined || isTandems(effect) ? undefined : effect;
+  }
   if (isOnOneKey(command) || moveEnds(spec, args)) return effectOnKey(spec, args, at);
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import type { Batch } from '../protocol/batch.js';
-import { STATE } from '../protocol/messages/messages.js';
+import { STATE } from '../protocol/messages/state.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { BatchPlan } from '../conflicts/plan-batch.js';

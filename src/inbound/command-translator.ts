@@ -3,7 +3,7 @@
 import type { Translator } from '../conflicts/plan-options.js';
 import type { Filter } from '../config/filter.js';
 import type { DeliveredBatch } from '../protocol/batch.js';
-import type { KeyState } from '../protocol/messages/messages.js';
+import type { KeyState } from '../protocol/messages/state.js';
 import type { PayloadCommand } from '../protocol/payload.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { allKeys, type KeyNames } from '../redis/keys.js';

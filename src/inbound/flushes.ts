@@ -3,7 +3,7 @@
  * that, key by key. No other key is left.
  */
 
-import { LACK } from '../protocol/messages/messages.js';
+import { LACK } from '../protocol/messages/state-request.js';
 import type { Logger } from '../log/log.js';
 import type { GapEvents } from '../protocol/gap.js';
 import type { RawConnection } from '../redis/raw-connection.js';

@@ -12,6 +12,8 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { commandSpec } from '../redis-commands/command-table.js';
+import { isOfKeys } from '../protocol/messages/messages.js';
+import { STATE } from '../protocol/messages/state.js';
 import { keysOf, payloadCommands, type ExtraCommands, type PayloadCommand } from '../protocol/payload.js';
 
 export interface RejectedEntry {
@@ -138,10 +140,10 @@ function keysToAskFor(
   const command = commandOf(entry, extra);
   if (command === undefined) {
     const name = entry.command.toString('latin1').toUpperCase();
-    const isOfOneKey = name.startsWith('TANDEM.') || (commandSpec(name) ?? extra.get(name))?.singleKey;
+    const isOfOneKey = isOfKeys(name) || (commandSpec(name) ?? extra.get(name))?.singleKey;
     return isOfOneKey === true && key.length > 0 ? [{ database, key }] : 'its keys are not known';
   }
-  if (command.spec === undefined && command.name !== 'TANDEM.STATE')
+  if (command.spec === undefined && command.name !== STATE)
     return 'neither this server nor this version of Tandem knows the command';
   const wanted = keysOf(command, 'written').filter(
     (one) => one.key !== undefined && !one.key.toString('latin1').startsWith(ownPrefix),

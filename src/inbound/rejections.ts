@@ -13,6 +13,8 @@ import type { KeyNames } from '../redis/keys.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';
 import type { BatchPlan } from '../conflicts/plan-batch.js';
 import type { EpilogueCommand } from '../conflicts/epilogue.js';
+import { STATE } from '../protocol/messages/state.js';
+import { NEED } from '../protocol/messages/state-request.js';
 import { keysOf, payloadCommands, type PayloadCommand } from '../protocol/payload.js';
 import type { Failures } from './transaction.js';
 
@@ -25,8 +27,8 @@ const MAX_COMMAND_BYTES = 64 * 1024;
 
 /** The name of a command of Tandem's own in the list. */
 const NAMES: Record<EpilogueCommand['purpose'], string> = {
-  state: 'TANDEM.STATE',
-  request: 'TANDEM.NEED',
+  state: STATE,
+  request: NEED,
   conflict: 'CONFLICT',
   rejection: 'REJECTED',
 };

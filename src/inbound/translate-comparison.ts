@@ -1,8 +1,10 @@
-import { COMPARE, comparedKeys, hidingExcluded, LIST, TURN } from '../protocol/messages/comparison.js';
+import { COMPARE, COMPARE_MESSAGE, hidingExcluded } from '../protocol/messages/compare.js';
+import { LIBRARY, loadingOf } from '../protocol/messages/library.js';
+import { LIST } from '../protocol/messages/list.js';
+import { MARK } from '../protocol/messages/mark.js';
+import { TURN, TURN_MESSAGE } from '../protocol/messages/turn.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { kindsOf, type Filter } from '../config/filter.js';
-import { LIBRARY, loadingOf } from '../protocol/messages/libraries.js';
-import { MARK } from '../protocol/messages/marks.js';
 import { scriptSource } from '../lua/scripts.js';
 import { answerToMark } from '../conflicts/marks.js';
 import type { PayloadCommand } from '../protocol/payload.js';
@@ -11,8 +13,8 @@ import type { PayloadCommand } from '../protocol/payload.js';
 const TURNED_BYTES = 1024 * 1024;
 
 /**
- * The command that runs here for a question of a comparison (`protocol/messages/comparison.ts`), or for a library that comes
- * (`protocol/messages/libraries.ts`). A message that is for long work (`isForLongWork`) runs nothing.
+ * The command that runs here for a question of a comparison (`protocol/messages/compare.ts`), or for a library that comes
+ * (`protocol/messages/library.ts`). A message that is for long work (`isForLongWork`) runs nothing.
  * @param options `seen`: that of the batch the question came in
  */
 export function translateComparison(
@@ -30,7 +32,7 @@ export function translateComparison(
   const [session, number] = args.slice(1, 3) as [Buffer, Buffer];
   switch (name) {
     case COMPARE: {
-      const keys = comparedKeys(args);
+      const keys = COMPARE_MESSAGE.keys(args);
       const header = [session, number, seen, kindsOf(keys, fieldsExpire, filter), databases];
       const asked = hidingExcluded(args, ({ database, key }) => !filter.key(database, key));
       return encodeCommand(['EVAL', scriptSource('compare-keys'), 1, out, ...header, ...asked]);
@@ -41,7 +43,7 @@ export function translateComparison(
       return encodeCommand(['EVAL', scriptSource('list-keys'), 1, out, known, ...args.slice(1)]);
     }
     case TURN: {
-      const keys = comparedKeys(args).filter(
+      const keys = TURN_MESSAGE.keys(args).filter(
         ({ database, key }) => database < databases && filter.key(database, key),
       );
       if (keys.length === 0) return undefined;

@@ -6,7 +6,7 @@
 import type { Deadlines } from './deadlines.js';
 import { codesOf } from '../redis-commands/effect-code.js';
 import { KeyHash } from '../protocol/key-hash.js';
-import { expiredFields } from '../protocol/messages/messages.js';
+import { expiredFields } from '../protocol/messages/expired.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
 import type { Window } from './window.js';

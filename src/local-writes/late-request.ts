@@ -1,4 +1,4 @@
-import { encodeNeed, LACK } from '../protocol/messages/messages.js';
+import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
 import type { HybridClock } from '../protocol/clock.js';
 import type { Logger } from '../log/log.js';
 import type { LateWrites } from './late-writes.js';

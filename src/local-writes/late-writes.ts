@@ -23,7 +23,8 @@ import {
 } from '../redis-commands/effect-code.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import type { Deadlines } from './deadlines.js';
-import { EXPIRED, NEED } from '../protocol/messages/messages.js';
+import { EXPIRED } from '../protocol/messages/expired.js';
+import { NEED } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import {
   forEachKey,
@@ -44,10 +45,9 @@ import { isRemoval, removalsOf } from '../protocol/removals.js';
 import type { Window } from './window.js';
 
 const [SET, REQUEST, TRIM] = [effectCode('set'), effectCode('need'), effectCode('entry-trim')];
-const [STATE, COPY] = [effectCode('state'), effectCode('copy')];
+const [STATE, COPY, FIELD_ENDED] = [effectCode('state'), effectCode('copy'), effectCode('field-expired')];
 /** The other site runs it again, as it is, on a state that it had not seen. So it comes to the same behind that here. */
 const ON_STATES = codesOf('member', 'member-remove', 'entry');
-const FIELD_ENDED = effectCode('field-expired');
 const ON_FIELDS = codesOf('field-sum', 'cells', 'cell-remove', 'cell-expire', 'field-expired');
 /** Effects that come to the same whether the key's state is asked for or not. */
 const UNASKED = codesOf(

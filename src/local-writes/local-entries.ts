@@ -6,7 +6,7 @@
 
 import { streamOptions } from '../redis-commands/options/stream-options.js';
 import { HIGHEST_ID, isIdBelow, wholeId } from '../redis-commands/stream-id.js';
-import { ARRIVAL, parseArrival } from '../protocol/messages/messages.js';
+import { ARRIVAL, parseArrival } from '../protocol/messages/arrival.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { LocalArrivals } from './local-arrivals.js';
 import { UnseenMembers } from './unseen-members.js';

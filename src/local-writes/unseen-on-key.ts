@@ -5,7 +5,7 @@
 
 import { codesOf, effectCode } from '../redis-commands/effect-code.js';
 import type { KeyHash } from '../protocol/key-hash.js';
-import { LACK, NEED, parseNeed, type Lack } from '../protocol/messages/messages.js';
+import { type Lack, LACK, NEED, parseNeed } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { IsOnCell } from './unseen-cells.js';
 import { type LocalChanges, touches } from './local-changes.js';

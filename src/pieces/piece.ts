@@ -9,7 +9,7 @@
  */
 
 import type { Argument } from '../redis-commands/encode-command.js';
-import type { KeyState } from '../protocol/messages/messages.js';
+import type { KeyState } from '../protocol/messages/state.js';
 
 import type { PayloadCommand } from '../protocol/payload.js';
 

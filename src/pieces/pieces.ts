@@ -11,16 +11,10 @@ import {
 } from '../redis-commands/command-table.js';
 import type { Argument } from '../redis-commands/encode-command.js';
 import { fieldWrites } from '../redis-commands/field-commands.js';
-import {
-  ARRIVAL,
-  EXPIRED,
-  expiredAt,
-  expiredFields,
-  GONE,
-  parseArrival,
-  parseState,
-  STATE,
-} from '../protocol/messages/messages.js';
+import { ARRIVAL, parseArrival } from '../protocol/messages/arrival.js';
+import { EXPIRED, expiredAt, expiredFields } from '../protocol/messages/expired.js';
+import { acknowledgement, GONE } from '../protocol/messages/gone.js';
+import { parseState, STATE } from '../protocol/messages/state.js';
 import { isDerived, isOnOneKey, isPerKey } from '../protocol/command-kinds.js';
 import type { LocalCommand, Piece, Role, Source, ValueKind } from './piece.js';
 import type { PayloadCommand } from '../protocol/payload.js';
@@ -58,8 +52,7 @@ export function piecesOf(
     return id === '' ? [] : streamPieces(add, { ...bare, name: 'XADD', type: 'stream' });
   }
   if (name === GONE) {
-    const acknowledged = [Buffer.from('XACK'), key, ...args.slice(3)];
-    return streamPieces(acknowledged, { ...bare, name: 'XACK', type: 'stream' });
+    return streamPieces(acknowledgement(args), { ...bare, name: 'XACK', type: 'stream' });
   }
   if (spec === undefined) return [{ ...bare, role: 'modify', type: 'other' }];
   const effect = effectOf(spec, args);

@@ -13,11 +13,14 @@ import { CommandNames, type ServerCommands } from '../redis-commands/command-nam
 import { wallMs } from './clock.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
 import { effectOf } from '../redis-commands/command-table.js';
-import { comparedKeys, comparisonFault, isComparison } from './messages/comparison.js';
+import { ARRIVAL } from './messages/arrival.js';
+import { LIBRARY } from './messages/library.js';
+import { NEED } from './messages/state-request.js';
+import { messageKind } from './messages/messages.js';
+import type { MessageKind } from './messages/message-kind.js';
+import { parseState, STATE } from './messages/state.js';
 import { elementNames } from './elements.js';
 import { KeyHash } from './key-hash.js';
-import { isOfLibraries, librariesFault, LIBRARY } from './messages/libraries.js';
-import { ARRIVAL, NEED, OF_KEYS, parseState, specialFault, specialKeys, STATE } from './messages/messages.js';
 import { TandemError } from '../errors.js';
 import { expiresSoon, isSoon } from '../redis-commands/late-expiry.js';
 import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
@@ -162,18 +165,11 @@ export class BatchCheck {
     if (refused !== undefined) return refused;
     if (database >= databases) return noSuchDatabase(database);
     if (name === 'SELECT') return undefined;
-    if (OF_KEYS.has(name)) {
+    const message = messageKind(name);
+    if (message && message.group !== 'site') {
       found.special++;
       found.asks ||= name === NEED;
-      return this.#judgeOwnKind(command);
-    }
-    if (isComparison(name)) {
-      found.special++;
-      return this.#judgeComparison(command);
-    }
-    if (isOfLibraries(name)) {
-      found.special++;
-      return this.#judgeLibraries(command);
+      return this.#judgeMessage(message, args);
     }
     if (spec === undefined) return this.#unknown(command);
     if (SCRIPTS.has(name)) return 'TANDEM a script is not run for the peer';
@@ -199,36 +195,22 @@ export class BatchCheck {
     claims.peer(this.#hash.low, this.#hash.high, this.#madeAtMs);
   }
 
-  /** A state, or a request for one. */
-  #judgeOwnKind({ name, args }: PayloadCommand): string | undefined {
-    const fault = specialFault(args);
-    if (fault === 'arguments') throw invalid(`${name} has ${args.length} arguments`);
-    if (fault === 'number') throw invalid(`${name} lacks a number`);
-    if (fault === 'elements') throw invalid(`${name} holds what makes no value of its key`);
-    const keys = specialKeys(name, args);
+  #judgeMessage(message: MessageKind, args: readonly Buffer[]): string | undefined {
+    const { name } = message;
+    const { server, databases } = this.#options;
+    const fault = message.fault(args);
+    if (fault !== undefined) throw invalid(fault);
+    const keys = message.keys(args);
     if (keys.some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
-    const beyond = keys.find(({ database }) => database >= this.#options.databases);
+    if (name === LIBRARY && !server.names.has('FUNCTION')) return 'TANDEM this server has no functions';
+    // A comparison may ask for a database that this server does not have: that there is nothing is an answer, too.
+    if (message.group !== 'keys') return undefined;
+    const beyond = keys.find(({ database }) => database >= databases);
     if (beyond) return noSuchDatabase(beyond.database);
     if (name === ARRIVAL) for (const { database, key } of keys) this.#written(database, key, 0, key.length);
     const made = name === STATE ? parseState(args).made : undefined;
-    const unknown = made && [...elementNames(made)].find((one) => !this.#options.server.names.has(one));
+    const unknown = made && [...elementNames(made)].find((one) => !server.names.has(one));
     return unknown === undefined ? undefined : `TANDEM this server does not know ${unknown}`;
-  }
-
-  /** A question or an answer of a comparison. */
-  #judgeComparison({ args }: PayloadCommand): undefined {
-    const fault = comparisonFault(args);
-    if (fault !== undefined) throw invalid(fault);
-    // In a database that this server does not have there is nothing: that is an answer, too.
-    if (comparedKeys(args).some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
-  }
-
-  /** A message about function libraries. */
-  #judgeLibraries({ name, args }: PayloadCommand): string | undefined {
-    const fault = librariesFault(args);
-    if (fault !== undefined) throw invalid(fault);
-    const isLacking = name === LIBRARY && !this.#options.server.names.has('FUNCTION');
-    return isLacking ? 'TANDEM this server has no functions' : undefined;
   }
 
   #unknown({ name, args }: PayloadCommand): string {

@@ -13,15 +13,10 @@ import {
   writtenKeys,
   type CommandSpec,
 } from '../redis-commands/command-table.js';
-import {
-  effectOfSpecial,
-  EXPIRED,
-  NEED,
-  OF_KEYS,
-  parseState,
-  specialKeys,
-  STATE,
-} from './messages/messages.js';
+import { EXPIRED } from './messages/expired.js';
+import { isOfKeys, messageEffect, messageKeys } from './messages/messages.js';
+import { NEED } from './messages/state-request.js';
+import { parseState, STATE } from './messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
 import { KeyHash } from './key-hash.js';
@@ -176,7 +171,7 @@ export function forEachKey({
       const { effect } = known.spec;
       const isBuild = effect === 'set' ? isKeeping(known.name) : effect !== 'remove';
       each(hash, isBuild, deadlineOf(known.name, argument, reader.argc));
-    } else if (known.spec !== undefined || known.container || known.name.startsWith('TANDEM.')) {
+    } else if (known.spec !== undefined || known.container || isOfKeys(known.name)) {
       const command = currentCommand(reader, database, extra);
       const isBuild = known.spec?.effect !== 'remove' && known.name !== EXPIRED;
       const deadline = known.name === STATE ? Number(parseState(command.args).expiry) : 0;
@@ -190,8 +185,8 @@ export function forEachKey({
 
 /** The effect of a command, as the window keeps it. */
 export function recordedEffectOf({ name, spec, args }: PayloadCommand): RecordedEffect {
-  if (OF_KEYS.has(name)) return effectOfSpecial(args);
-  return spec === undefined ? 'unknown' : recordedEffect(spec, args);
+  if (spec !== undefined) return recordedEffect(spec, args);
+  return messageEffect(name, args) ?? 'unknown';
 }
 
 /** The same on one of its keys, by its place among them. */
@@ -209,7 +204,7 @@ export function isSet({ name, spec, args }: PayloadCommand): boolean {
 export function keysOf(command: PayloadCommand, which: 'written' | 'all'): PlacedKey[] {
   const { spec, args, database } = command;
   if (spec === undefined)
-    return command.name === NEED && which === 'written' ? [] : specialKeys(command.name, args);
+    return command.name === NEED && which === 'written' ? [] : messageKeys(command.name, args);
   const written = writtenKeys(spec, args);
   const indexes = which === 'all' ? [...written, ...readKeys(spec, args)] : written;
   const keys = indexes.map((index) => ({ database, key: args[index]! }));

@@ -1,7 +1,8 @@
 /** Which commands remove keys or fields, and how often a transaction does. */
 
 import type { Batch } from './batch.js';
-import { EXPIRED, expiredFields, isAbsence, STATE } from './messages/messages.js';
+import { EXPIRED, expiredFields } from './messages/expired.js';
+import { isAbsence, STATE } from './messages/state.js';
 import { isDerived } from './command-kinds.js';
 import { keysOf, nameOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WAITS_MS } from '../conflicts/marks.js';
-import { encodeMark, isSettled, type Mark, type MarkTold } from '../protocol/messages/marks.js';
+import { encodeMark, isSettled, type Mark, type MarkTold } from '../protocol/messages/mark.js';
 import { passesByItself } from '../errors.js';
 import { runScript } from '../lua/scripts.js';
 import { answerOf, refusalOf, whereOf, type Redis } from '../redis/connect.js';

@@ -1,32 +1,26 @@
 /**
- * Questions to the peer about its keys, and its answers. Both travel in the order of the changes (`protocol/messages/comparison.ts`), so an
+ * Questions to the peer about its keys, and its answers. Both travel in the order of the changes (`protocol/messages/compare.ts`), so an
  * answer is exact for the place of its question, and comes when the link carries it: there is no other way to the peer.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { ANSWER, type Answer, parseAnswer, turned } from '../protocol/messages/answer.js';
+import type { Found } from '../protocol/messages/finding.js';
+import { encodeFunctions } from '../protocol/messages/functions.js';
 import {
-  ANSWER,
-  encodeList,
-  encodeTurn,
-  parseAnswer,
-  parseListed,
-  turned,
-  type Answer,
-  type Found,
-  type Listed,
-} from '../protocol/messages/comparison.js';
-import {
-  encodeFunctions,
   encodeLibraries,
-  encodeLibrary,
   LIBRARIES,
-  parseLibraries,
   type LibrariesTold,
-  type Shelf,
+  parseLibraries,
 } from '../protocol/messages/libraries.js';
+import type { Shelf } from '../protocol/messages/library-parts.js';
+import { encodeLibrary } from '../protocol/messages/library.js';
+import { encodeList } from '../protocol/messages/list.js';
+import { type Listed, parseListed } from '../protocol/messages/listed.js';
+import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
+import { encodeTurn } from '../protocol/messages/turn.js';
 import { kindsOf, type Filter } from '../config/filter.js';
-import { encodeNeed, LACK } from '../protocol/messages/messages.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
 import type { PeerDumps } from '../redis/restorable.js';

@@ -4,7 +4,7 @@
  * have, with different values, is left alone unless the user has said which site's value stays.
  */
 
-import type { Found } from '../protocol/messages/comparison.js';
+import type { Found } from '../protocol/messages/finding.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
 import { Chosen, databaseSizes, runIdOf } from './chosen-keys.js';

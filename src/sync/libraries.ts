@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeDigest, MAX_LIBRARIES, type Shelf } from '../protocol/messages/libraries.js';
+import { codeDigest, MAX_LIBRARIES, type Shelf } from '../protocol/messages/library-parts.js';
 import { TandemError } from '../errors.js';
 import { answerOf, type Redis } from '../redis/connect.js';
 import { remedyOf, type Preference } from './mending.js';

@@ -1,7 +1,7 @@
 /** Makes keys equal that differ, by the state of one of the sites. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Found } from '../protocol/messages/comparison.js';
+import type { Found } from '../protocol/messages/finding.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Difference } from './survey.js';
 import type { SyncSite } from './work.js';

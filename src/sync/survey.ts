@@ -5,7 +5,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Finding, Found } from '../protocol/messages/comparison.js';
+import type { Finding, Found } from '../protocol/messages/finding.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { GrowingBloom } from './key-bloom.js';
 import { absentAmong, scan, type Chosen } from './chosen-keys.js';

@@ -4,7 +4,7 @@
  * the rules for states. To wait for a moment's rest instead may take for ever.
  */
 
-import type { Found } from '../protocol/messages/comparison.js';
+import type { Found } from '../protocol/messages/finding.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { encodeGap } from '../protocol/gap.js';
 import { typesOf } from './chosen-keys.js';

@@ -1,7 +1,7 @@
 /** What long work at a site is given to do it with. */
 
 import type { Redis } from 'ioredis';
-import type { Found } from '../protocol/messages/comparison.js';
+import type { Found } from '../protocol/messages/finding.js';
 import type { Filter } from '../config/filter.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Logger } from '../log/log.js';

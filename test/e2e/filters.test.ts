@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
-import { encodeList } from '../../src/protocol/messages/comparison.js';
+import { encodeList } from '../../src/protocol/messages/list.js';
+import { encodeNeed, LACK } from '../../src/protocol/messages/state-request.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
-import { encodeNeed, LACK } from '../../src/protocol/messages/messages.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';

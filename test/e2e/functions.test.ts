@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { encodeFunctions } from '../../src/protocol/messages/libraries.js';
+import { encodeFunctions } from '../../src/protocol/messages/functions.js';
 import { findServer } from '../support/find-server.js';
 import { type Pair, type PairOptions, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';

@@ -2,7 +2,8 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CommandReader } from '../../src/redis-commands/command-reader.js';
 import { valueOf } from '../../src/conflicts/rules/states.js';
-import { parseState, specialFault, type KeyState } from '../../src/protocol/messages/messages.js';
+import { messageFault } from '../../src/protocol/messages/messages.js';
+import { type KeyState, parseState } from '../../src/protocol/messages/state.js';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { restorableVersions, takes } from '../../src/redis/restorable.js';
 import { random } from '../e2e/random.js';
@@ -53,7 +54,7 @@ async function sent(accepted: string, wants = '0'): Promise<{ args: Buffer[]; st
   reader.push(bytes);
   expect(reader.next()).toBe(true);
   const args = reader.arguments();
-  expect(specialFault(args)).toBeUndefined();
+  expect(messageFault(args)).toBeUndefined();
   return { args, state: parseState(args) };
 }
 

@@ -9,8 +9,8 @@ import {
 } from '../../src/inbound/rejected-list.js';
 import { serverCommands } from '../../src/redis/server-commands.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
-import { parseNeed } from '../../src/protocol/messages/messages.js';
-import { readSpecial } from '../../src/capture/internal-commands.js';
+import { parseNeed } from '../../src/protocol/messages/state-request.js';
+import { readMessage } from '../../src/capture/internal-commands.js';
 import { runScript } from '../../src/lua/scripts.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
@@ -78,7 +78,7 @@ test('all keys that a command writes are asked for, once, wherever they are, and
     refused: [],
   });
   await until('all to be said', () => said.length === 5);
-  const needs = said.map((bytes) => parseNeed(readSpecial(bytes)!));
+  const needs = said.map((bytes) => parseNeed(readMessage(bytes)!));
   expect(needs.map(({ keys }) => keys.map(({ database, key }) => `${database} ${key.toString()}`))).toEqual([
     ['3 a', '3 b'],
     // COPY … DB leaves the first alone; to ask for it does no harm.

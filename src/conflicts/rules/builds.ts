@@ -1,6 +1,6 @@
 /** Everything but a head of the key: it builds on what is there. */
 
-import { LACK } from '../../protocol/messages/messages.js';
+import { LACK } from '../../protocol/messages/state-request.js';
 import { resolveCell } from './cells.js';
 import { weighsMore } from './clash.js';
 import { expiryDoubt, resolveExpiry } from './expiry.js';

@@ -3,7 +3,7 @@
  * nothing from them. One that replaces or removes waits for the state of the key, which the other site is asked for.
  */
 
-import { LACK } from '../../protocol/messages/messages.js';
+import { LACK } from '../../protocol/messages/state-request.js';
 import { isWhole } from './clash.js';
 import type { Piece } from '../../pieces/piece.js';
 import { onlyDeadline } from './fields.js';

@@ -3,7 +3,7 @@
  * it ends at both sites what was built on the field. A removal by a client leaves what it had not seen, with the deadline that it had.
  */
 
-import { LACK } from '../../protocol/messages/messages.js';
+import { LACK } from '../../protocol/messages/state-request.js';
 import { scriptSource } from '../../lua/scripts.js';
 import { isAbove, isState, rankOf, type Piece } from '../../pieces/piece.js';
 import {

@@ -5,7 +5,7 @@
  */
 
 import type { Argument } from '../../redis-commands/encode-command.js';
-import { isAbsent } from '../../protocol/messages/messages.js';
+import { isAbsent } from '../../protocol/messages/state.js';
 import { scriptSource } from '../../lua/scripts.js';
 import { withItsDeadline } from './lives.js';
 import { isState, type Piece, type StatePiece } from '../../pieces/piece.js';

@@ -4,7 +4,7 @@
  * Otherwise nothing happens here, and the other site is asked for the key's state.
  */
 
-import { LACK } from '../../protocol/messages/messages.js';
+import { LACK } from '../../protocol/messages/state-request.js';
 import type { Argument } from '../../redis-commands/encode-command.js';
 import { scriptSource } from '../../lua/scripts.js';
 import { isFree, isPast } from './ends.js';

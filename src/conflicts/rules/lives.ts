@@ -7,7 +7,8 @@
  * - A write that a *removal by a client* had not seen stays, and keeps the deadline it had where it was written.
  */
 
-import { isAbsent, LACK, type KeyState } from '../../protocol/messages/messages.js';
+import { LACK } from '../../protocol/messages/state-request.js';
+import { isAbsent, type KeyState } from '../../protocol/messages/state.js';
 import { scriptSource } from '../../lua/scripts.js';
 import { lifeOf } from './expiry.js';
 import { isHead, type Piece, type StatePiece } from '../../pieces/piece.js';

@@ -1,7 +1,7 @@
 /** Chooses the rule for a piece that meets local ones. docs/reference/concurrent-writes.md is this file in words. */
 
 import { resolveBuild } from './builds.js';
-import { LACK } from '../../protocol/messages/messages.js';
+import { LACK } from '../../protocol/messages/state-request.js';
 import { replacedUnknown, resolveHot } from './contended.js';
 import { resolveKeyHead } from './key-heads.js';
 import { resolveEnd } from './life-ends.js';

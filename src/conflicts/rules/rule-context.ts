@@ -2,7 +2,7 @@
 
 import type { ConflictOutcome } from '../../observe/conflict-outcome.js';
 import type { Argument } from '../../redis-commands/encode-command.js';
-import type { Lack } from '../../protocol/messages/messages.js';
+import type { Lack } from '../../protocol/messages/state-request.js';
 import type { KnownPlaces, Place } from './list-places.js';
 import type { Piece, Rank } from '../../pieces/piece.js';
 import type { IsOnCell } from '../../local-writes/unseen-cells.js';

@@ -14,7 +14,7 @@ import {
   type Piece,
   type StatePiece,
 } from '../../pieces/piece.js';
-import { isAbsent, type KeyState } from '../../protocol/messages/messages.js';
+import { isAbsent, type KeyState } from '../../protocol/messages/state.js';
 import { scriptSource } from '../../lua/scripts.js';
 import {
   NOTHING,

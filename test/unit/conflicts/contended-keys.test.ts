@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ContendedKeys } from '../../../src/conflicts/contended-keys.js';
-import { LACK } from '../../../src/protocol/messages/messages.js';
+import { LACK } from '../../../src/protocol/messages/state-request.js';
 
 test('a key is given up after eight looks in vain, and then after one, until one is not in vain', () => {
   const keys = new ContendedKeys();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { answerToMark, Marks } from '../../../src/conflicts/marks.js';
 import { CommandReader } from '../../../src/redis-commands/command-reader.js';
-import { comparisonFault } from '../../../src/protocol/messages/comparison.js';
-import { encodeMark, parseMark, type Mark } from '../../../src/protocol/messages/marks.js';
+import { messageFault } from '../../../src/protocol/messages/messages.js';
+import { encodeMark, type Mark, parseMark } from '../../../src/protocol/messages/mark.js';
 import { keyNames } from '../../../src/redis/keys.js';
 
 const KEYS = keyNames({ prefix: 'tandem', pair: 'test' });
@@ -49,7 +49,7 @@ function crossingsOf(asks: { readonly [crossing: number]: number }): Mark[] {
 describe('a mark', () => {
   it('comes back as it went', () => {
     const args = argumentsOf(encodeMark(mark(3, 'q', 'a')));
-    expect(comparisonFault(args)).toBeUndefined();
+    expect(messageFault(args)).toBeUndefined();
     expect(parseMark(args)).toEqual(mark(3, 'q', 'a'));
   });
 
@@ -61,7 +61,7 @@ describe('a mark', () => {
     ['TANDEM.MARK abc one q q'],
     ['TANDEM.MARK a_b 1 q q'],
   ])('is none: %s', (text) => {
-    expect(comparisonFault(text.split(' ').map((word) => Buffer.from(word)))).toBeDefined();
+    expect(messageFault(text.split(' ').map((word) => Buffer.from(word)))).toBeDefined();
   });
 
   it('crosses four times where nobody asks', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { BatchPlan } from '../../../src/conflicts/plan-batch.js';
-import { ANSWER } from '../../../src/protocol/messages/comparison.js';
+import { ANSWER } from '../../../src/protocol/messages/answer.js';
 import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
 import type { Conflict } from '../../../src/conflicts/resolved.js';
 import { Random } from '../../support/model/random.js';

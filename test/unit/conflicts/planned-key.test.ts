@@ -5,7 +5,7 @@ import { asks, isOpen, requestAfter, requestAtFirst } from '../../../src/conflic
 import { NOTHING_ON_KEY } from '../../../src/local-writes/unseen-on-key.js';
 import { UNKNOWN } from '../../../src/conflicts/rules/rule-context.js';
 import type { Piece } from '../../../src/pieces/piece.js';
-import { LACK, type Lack } from '../../../src/protocol/messages/messages.js';
+import { LACK, type Lack } from '../../../src/protocol/messages/state-request.js';
 
 const KEY = { database: 0, key: Buffer.from('k') };
 

@@ -16,7 +16,7 @@ import { LocalPieces } from '../../../src/conflicts/rules/local-pieces.js';
 import { piecesOf } from '../../../src/pieces/pieces.js';
 import { resolve } from '../../../src/conflicts/rules/resolve.js';
 import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
-import { LACK } from '../../../src/protocol/messages/messages.js';
+import { LACK } from '../../../src/protocol/messages/state-request.js';
 import { scriptSource, type ScriptName } from '../../../src/lua/scripts.js';
 
 const KEY = 'k';

@@ -5,7 +5,7 @@ import { Unseen } from '../../../src/local-writes/unseen.js';
 import { Window } from '../../../src/local-writes/window.js';
 import { effectCode, type RecordedEffect } from '../../../src/redis-commands/effect-code.js';
 import { KeyHash } from '../../../src/protocol/key-hash.js';
-import { encodeNeed, LACK } from '../../../src/protocol/messages/messages.js';
+import { encodeNeed, LACK } from '../../../src/protocol/messages/state-request.js';
 import { Random } from '../../support/model/random.js';
 import { batchOf, randomLine, StringSite, type Told } from '../../support/string-site.js';
 

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ANSWER,
-  comparisonFault,
-  encodeTurn,
-  parseAnswer,
-  withMarks,
-} from '../../../src/protocol/messages/comparison.js';
+import { messageFault } from '../../../src/protocol/messages/messages.js';
+import { ANSWER, parseAnswer, withMarks } from '../../../src/protocol/messages/answer.js';
+import { encodeTurn } from '../../../src/protocol/messages/turn.js';
 import { CommandReader } from '../../../src/redis-commands/command-reader.js';
 import { type Gap, encodeGap, isGap, parseGap, type Side, whoStays } from '../../../src/protocol/gap.js';
 
@@ -71,7 +67,7 @@ describe('an answer', () => {
 
   it('says who wrote the key when, and which cut is open', () => {
     const marked = withMarks(raw('v100'), { ...marks, isNew: () => true });
-    expect(comparisonFault(marked)).toBeUndefined();
+    expect(messageFault(marked)).toBeUndefined();
     expect(parseAnswer(marked)).toEqual({
       session: 'a1',
       number: 7,
@@ -106,7 +102,7 @@ describe('an answer', () => {
   it.each(['v1@', 'v1@1', 'v1@1,', 'v1@1,x', 'v1@1,2,3', '@1,2'])(
     'is refused with the finding %s',
     (finding) => {
-      expect(comparisonFault(raw(finding))).toBeDefined();
+      expect(messageFault(raw(finding))).toBeDefined();
     },
   );
 });
@@ -123,9 +119,9 @@ describe('a question that is to be turned', () => {
     const args = parsed(
       encodeTurn({ session: 'a1', number: 1, keys: [{ database: 2, key: Buffer.from('k') }] }),
     );
-    expect(comparisonFault(args)).toBeUndefined();
-    expect(comparisonFault(args.slice(0, 3))).toBeDefined();
-    expect(comparisonFault(args.slice(0, 4))).toBeDefined();
-    expect(comparisonFault([...args.slice(0, 3), Buffer.from('x'), Buffer.from('k')])).toBeDefined();
+    expect(messageFault(args)).toBeUndefined();
+    expect(messageFault(args.slice(0, 3))).toBeDefined();
+    expect(messageFault(args.slice(0, 4))).toBeDefined();
+    expect(messageFault([...args.slice(0, 3), Buffer.from('x'), Buffer.from('k')])).toBeDefined();
   });
 });

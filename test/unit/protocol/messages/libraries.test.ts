@@ -2,17 +2,11 @@ import { expect, test } from 'vitest';
 import { payloadCommands } from '../../../../src/protocol/payload.js';
 import { outgoing } from '../../../../src/capture/outgoing.js';
 import { Filter } from '../../../../src/config/filter.js';
-import {
-  codeDigest,
-  encodeFunctions,
-  encodeLibraries,
-  encodeLibrary,
-  librariesFault,
-  loadingOf,
-  parseFunctions,
-  parseLibraries,
-} from '../../../../src/protocol/messages/libraries.js';
-import { isSpecial } from '../../../../src/protocol/messages/messages.js';
+import { encodeFunctions, parseFunctions } from '../../../../src/protocol/messages/functions.js';
+import { encodeLibraries, parseLibraries } from '../../../../src/protocol/messages/libraries.js';
+import { codeDigest } from '../../../../src/protocol/messages/library-parts.js';
+import { encodeLibrary, loadingOf } from '../../../../src/protocol/messages/library.js';
+import { isMessage, messageFault } from '../../../../src/protocol/messages/messages.js';
 
 const CODE = Buffer.from("#!lua name=one\nredis.register_function('f', function() end)");
 const filter = new Filter({
@@ -26,7 +20,7 @@ const filter = new Filter({
 
 function argsOf(bytes: Buffer): readonly Buffer[] {
   const [command] = payloadCommands(bytes);
-  expect(isSpecial(command!.args)).toBe(true);
+  expect(isMessage(command!.args)).toBe(true);
   return command!.args;
 }
 
@@ -58,7 +52,7 @@ test.each([
   [['TANDEM.LIBRARY', 'one', 'no code']],
   [['TANDEM.LIBRARY', 'one', '#!lua', 'more']],
 ])('what is malformed is: %j', (words) => {
-  expect(librariesFault(words.map((word) => Buffer.from(word)))).toBeDefined();
+  expect(messageFault(words.map((word) => Buffer.from(word)))).toBeDefined();
 });
 
 test('of the functions that a site keeps neither code nor names leave it', () => {

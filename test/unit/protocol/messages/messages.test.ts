@@ -1,14 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { payloadCommands } from '../../../../src/protocol/payload.js';
 import { encodeCommand } from '../../../../src/redis-commands/encode-command.js';
-import {
-  encodeNeed,
-  isSpecial,
-  LACK,
-  parseNeed,
-  parseState,
-  specialFault,
-} from '../../../../src/protocol/messages/messages.js';
+import { isMessage, messageFault } from '../../../../src/protocol/messages/messages.js';
+import { encodeNeed, LACK, parseNeed } from '../../../../src/protocol/messages/state-request.js';
+import { parseState } from '../../../../src/protocol/messages/state.js';
 
 const SAID = Object.values(LACK).flatMap((lack) =>
   [false, true].flatMap((isHot) =>
@@ -28,7 +23,7 @@ test.each(SAID)(
       ],
     };
     const [command] = payloadCommands(encodeNeed(need));
-    expect(isSpecial(command!.args)).toBe(true);
+    expect(isMessage(command!.args)).toBe(true);
     expect(parseNeed(command!.args)).toEqual(need);
   },
 );
@@ -41,7 +36,7 @@ describe('the elements of a value', () => {
 
   test('are taken as the commands that make the key', () => {
     const args = state(['XADD', 'key', '1-1', 'f', 'v'], ['XGROUP', 'CREATE', 'key', 'g', '0']);
-    expect(specialFault(args)).toBeUndefined();
+    expect(messageFault(args)).toBeUndefined();
     const { made, dump } = parseState(args);
     expect(made!.map((command) => command.map(String).join(' '))).toEqual([
       'XADD key 1-1 f v',
@@ -64,16 +59,16 @@ describe('the elements of a value', () => {
     [['RPUSH', 'key', 'x'], ['FLUSHALL']],
     [],
   ])('may be nothing else: %j', (...made) => {
-    expect(specialFault(state(...made.filter((one) => one !== undefined)))).toBe('elements');
+    expect(messageFault(state(...made.filter((one) => one !== undefined)))).toMatch(/makes no value/);
   });
 
   test('end with the value', () => {
     const args = state(['RPUSH', 'key', 'x']);
     args[8] = Buffer.concat([args[8]!, Buffer.from('*1\r\n')]);
-    expect(specialFault(args)).toBe('elements');
+    expect(messageFault(args)).toMatch(/makes no value/);
     args[8] = Buffer.from('no commands');
-    expect(specialFault(args)).toBe('elements');
+    expect(messageFault(args)).toMatch(/makes no value/);
     args[9] = Buffer.from('another form');
-    expect(specialFault(args)).toBe('arguments');
+    expect(messageFault(args)).toMatch(/arguments/);
   });
 });

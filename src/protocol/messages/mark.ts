@@ -11,6 +11,7 @@
  */
 
 import { encodeCommand } from '../../redis-commands/encode-command.js';
+import { questionFault, text, type MessageKind } from './message-kind.js';
 
 export const MARK = 'TANDEM.MARK';
 
@@ -37,12 +38,6 @@ export function isMark(bytes: Buffer): boolean {
   return bytes.subarray(0, HEAD.length).equals(HEAD);
 }
 
-/** Why the arguments (the name first) are no mark; nothing when they are one. Session and number are looked at before. */
-export function markFault(args: readonly Buffer[]): string | undefined {
-  const isSound = args.length === 5 && args.slice(3).every((one) => TOLD.test(one.toString('latin1')));
-  return isSound ? undefined : `${MARK} says nothing`;
-}
-
 export function encodeMark({ session, number, first, second }: Mark): Buffer {
   return encodeCommand([MARK, session, number, first, second]);
 }
@@ -63,3 +58,13 @@ export function isSettled({ number, first, second }: Mark): boolean {
   if (number + 1 >= MOST_CROSSINGS) return true;
   return number + 1 >= LEAST_CROSSINGS && first === 'q' && second === 'q';
 }
+
+export const MARK_MESSAGE: MessageKind = {
+  name: MARK,
+  group: 'comparison',
+  fault: (args) => {
+    const isSound = args.length === 5 && args.slice(3).every((one) => TOLD.test(text(one)));
+    return questionFault(args) ?? (isSound ? undefined : `${MARK} says nothing`);
+  },
+  keys: () => [],
+};

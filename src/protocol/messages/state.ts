@@ -1,0 +1,90 @@
+/**
+ * `TANDEM.STATE database key expiry rankTimestamp rankSite since elements value [form]`: the whole key as it was at this place in its
+ * origin's order. Expiry in ms since 1970, 0 for none; an empty value says that there was no such key. Without a `form` the value is
+ * what `DUMP` gives. `elements`: it is the commands that make it (`protocol/elements.ts`), for a server that does not take the dump.
+ * `dump`: it is a dump all the same, there is nothing else. `whole`: a dump, and the receiver's list may lack elements that no command
+ * took, so that none counts as taken there. The rank is what it weighs against a concurrent one: timestamp -1 for no key, 0 for a value
+ * that lacks something. `since` is the sequence of the origin's newest local write of the key that the receiver was not known to have
+ * seen, 0 for none. `elements` is a list's length, -1 for what is no list.
+ */
+
+import { elementsOf } from '../elements.js';
+import type { PlacedKey } from '../../redis-commands/placed-key.js';
+import { firstKey, isNumber, noNumber, text, wrongCount, type MessageKind } from './message-kind.js';
+
+export const STATE = 'TANDEM.STATE';
+
+const ARGUMENTS = 9;
+const ELEMENTS = 'elements';
+const LAST = 'dump';
+const WHOLE = 'whole';
+const FORMS: readonly string[] = [ELEMENTS, LAST, WHOLE];
+const MINUS_ONE_OR_MORE = /^(-1|\d{1,19})$/;
+const NOTHING = Buffer.alloc(0);
+
+export interface KeyState extends PlacedKey {
+  /** Milliseconds since 1970, in decimal; `0` for none. */
+  readonly expiry: Buffer;
+  readonly rankTimestamp: number;
+  readonly rankSite: string;
+  /** The origin's newest local write of the key that the receiver was not known to have seen; 0 for none. */
+  readonly since: number;
+  /** Length of a list; -1 for what is none. */
+  readonly elements: number;
+  /** As `DUMP` gives it; empty for a key that does not exist, and for one that comes as its elements. */
+  readonly dump: Buffer;
+  /** The commands that make it, where it comes as these. */
+  readonly made: readonly (readonly Buffer[])[] | undefined;
+  /** Whether it can be had in no other form. */
+  readonly isLast: boolean;
+  /** Whether the receiver's value may lack elements that no command took. */
+  readonly isWhole: boolean;
+}
+
+/** @param args well-formed, the name first */
+export function parseState(args: readonly Buffer[]): KeyState {
+  const number = (at: number): number => Number(args[at]!.toString('latin1'));
+  return {
+    database: number(1),
+    key: args[2]!,
+    expiry: args[3]!,
+    rankTimestamp: number(4),
+    rankSite: args[5]!.toString('latin1'),
+    since: number(6),
+    elements: number(7),
+    dump: formOf(args) === ELEMENTS ? NOTHING : args[8]!,
+    made: formOf(args) === ELEMENTS ? elementsOf(args[8]!, args[2]!) : undefined,
+    isLast: formOf(args) === ELEMENTS || formOf(args) === LAST,
+    isWhole: formOf(args) === WHOLE,
+  };
+}
+
+/** Whether a state says that there is no such key. */
+export function isAbsent({ dump, made }: KeyState): boolean {
+  return made === undefined && dump.length === 0;
+}
+
+/** Whether there is no such key. @param args well-formed, the name first */
+export function isAbsence(args: readonly Buffer[]): boolean {
+  return args[8]!.length === 0;
+}
+
+export const STATE_MESSAGE: MessageKind = {
+  name: STATE,
+  group: 'keys',
+  fault: (args) => {
+    const isKnown = args.length === ARGUMENTS || FORMS.includes(formOf(args));
+    if (!isKnown || args.length > ARGUMENTS + 1) return wrongCount(args);
+    const areSound = [4, 7].every((at) => MINUS_ONE_OR_MORE.test(text(args[at])));
+    if (!areSound || ![1, 3, 6].every((at) => isNumber(args[at]))) return noNumber(args);
+    const isSound = formOf(args) !== ELEMENTS || elementsOf(args[8]!, args[2]!) !== undefined;
+    return isSound ? undefined : `${STATE} holds what makes no value of its key`;
+  },
+  keys: firstKey,
+  // Nothing in it is new to a receiver that has seen all local writes in it.
+  effect: (args) => (parseState(args).since === 0 ? 'copy' : 'state'),
+};
+
+function formOf(args: readonly Buffer[]): string {
+  return text(args[ARGUMENTS]);
+}
