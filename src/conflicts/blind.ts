@@ -1,16 +1,16 @@
-import type { Batch } from '../protocol/batch.js';
+import type { BatchCommands } from '../protocol/batch-commands.js';
 import { ARRIVAL } from '../protocol/messages/arrival.js';
 import { LACK } from '../protocol/messages/state-request.js';
-import { keysOf, payloadCommands, type ExtraCommands } from '../protocol/payload.js';
+import { keysOf } from '../protocol/payload.js';
 import type { Asked } from './resolved.js';
 
 /**
  * The keys to ask for when the window has let go of local writes that the sender had not seen: all that the batch writes. None of them
  * can be decided.
  */
-export function writtenBy(batch: Batch, extra: ExtraCommands): Asked[] {
+export function writtenBy(batch: BatchCommands): Asked[] {
   // An entry that is added at the end of its stream has met nothing.
-  const commands = [...payloadCommands(batch.payload, { extra })].filter(({ name }) => name !== ARRIVAL);
+  const commands = [...batch].filter(({ name }) => name !== ARRIVAL);
   return commands.flatMap((command) =>
     keysOf(command, 'written').map((key) => ({
       ...key,

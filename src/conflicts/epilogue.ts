@@ -10,7 +10,7 @@ import type { KeyNames } from '../redis/keys.js';
 import type { PeerDumps } from '../redis/restorable.js';
 import { conflictEntry } from './conflict-entry.js';
 import type { PayloadCommand } from '../protocol/payload.js';
-import { alike, type Asked, type Rejected, type Resolved, type StateRequest } from './resolved.js';
+import { alike, type Rejected, type Resolved, type StateRequest } from './resolved.js';
 
 /** A command of Tandem's own behind those of a batch, in the same transaction and in database 0. */
 export interface EpilogueCommand {
@@ -38,15 +38,13 @@ export interface EpilogueOptions {
   };
 }
 
-/** @param resolved what the batch has come to; `asked`: all that is asked for */
 export function epilogueOf(
   batch: DeliveredBatch,
   resolved: Resolved,
-  asked: readonly Asked[],
   options: EpilogueOptions,
 ): EpilogueCommand[] {
   const { keys, conflictsKept, conflictValueBytes, translator, rejections } = options;
-  const { rejected, states, conflicts, asElements } = resolved;
+  const { rejected, states, conflicts, asked, asElements } = resolved;
   const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
   return [
     ...rejected.map(({ command, error }) => ({

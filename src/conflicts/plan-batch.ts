@@ -6,9 +6,9 @@
 import { keysWritten } from '../local-writes/flushed.js';
 import type { Range } from '../local-writes/range.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
-import type { KeyHash } from '../protocol/key-hash.js';
+import { BatchCommands } from '../protocol/batch-commands.js';
+import type { BatchIndex } from '../protocol/batch-index.js';
 import { encodeNeed, LACK, type Lack } from '../protocol/messages/state-request.js';
-import { forEachKey } from '../protocol/payload.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { PlacedError } from '../redis/reply-reader.js';
 import { writtenBy } from './blind.js';
@@ -37,8 +37,8 @@ export interface BatchPlan {
   readonly epilogue: readonly EpilogueCommand[];
   /** Commands left out, which the epilogue lists. */
   readonly rejected: readonly Rejected[];
-  /** Places of states among the batch's commands that are not applied now; nothing where all are. */
-  readonly dropped?: ReadonlySet<number>;
+  /** Keys whose states come with the batch, and are applied. */
+  readonly stated: readonly PlacedKey[];
   /** Names the keys on which nothing is done because the value of this site stays, as a `TANDEM.NEED` would; empty for none. */
   readonly kept?: Buffer | undefined;
   /** The last local sequence that was taken into account. */
@@ -78,51 +78,60 @@ export class BatchPlanner {
    */
   async decide(batch: DeliveredBatch, signal: AbortSignal, look?: Look): Promise<BatchPlan | undefined> {
     const { window, captured, appended, late, inspector } = this.#options;
-    const inspection = inspector.inspect(batch);
-    if (look && look.tries > 0) await this.#watched.untilDue(batch, signal);
+    const checked = inspector.inspect(batch);
+    const { index } = checked;
+    if (look && look.tries > 0) await this.#watched.untilDue(batch, checked, signal);
     if (!this.#hasBegun) this.#memory.lists.beginBehind(captured.capturedThrough);
     this.#hasBegun = true;
     this.#memory.sets.begin(batch, captured.capturedThrough);
     this.#options.deadlines.fields.coming.begin(lastSequence(batch), batch.seen);
-    const leftOut = this.#leftOut.of(batch, inspection);
+    const leftOut = this.#leftOut.of(batch, checked);
     const isBlind = window.isBlindAbove(batch.seen);
-    const unseen = isBlind ? 0 : this.#newestUnseen(batch, captured.capturedThrough);
+    const unseen = isBlind ? 0 : this.#newestUnseen(batch, index, captured.capturedThrough);
     // A change that is not in the change list may get another number after a restart. The marker must name one that stays.
-    const { special, hasStreams, flushes, isGiving } = inspection;
-    const isTimed = inspection.isLate || this.#watched.isOnFields(batch, inspection);
+    const { special, hasStreams, flushes } = checked;
+    const isTimed = checked.isLate || this.#watched.isOnFields(checked);
     const isPlain =
       leftOut.size === 0 && special === 0 && !isTimed && !(hasStreams && !this.#options.entries.isEmpty);
-    const { until, dueUntil } = isBlind ? NO_TERM : this.#watched.term(batch, isGiving);
+    const { until, dueUntil } = isBlind ? NO_TERM : this.#watched.term(batch, checked);
     if (unseen === 0 && isPlain && !isBlind && dueUntil === undefined) {
-      late.decided(batch);
+      late.decided(batch, index);
       return {
         payload: [batch.payload],
         commands: batch.commands,
         epilogue: [],
         rejected: [],
+        stated: [],
         decided: appended.appendedThrough,
         until,
         onApplied: () => this.#memory.advance(batch.seen),
       };
     }
     if (flushes) await appended.waitFor(captured.capturedThrough, signal);
+    const commands = new BatchCommands(batch, index, this.#options.extraCommands);
     // A batch that commutes with all local writes rests on nothing, and need not wait.
-    if (!hasStreams || this.#watched.rests(batch)) await appended.waitFor(unseen, signal);
+    if (!hasStreams || this.#watched.rests(batch, commands)) await appended.waitFor(unseen, signal);
     // Such a plan rests on nothing: a late write is found when the marker comes round, as with any other change.
-    const isFree = isBlind || (unseen === 0 && !inspection.asks && dueUntil === undefined);
-    const looked = isFree ? NOTHING_TO_LOOK_AT : await this.#watched.take(batch, signal, look);
+    const isFree = isBlind || (unseen === 0 && !checked.asks && dueUntil === undefined);
+    const looked = isFree ? NOTHING_TO_LOOK_AT : await this.#watched.take(batch, commands, { signal, look });
     if (!looked) return undefined;
     const decided = appended.appendedThrough;
     const written = flushes ? await this.#writtenIn({ seen: batch.seen, decided }) : [];
     const terms = { leftOut, decided, isBlind, written, ...looked };
-    const resolved = await this.#resolve(batch, terms);
+    const resolved = await this.#resolve(batch, commands, terms);
     const { contended } = this.#memory;
     late.decided(
       batch,
+      index,
       howDecided(resolved, (name) => contended.lacks(name, LACK.own)),
     );
     const how = written ? 'knowingly' : 'blindly';
-    return { ...this.#decision(batch, resolved, terms), until, flushes: flushes ? how : undefined };
+    const asked = isBlind ? writtenBy(commands) : resolved.asked;
+    return {
+      ...this.#decision(batch, { ...resolved, asked }, terms),
+      until,
+      flushes: flushes ? how : undefined,
+    };
   }
 
   /** The keys that were written here after a decision, as far as capture has met them by now; nothing when they are too many. */
@@ -158,15 +167,14 @@ export class BatchPlanner {
   }
 
   /** The newest local sequence, up to `decided`, that a key of the batch meets; 0 when there is none. */
-  #newestUnseen(batch: DeliveredBatch, decided: number): number {
+  #newestUnseen(batch: DeliveredBatch, index: BatchIndex, decided: number): number {
     const { window } = this.#options;
     if (window.firstAbove(batch.seen) === window.head && window.flushesIn(batch.seen, decided).length === 0)
       return 0;
     let newest = 0;
-    const each = (hash: KeyHash): void => {
+    index.forEachKey((hash) => {
       newest = Math.max(newest, this.#memory.unseen.newestAt(hash, { seen: batch.seen, decided }));
-    };
-    forEachKey({ batch, names: this.#memory.names, extra: this.#options.extraCommands, each });
+    });
     return newest;
   }
 
@@ -176,23 +184,22 @@ export class BatchPlanner {
     else this.#memory.fieldLives.ended(name, fields, through);
   }
 
-  #resolve(batch: DeliveredBatch, terms: BatchTerms): Promise<Resolved> {
+  #resolve(batch: DeliveredBatch, commands: BatchCommands, terms: BatchTerms): Promise<Resolved> {
     const memory = this.#memory;
     if (terms.isBlind) memory.sets.builtOnAll(terms.decided);
     const { entries } = this.#options;
     const known = new KnownKeys(batch, { memory, watched: this.#watched, entries, terms });
-    const planner = new CommandPlanner(batch, { known, memory, options: this.#options });
+    const planner = new CommandPlanner(batch, { commands, known, memory, options: this.#options });
     return planner.resolve(terms.leftOut);
   }
 
-  #decision(batch: DeliveredBatch, resolved: Resolved, { decided, isBlind, held }: Terms): BatchPlan {
-    const { payload, origins, gathered, conflicts, places, rejected, dropped, kept } = resolved;
+  #decision(batch: DeliveredBatch, resolved: Resolved, { decided, held }: Terms): BatchPlan {
+    const { payload, origins, gathered, conflicts, places, rejected, stated, kept } = resolved;
     const { events, deadlines } = this.#options;
     const { contended, lists, lives, fieldLives, unseen } = this.#memory;
     // Now, since the next batch may be decided before this one is applied. Said twice it is the same.
     for (const [name, { lack }] of resolved.hot) contended.lacks(name, lack);
-    const asked = isBlind ? writtenBy(batch, this.#options.extraCommands) : resolved.asked;
-    const epilogue = epilogueOf(batch, resolved, asked, this.#options);
+    const epilogue = epilogueOf(batch, resolved, this.#options);
     return {
       payload,
       commands: origins.length,
@@ -200,7 +207,7 @@ export class BatchPlanner {
       gathered,
       epilogue,
       rejected,
-      dropped,
+      stated,
       kept: kept.length === 0 ? undefined : encodeNeed({ timestamp: 0, lack: LACK.nothing, keys: kept }),
       decided,
       onApplied: () => {

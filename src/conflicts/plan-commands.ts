@@ -4,6 +4,7 @@
  */
 
 import type { DeliveredBatch } from '../protocol/batch.js';
+import type { BatchCommands } from '../protocol/batch-commands.js';
 import { moveEnds } from '../redis-commands/command-table.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { ARRIVAL } from '../protocol/messages/arrival.js';
@@ -26,7 +27,7 @@ import type { PlannerMemory } from './planner-memory.js';
 import { deadlineOf, isSoon } from '../redis-commands/late-expiry.js';
 import type { KeyHash } from '../protocol/key-hash.js';
 import type { UnseenSet } from '../local-writes/unseen-sets.js';
-import { isSet, keysOf, nameOf, PayloadScan, type PayloadCommand } from '../protocol/payload.js';
+import { isSet, keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
 import type { ElementsAsked, Rejected, Resolved } from './resolved.js';
 import { expiryDoubt } from './rules/expiry.js';
 import { isAbove } from '../pieces/piece.js';
@@ -38,6 +39,8 @@ import { StreamPlanner } from './plan-streams.js';
 import { EntryCommands } from './stream-entries.js';
 
 export interface CommandPlannerOptions {
+  /** Those of the batch. */
+  readonly commands: BatchCommands;
   readonly known: KnownKeys;
   readonly memory: PlannerMemory;
   readonly options: BatchPlannerOptions;
@@ -45,6 +48,7 @@ export interface CommandPlannerOptions {
 
 export class CommandPlanner {
   readonly #batch: DeliveredBatch;
+  readonly #commands: BatchCommands;
   readonly #known: KnownKeys;
   readonly #memory: PlannerMemory;
   readonly #options: BatchPlannerOptions;
@@ -55,7 +59,7 @@ export class CommandPlanner {
   /** Keys whose conflict of two `SET`s is listed by now. One entry for each key, or a key that is set all the time fills the list. */
   readonly #listed = new Set<string>();
   readonly #settled: string[] = [];
-  readonly #dropped = new Set<number>();
+  readonly #stated: PlacedKey[] = [];
   readonly #asElements: ElementsAsked[] = [];
   readonly #kept: PlacedKey[] = [];
   readonly #answers: (readonly Buffer[])[] = [];
@@ -63,8 +67,9 @@ export class CommandPlanner {
   readonly #onEntries: EntryCommands;
   readonly #now = Date.now();
 
-  constructor(batch: DeliveredBatch, { known, memory, options }: CommandPlannerOptions) {
+  constructor(batch: DeliveredBatch, { commands, known, memory, options }: CommandPlannerOptions) {
     this.#batch = batch;
+    this.#commands = commands;
     this.#known = known;
     this.#memory = memory;
     this.#options = options;
@@ -96,19 +101,18 @@ export class CommandPlanner {
 
   /** @param leftOut places of commands that the server does not take, with the reason */
   async resolve(leftOut: ReadonlyMap<number, string>): Promise<Resolved> {
-    const { extraCommands: extra } = this.#options;
-    const { names, fields } = this.#memory;
+    const { fields } = this.#memory;
+    const commands = this.#commands;
     const isMet = (hash: KeyHash): boolean => this.#known.isMet(hash);
     const rejected: Rejected[] = [];
-    const scan = new PayloadScan(this.#batch.payload, { extra });
-    while (scan.next()) {
+    for (let index = 0; index < commands.count; index++) {
       // A command on several keys may have made a key's plan by now: then none is plain.
-      if (this.#runs.isEmpty && leftOut.size === 0 && scan.isPlain(names, isMet)) {
-        this.#sent.plain(scan);
+      if (this.#runs.isEmpty && leftOut.size === 0 && commands.isPlain(index, isMet)) {
+        this.#sent.plain(commands, index);
         continue;
       }
-      const { command } = scan;
-      const error = leftOut.get(command.index);
+      const command = commands.at(index);
+      const error = leftOut.get(index);
       if (error === undefined) {
         await this.#command(command);
         fields.decided(command, this.#batch);
@@ -122,7 +126,7 @@ export class CommandPlanner {
       conflicts: this.#resolver.conflicts,
       ...this.#runs.results(),
       settled: this.#settled,
-      dropped: this.#dropped,
+      stated: this.#stated,
       asElements: this.#asElements,
       kept: this.#kept,
       answers: this.#answers,
@@ -221,20 +225,21 @@ export class CommandPlanner {
     const { translator, keys } = this.#options;
     const state = parseState(command.args);
     if (!translator.isTaken(state)) {
-      this.#dropped.add(command.index);
       this.#asElements.push({ ...key, timestamp: Math.max(0, state.rankTimestamp) });
     } else if (state.rankTimestamp === 0 && translator.isExcluded(key)) {
       const fill = fillOf(key.key, state, keys.out);
       if (fill) this.#sent.send(command, encodeCommand(fill));
+      this.#stated.push(key);
     } else if (!this.#runs.has(key) && this.#known.isUntouched(key) && !this.#isLate(state)) {
       // A copy of many keys is many states that meet no local write: they take the short way.
       for (const one of valueOf(key.key, state, keys.out)) this.#sent.send(command, encodeCommand(one));
       this.#settled.push(nameOf(key));
+      this.#stated.push(key);
     } else {
       const run = await this.#runs.on(key);
       const outcome = this.#resolver.meet(command, run);
-      if (run.isHot) this.#dropped.add(command.index);
-      else if (outcome !== 'own-stays') this.#settled.push(nameOf(key));
+      if (!run.isHot) this.#stated.push(key);
+      if (!run.isHot && outcome !== 'own-stays') this.#settled.push(nameOf(key));
     }
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
   }
@@ -248,8 +253,10 @@ export class CommandPlanner {
       return;
     }
     const at =
-      key === undefined ? 0 : deadlineOf(command.name, (index) => command.args[index]!, command.args.length);
-    const isLate = at > 0 && isSoon(at, this.#now);
+      key === undefined
+        ? undefined
+        : deadlineOf(command.name, (index) => command.args[index]!, command.args.length);
+    const isLate = typeof at === 'number' && at > 0 && isSoon(at, this.#now);
     const isPlain = key === undefined || (isFirst && !isLate && this.#known.isUntouched(key));
     const run = isPlain ? undefined : await this.#runs.on(key);
     if (!run) this.#sent.send(command, command.bytes, key && [key]);

@@ -4,6 +4,7 @@ import type { Deadlines } from '../local-writes/deadlines.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';
 import type { Window } from '../local-writes/window.js';
 import type { DeliveredBatch } from '../protocol/batch.js';
+import type { BatchIndex } from '../protocol/batch-index.js';
 import type { BatchCheck } from '../protocol/check-batch.js';
 import type { KeyState } from '../protocol/messages/state.js';
 import type { ExtraCommands, PayloadCommand } from '../protocol/payload.js';
@@ -64,6 +65,6 @@ export interface BatchPlannerOptions extends EpilogueOptions {
   /** Rows for commands that only this server knows. */
   readonly extraCommands: ExtraCommands;
   /** Told of each batch that is decided and about to be applied. */
-  readonly late: { decided(batch: DeliveredBatch, how?: HowDecided): void };
+  readonly late: { decided(batch: DeliveredBatch, index: BatchIndex, how?: HowDecided): void };
   readonly events: PlanEvents;
 }

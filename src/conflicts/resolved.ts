@@ -64,8 +64,8 @@ export interface Resolved {
   readonly hot: ReadonlyMap<string, HotRun>;
   /** Keys whose value here is the peer's now. */
   readonly settled: readonly string[];
-  /** Places of states that were not applied, because their key could not be watched, or they are asked for in another form. */
-  readonly dropped: ReadonlySet<number>;
+  /** Keys whose states are applied: they could be watched, and none is asked for in another form. */
+  readonly stated: readonly PlacedKey[];
   /** The places of lists; undefined: none are to be remembered. */
   readonly places: ReadonlyMap<string, KnownPlaces | undefined>;
   /** Keys on which a `SET` of this site's stays, so that nothing of the transaction touches them. */

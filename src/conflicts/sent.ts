@@ -10,7 +10,8 @@ import { attemptsOf, MAX_SCRIPT_ARGUMENTS } from './attempts.js';
 import { isSoon, withExpiryApart } from '../redis-commands/late-expiry.js';
 import type { FieldCommands } from './field-lives.js';
 import { ListInserts } from './list-inserts.js';
-import { keysOf, nameOf, type PayloadCommand, type PayloadScan } from '../protocol/payload.js';
+import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
+import type { BatchCommands } from '../protocol/batch-commands.js';
 import type { Resolved } from './resolved.js';
 import type { KeyNames } from '../redis/keys.js';
 import { splice } from './rules/lists.js';
@@ -78,10 +79,10 @@ export class Sent {
     return { payload: this.#payload, origins: this.#origins, gathered: this.#gathered };
   }
 
-  /** The command that a scan is at, as it came. */
-  plain(scan: PayloadScan): void {
-    if (this.#isWaiting) this.#before(keysOf(scan.command, 'all'));
-    this.#push(scan.index, scan.bytes);
+  /** A command of the batch, as it came. */
+  plain(commands: BatchCommands, index: number): void {
+    if (this.#isWaiting) this.#before(keysOf(commands.at(index), 'all'));
+    this.#push(index, commands.bytesAt(index));
   }
 
   get #isWaiting(): boolean {

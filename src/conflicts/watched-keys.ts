@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
+import type { BatchCommands } from '../protocol/batch-commands.js';
 import { effectOf, effectOnKey, moveEnds } from '../redis-commands/command-table.js';
 import {
   isTandems,
@@ -21,7 +22,7 @@ import type { Range } from '../local-writes/range.js';
 import { DUE_MS } from './life-memory.js';
 import type { BatchPlannerOptions } from './plan-options.js';
 import type { PlannerMemory } from './planner-memory.js';
-import { forEachKey, isSet, keysOf, nameOf, PayloadScan, type PayloadCommand } from '../protocol/payload.js';
+import { isSet, keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
 import type { Held } from './rules/rule-context.js';
 
 /** A look at keys. */
@@ -86,8 +87,8 @@ export class WatchedKeys {
   /** Watches the keys of a batch that its plan rests on. Undefined when there is such a key and no `look`. */
   async take(
     batch: DeliveredBatch,
-    signal: AbortSignal,
-    look: Look | undefined,
+    commands: BatchCommands,
+    { signal, look }: { readonly signal: AbortSignal; readonly look: Look | undefined },
   ): Promise<Looked | undefined> {
     const { captured, appended } = this.#options;
     const { contended, unseen } = this.#memory;
@@ -100,7 +101,7 @@ export class WatchedKeys {
       return writes >= MANY_WRITES && writes >= FAST_PER_MS * elapsedMs;
     };
     for (;;) {
-      const resting = this.#restingKeys(batch, { seen: batch.seen, decided: appended.appendedThrough });
+      const resting = this.#restingKeys(commands, { seen: batch.seen, decided: appended.appendedThrough });
       for (const [name, { isAwaited, lookUp }] of resting)
         if (isAwaited && !held.has(name)) hot.set(name, lookUp);
       const fresh = [...resting].filter(([name]) => !held.has(name) && !hot.has(name));
@@ -127,35 +128,33 @@ export class WatchedKeys {
   }
 
   /** Whether the plan of a batch rests on local writes, those that are not in the change list included. */
-  rests(batch: DeliveredBatch): boolean {
+  rests(batch: DeliveredBatch, commands: BatchCommands): boolean {
     const range = { seen: batch.seen, decided: this.#options.captured.capturedThrough };
-    return this.#restingKeys(batch, range).size > 0;
+    return this.#restingKeys(commands, range).size > 0;
   }
 
   /** How long the plan of a batch holds: the keys it builds on live until then. Notes the deadlines that the batch gives. */
-  term(batch: DeliveredBatch, isGiving: boolean): Term {
-    const { deadlines, extraCommands: extra } = this.#options;
-    const { names } = this.#memory;
+  term(batch: DeliveredBatch, { index, isGiving }: CheckedBatch): Term {
+    const { deadlines } = this.#options;
     const { coming } = deadlines;
     if (deadlines.isEmpty && coming.isEmpty && !isGiving) return NO_TERM;
     const now = Date.now();
     const last = lastSequence(batch);
     coming.forget(last);
     let [until, dueUntil]: [number, number | undefined] = [Infinity, undefined];
-    const each = (hash: KeyHash, isBuild: boolean, given: number): void => {
+    index.forEachKey((hash, isBuild, given) => {
       const soonest = isBuild ? deadlines.soonest(hash) : Infinity;
       if (soonest <= now + DUE_MS) dueUntil = Math.max(dueUntil ?? 0, soonest);
       if (soonest > now) until = Math.min(until, soonest);
       // The server sets one that is past ahead of it (`AHEAD_MS` in life.part.lua): the key lives until then at least.
       if (given > 0) coming.give(hash, Math.max(given, now + DUE_MS), last);
-    };
-    forEachKey({ batch, names, extra, each });
+    });
     return { until: until === Infinity ? undefined : until, dueUntil };
   }
 
   /** After an attempt in vain: waits until near deadlines have passed, or the next attempt could fail by one of them. */
-  async untilDue(batch: DeliveredBatch, signal: AbortSignal): Promise<void> {
-    const { dueUntil = 0 } = this.term(batch, true);
+  async untilDue(batch: DeliveredBatch, checked: CheckedBatch, signal: AbortSignal): Promise<void> {
+    const { dueUntil = 0 } = this.term(batch, { ...checked, isGiving: true });
     const waitMs = Math.min(DUE_MS, dueUntil + 1 - Date.now());
     if (waitMs > 0) await sleep(waitMs, undefined, { signal });
   }
@@ -181,31 +180,28 @@ export class WatchedKeys {
   }
 
   /** Whether a batch gives fields of a hash deadlines, or writes a hash whose fields have some. */
-  isOnFields(batch: DeliveredBatch, { hasFields, hasHashes }: CheckedBatch): boolean {
-    const { deadlines, extraCommands: extra } = this.#options;
-    const { names } = this.#memory;
-    const { fields } = deadlines;
+  isOnFields({ index, hasFields, hasHashes }: CheckedBatch): boolean {
+    const { fields } = this.#options.deadlines;
     // A command that removes a hash as a whole ends the deadlines on their way to its fields.
     if (hasFields || fields.isEmpty || (!hasHashes && fields.coming.isEmpty)) return hasFields;
     let isOn = false;
-    forEachKey({ batch, names, extra, each: ({ low, high }) => (isOn ||= fields.has(low, high)) });
+    index.forEachKey(({ low, high }) => (isOn ||= fields.has(low, high)));
     return isOn;
   }
 
   /** The keys of a batch whose plan rests on local writes, or whose state is asked for, by database and name. */
-  #restingKeys(batch: DeliveredBatch, range: Range): Map<string, Resting> {
-    const { extraCommands: extra, translator, deadlines } = this.#options;
-    const { names, unseen, contended } = this.#memory;
+  #restingKeys(commands: BatchCommands, range: Range): Map<string, Resting> {
+    const { translator, deadlines } = this.#options;
+    const { unseen, contended } = this.#memory;
     const resting = new Map<string, Resting>();
     // A batch may write one key hundreds of times, and as many local writes may stand against it.
     const known = new Map<string, boolean>();
     const passed = new Set<string>();
-    const scan = new PayloadScan(batch.payload, { extra });
     const isMet = (hash: KeyHash): boolean =>
       unseen.newestAt(hash, range) !== 0 || deadlines.soonest(hash) !== Infinity;
-    while (scan.next()) {
-      if (scan.isPlain(names, isMet)) continue;
-      const { command } = scan;
+    for (let index = 0; index < commands.count; index++) {
+      if (commands.isPlain(index, isMet)) continue;
+      const command = commands.at(index);
       const { name } = command;
       if (name === 'SELECT' || translator.translate(command)) continue;
       const before = resting.size;

@@ -250,7 +250,7 @@ export class Applier {
       .decide(batch, signal, isAlone ? look : undefined)
       .catch((error: unknown) => this.#refused(error));
     if (!decided) return undefined;
-    const decision = withMending(decided, batch, keys);
+    const decision = withMending(decided, keys);
     const expected = { ...this.#sent };
     const last = lastSequence(batch);
     this.#sent = { epoch: batch.epoch, sequence: last };

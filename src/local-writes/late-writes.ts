@@ -10,7 +10,8 @@
  */
 
 import { lastSequence, type Batch } from '../protocol/batch.js';
-import { CommandNames } from '../redis-commands/command-names.js';
+import { BatchCommands } from '../protocol/batch-commands.js';
+import type { BatchIndex } from '../protocol/batch-index.js';
 import {
   codesOf,
   commutingWith,
@@ -27,10 +28,8 @@ import { EXPIRED } from '../protocol/messages/expired.js';
 import { NEED } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import {
-  forEachKey,
   keysOf,
   nameOf,
-  payloadCommands,
   recordedEffectAt,
   recordedEffectOf,
   type ExtraCommands,
@@ -63,6 +62,7 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** A batch on its way into the database, and what its rules have come to on some of its keys, by database and name. */
 interface Decided {
   readonly batch: Batch;
+  readonly index: BatchIndex;
   /** How many more removals of one are sent than the batch says. */
   readonly removed: ReadonlyMap<string, number>;
   /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
@@ -114,7 +114,6 @@ export class LateWrites {
   readonly #window: Window;
   readonly #ownPrefix: string;
   readonly #extra: ExtraCommands | undefined;
-  readonly #names: CommandNames;
   readonly #entries: LocalEntries;
   readonly #hash = new KeyHash();
   /** Decided batches whose marker has not come round, by last sequence. */
@@ -144,7 +143,6 @@ export class LateWrites {
     this.#ownPrefix = ownPrefix;
     this.#window = window;
     this.#extra = extra;
-    this.#names = new CommandNames(extra);
   }
 
   /** Late writes found since the process began. */
@@ -158,10 +156,10 @@ export class LateWrites {
   }
 
   /** A batch was decided and is about to be applied. */
-  decided(batch: Batch, { removed, awaited }: Omit<Decided, 'batch'> = NOTHING_SPECIAL): void {
+  decided(batch: Batch, index: BatchIndex, { removed, awaited }: HowDecided = NOTHING_SPECIAL): void {
     const last = lastSequence(batch);
     this.#forget(last);
-    this.#waiting.set(last, { batch, removed, awaited });
+    this.#waiting.set(last, { batch, index, removed, awaited });
     this.#waitingBytes += batch.payload.length;
   }
 
@@ -175,7 +173,6 @@ export class LateWrites {
     this.#expired.clear();
     this.#concerned.clear();
     this.#ends.clear();
-    const batch = this.#decided?.batch;
     const from = this.#window.firstAbove(decided);
     const isBlind = this.#window.droppedThrough > decided;
     if (from === this.#window.head && !isBlind) {
@@ -183,9 +180,9 @@ export class LateWrites {
       return;
     }
     this.#echo = { from, isBlind, decided, found: new Map(), passed: new Set(), lacking: new Set() };
-    if (!batch) for (const key of kept()) this.#keptHere(key);
-    else if (this.#touches(batch, from, isBlind))
-      for (const command of payloadCommands(batch.payload, { extra: this.#extra })) this.command(command);
+    if (!this.#decided) for (const key of kept()) this.#keptHere(key);
+    else if (isBlind || this.#touches(this.#decided.index, from))
+      for (const command of this.#commandsOf(this.#decided)) this.command(command);
     // The same commands come by once more, from the first on.
     this.#echo.passed.clear();
   }
@@ -201,7 +198,7 @@ export class LateWrites {
       this.#ends.madeAnew(command);
       return;
     }
-    this.#removals ??= this.#decided && removalsOf(this.#decided, this.#extra);
+    this.#removals ??= this.#decided && removalsOf(this.#commandsOf(this.#decided), this.#decided.removed);
     for (const key of keysOf(command, 'written')) {
       const name = nameOf(key);
       const left = this.#removals?.get(name) ?? 0;
@@ -322,13 +319,15 @@ export class LateWrites {
   }
 
   /** Whether any key of the batch was written here after its decision, by hashes alone. */
-  #touches(batch: Batch, from: number, isBlind: boolean): boolean {
-    let touches = isBlind;
-    const each = (hash: KeyHash): void => {
-      if (this.#window.newest(hash.low, hash.high) >= from) touches = true;
-    };
-    if (!touches) forEachKey({ batch, names: this.#names, extra: this.#extra, each });
+  #touches(index: BatchIndex, from: number): boolean {
+    let touches = false;
+    index.forEachKey(({ low, high }) => (touches ||= this.#window.newest(low, high) >= from));
     return touches;
+  }
+
+  /** They are taken apart once more: as long as a batch is on its way, its bytes and its index are kept, which take less. */
+  #commandsOf({ batch, index }: Decided): BatchCommands {
+    return new BatchCommands(batch, index, this.#extra);
   }
 
   /** A process that is gone has left a `SET` of the peer's out for a value that may have been written over before. */
@@ -397,4 +396,5 @@ export class LateWrites {
   }
 }
 
-const NOTHING_SPECIAL: Omit<Decided, 'batch'> = { removed: new Map(), awaited: new Map() };
+type HowDecided = Omit<Decided, 'batch' | 'index'>;
+const NOTHING_SPECIAL: HowDecided = { removed: new Map(), awaited: new Map() };

@@ -4,9 +4,10 @@
  */
 
 import { decodeBatch, lastSequence, type Batch } from '../protocol/batch.js';
+import { ChangeEnds } from '../protocol/change-ends.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
 import { TandemError } from '../errors.js';
-import { payloadCommands, type ExtraCommands, keysOf } from '../protocol/payload.js';
+import { isSelect, payloadCommands, type ExtraCommands, keysOf } from '../protocol/payload.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { LocalCommand } from '../pieces/piece.js';
 
@@ -116,34 +117,20 @@ function holds({ batch }: Scanned, sequence: number): boolean {
 function changePlaces(batch: Batch): { starts: Float64Array; databases: Int32Array } {
   const starts = new Float64Array(batch.changes + 1);
   const databases = new Int32Array(batch.changes);
-  const groupEnds = new Map<number, number>();
-  for (let i = 0; i + 1 < batch.groups.length; i += 2)
-    groupEnds.set(batch.groups[i]!, batch.groups[i]! + batch.groups[i + 1]!);
+  const ends = new ChangeEnds(batch.groups);
   const reader = new CommandReader();
   reader.push(batch.payload);
   let database = 0;
   let change = 0;
-  let groupEnd = 0;
   for (let index = 0; reader.next(); index++) {
-    groupEnd = groupEnds.get(index) ?? groupEnd;
-    if (
-      reader.argc === 2 &&
-      reader.argumentEnd(0) - reader.argumentStart(0) === 6 &&
-      reader.argument(0).toString('latin1') === 'SELECT'
-    ) {
-      database = Number(reader.argument(1).toString('latin1'));
-      if (index >= groupEnd) {
-        // Between changes: the next one starts behind it.
-        if (change < batch.changes) databases[change] = database;
-        starts[change] = reader.consumed;
-        continue;
-      }
-    }
-    if (index + 1 >= groupEnd) {
-      change++;
-      starts[change] = reader.consumed;
-      if (change < batch.changes) databases[change] = database;
-    }
+    const selects = isSelect(reader);
+    if (selects) database = Number(reader.argument(1).toString('latin1'));
+    const isEnd = ends.isEnd(index, selects);
+    // Behind one that stands between changes the next one starts, too.
+    if (!isEnd && !(selects && ends.isOutside(index))) continue;
+    if (isEnd) change++;
+    starts[change] = reader.consumed;
+    if (change < batch.changes) databases[change] = database;
   }
   return { starts, databases };
 }

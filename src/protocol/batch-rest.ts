@@ -1,6 +1,9 @@
 import { decodeBatch, encodeBatch, lastSequence, type Batch } from './batch.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
+import { ChangeEnds } from './change-ends.js';
+import { isTranslated } from './command-kinds.js';
+import { isSelect } from './payload.js';
 import { decodeEnds, encodeEnds } from './stream-ends.js';
 
 /**
@@ -41,22 +44,16 @@ interface End {
   readonly database: number;
 }
 
-const SPECIAL = /^(TANDEM\..*|FLUSHALL|FLUSHDB|SWAPDB)$/i;
-
 function endOf({ payload, groups }: Pick<Batch, 'payload' | 'groups'>, changes: number): End {
   const reader = new CommandReader();
   reader.push(payload);
-  const groupEnds = new Map<number, number>();
-  for (let i = 0; i + 1 < groups.length; i += 2) groupEnds.set(groups[i]!, groups[i]! + groups[i + 1]!);
-  let [command, left, groupEnd, special, database] = [0, changes, 0, 0, 0];
-  while (left > 0 && reader.next()) {
-    groupEnd = groupEnds.get(command) ?? groupEnd;
-    command++;
-    const name = reader.argument(0).toString('latin1');
-    const selects = name === 'SELECT';
+  const ends = new ChangeEnds(groups);
+  let [command, left, special, database] = [0, changes, 0, 0];
+  for (; left > 0 && reader.next(); command++) {
+    const selects = isSelect(reader);
     if (selects) database = Number(reader.argument(1).toString('latin1'));
-    if (SPECIAL.test(name)) special++;
-    if (command === groupEnd || (!selects && command > groupEnd)) left--;
+    if (isTranslated(reader.argument(0).toString('latin1').toUpperCase())) special++;
+    if (ends.isEnd(command, selects)) left--;
   }
   return { start: reader.consumed, command, special, database };
 }

@@ -9,10 +9,13 @@
  */
 
 import type { Batch } from './batch.js';
+import { BatchIndex, IndexSpace } from './batch-index.js';
 import { CommandNames, type ServerCommands } from '../redis-commands/command-names.js';
 import { wallMs } from './clock.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
-import { effectOf } from '../redis-commands/command-table.js';
+import { effectOf, type CommandSpec } from '../redis-commands/command-table.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { EXPIRED } from './messages/expired.js';
 import { ARRIVAL } from './messages/arrival.js';
 import { LIBRARY } from './messages/library.js';
 import { NEED } from './messages/state-request.js';
@@ -22,7 +25,7 @@ import { parseState, STATE } from './messages/state.js';
 import { elementNames } from './elements.js';
 import { KeyHash } from './key-hash.js';
 import { TandemError } from '../errors.js';
-import { expiresSoon, isSoon } from '../redis-commands/late-expiry.js';
+import { deadlineOf, isSoon } from '../redis-commands/late-expiry.js';
 import { currentCommand, keysOf, type PayloadCommand } from './payload.js';
 
 export interface BatchCheckOptions {
@@ -53,31 +56,26 @@ export interface CheckedBatch {
   readonly flushes: boolean;
   /** Why commands are left out, by their place. */
   readonly leftOut: ReadonlyMap<number, string>;
+  /** The commands, as whoever asks about the batch from here on finds them: nobody else walks over its bytes. */
+  readonly index: BatchIndex;
 }
 
 /** Scripts stand in a replication stream as what they wrote; one that stands there itself could write anything. */
 const SCRIPTS: ReadonlySet<string> = new Set(['EVAL', 'EVALSHA', 'FCALL']);
 
 const NOTHING_LEFT_OUT: ReadonlyMap<number, string> = new Map();
+const NO_KEYS: readonly PlacedKey[] = [];
 const NUMBER = /^-?\d{1,16}$/;
 
-interface Found {
-  special: number;
-  asks: boolean;
-  isLate: boolean;
-  isGiving: boolean;
-  hasStreams: boolean;
-  hasHashes: boolean;
-  hasFields: boolean;
-  flushes: boolean;
-  leftOut: Map<number, string> | undefined;
-}
+/** While the walk goes on. It is given away as it is: a copy would take as long as a small batch. */
+type Found = { -readonly [Field in keyof CheckedBatch]: CheckedBatch[Field] };
 
 export class BatchCheck {
   readonly #options: BatchCheckOptions;
   readonly #names: CommandNames;
   readonly #prefix: Buffer;
   readonly #hash = new KeyHash();
+  readonly #indexes = new IndexSpace();
   /** When the batch at hand was made. */
   #madeAtMs = 0;
   /** Names the server has refused, with its words. */
@@ -105,60 +103,89 @@ export class BatchCheck {
       hasHashes: false,
       hasFields: false,
       flushes: false,
-      leftOut: undefined,
+      leftOut: NOTHING_LEFT_OUT,
+      index: new BatchIndex(this.#indexes, batch.commands, batch.payload.length),
     };
     const reader = new CommandReader();
     reader.push(batch.payload);
+    const { index } = found;
     this.#madeAtMs = wallMs(batch.timestamp);
-    let count: number;
     try {
-      count = this.#readAll(reader, found);
+      this.#readAll(reader, found);
     } catch (cause) {
       if (cause instanceof TandemError && cause.code === 'BATCH_INVALID') throw cause;
       throw new TandemError('BATCH_INVALID', 'the payload of a batch is not Redis commands', { cause });
     }
     if (reader.consumed !== batch.payload.length) throw invalid('its payload ends inside a command');
-    if (count !== batch.commands)
-      throw invalid(`it holds ${count} commands, its header says ${batch.commands}`);
+    if (index.count !== batch.commands)
+      throw invalid(`it holds ${index.count} commands, its header says ${batch.commands}`);
     if (!areGroupsSound(batch)) throw invalid('its transactions do not lie within it');
-    return { ...found, leftOut: found.leftOut ?? NOTHING_LEFT_OUT };
+    return found;
   }
 
-  #readAll(reader: CommandReader, found: Found): number {
+  #readAll(reader: CommandReader, found: Found): void {
+    const { index } = found;
     let database = 0;
-    let index = 0;
     const now = Date.now();
     const argument = (at: number): Buffer => reader.argument(at);
-    for (; reader.next(); index++) {
+    while (reader.next()) {
       const known = this.#names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
-      // Without options it is as short as this.
-      if (reader.argc > 4 && known.name === 'SET') found.isLate ||= expiresSoon(argument, reader.argc, now);
-      else if (reader.argc === 3 && known.name === 'PEXPIREAT') found.isLate ||= isSoon(argument(2), now);
-      // Of a state it is in its arguments.
-      found.isGiving ||=
-        known.name === 'PEXPIREAT' || known.name === STATE || (known.name === 'SET' && reader.argc > 4);
+      const { argc } = reader;
+      index.add(reader.start, argc > 1 && argc <= known.plainUpTo);
+      const given = deadlineOf(known.name, argument, argc);
+      if (typeof given === 'number') {
+        found.isGiving = true;
+        found.isLate ||= isSoon(given, now);
+      }
       const type = known.spec?.type;
       if (type === 'stream') found.hasStreams = true;
       else if (type === 'hash') {
         found.hasHashes = true;
         found.hasFields ||= known.spec!.effect === 'cell-expire' || known.name === 'HSETEX';
       }
-      const isPlain = known.spec?.singleKey === true && reader.argc > 1;
+      const isPlain = known.spec?.singleKey === true && argc > 1;
       if (isPlain && database < this.#options.databases && this.#refused.size === 0) {
-        if (this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) throw ownKey();
-        this.#written(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
+        const [start, end] = [reader.argumentStart(1), reader.argumentEnd(1)];
+        if (this.#isOwn(reader.buffer, start, end)) throw ownKey();
+        this.#hash.of(database, reader.buffer, start, end);
+        this.#options.claims?.peer(this.#hash.low, this.#hash.high, this.#madeAtMs);
+        index.addKey(this.#hash, buildsOn(known.spec, given), given);
         continue;
       }
-      if (known.name === 'SELECT') database = selectedBy(reader);
-      const command = { ...currentCommand(reader, database, this.#options.server.writes), index };
-      const reason = this.#judge(command, found);
-      if (reason !== undefined) (found.leftOut ??= new Map<number, string>()).set(index, reason);
+      if (known.name === 'SELECT') {
+        database = selectedBy(reader);
+        index.addSelect(database);
+      }
+      const command = currentCommand(reader, database, this.#options.server.writes);
+      const keys = known.name === 'SELECT' ? NO_KEYS : keysOf(command, 'all');
+      if (keys.length > 0) this.#note({ command, keys, given }, found);
+      const reason = this.#judge(command, keys, found);
+      if (reason !== undefined) leave(found, index.count - 1, reason);
     }
-    return index;
   }
 
-  /** Why a command is to be left out, or nothing. */
-  #judge(command: PayloadCommand, found: Found): string | undefined {
+  /** Notes the keys of a command that was taken apart. */
+  #note(
+    {
+      command,
+      keys,
+      given,
+    }: { command: PayloadCommand; keys: readonly PlacedKey[]; given: number | 'kept' | undefined },
+    found: Found,
+  ): void {
+    const { name, spec, args } = command;
+    const isState = name === STATE;
+    found.isGiving ||= isState;
+    const deadline = isState ? Number(args[3]?.toString('latin1')) : given;
+    const isBuild = spec === undefined ? name !== EXPIRED : buildsOn(spec, given);
+    for (const { database, key } of keys) {
+      this.#hash.of(database, key, 0, key.length);
+      found.index.addKey(this.#hash, isBuild, deadline);
+    }
+  }
+
+  /** Why a command is to be left out, or nothing. @param keys all that it reads or writes */
+  #judge(command: PayloadCommand, keys: readonly PlacedKey[], found: Found): string | undefined {
     const { name, spec, args, database } = command;
     const { databases } = this.#options;
     const refused = this.#refused.get(name);
@@ -181,7 +208,7 @@ export class BatchCheck {
       const beyond = numbers.find((one) => !NUMBER.test(one) || Number(one) >= databases);
       return beyond === undefined ? undefined : noSuchDatabase(Number(beyond));
     }
-    const written = keysOf(command, 'written');
+    const written = spec.reads.length === 0 ? keys : keysOf(command, 'written');
     for (const { database: at, key } of written) this.#written(at, key, 0, key.length);
     const own = written.filter(({ key }) => this.#isOwn(key, 0, key.length)).length;
     if (own > 0 && own === written.length) throw ownKey();
@@ -224,6 +251,19 @@ export class BatchCheck {
     if (end - start < prefix.length || buffer[start] !== prefix[0]) return false;
     return buffer.compare(prefix, 0, prefix.length, start, start + prefix.length) === 0;
   }
+}
+
+/** Whether a command builds on what is at its key. @param given the deadline that it gives that key */
+function buildsOn({ effect, singleKey }: CommandSpec, given: number | 'kept' | undefined): boolean {
+  if (effect !== 'set') return effect !== 'remove';
+  // Of those that put a value in place of all that was there, only `SET` may leave the key its deadline; `MSETEX` may, of many.
+  return !singleKey || given === 'kept';
+}
+
+/** Leaves a command out. */
+function leave(found: Found, index: number, reason: string): void {
+  const leftOut = found.leftOut === NOTHING_LEFT_OUT ? new Map<number, string>() : found.leftOut;
+  found.leftOut = (leftOut as Map<number, string>).set(index, reason);
 }
 
 function selectedBy(reader: CommandReader): number {

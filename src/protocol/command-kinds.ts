@@ -1,6 +1,7 @@
 /** What kind of command it is, by the keys it takes. */
 
-import { effectOf } from '../redis-commands/command-table.js';
+import { commandSpec, effectOf } from '../redis-commands/command-table.js';
+import { messageKind } from './messages/messages.js';
 import { keysOf, type PayloadCommand } from './payload.js';
 
 /** Whether a command makes keys of other keys. */
@@ -27,6 +28,12 @@ export function isPerKey(command: PayloadCommand): boolean {
 
 function isSetMove({ spec, args }: PayloadCommand): boolean {
   return spec?.name === 'SMOVE' && args.length > 3 && !args[1]!.equals(args[2]!);
+}
+
+/** Whether a receiver never runs a command as it is: a message, or a command on whole databases. @param name upper case */
+export function isTranslated(name: string): boolean {
+  const effect = commandSpec(name)?.effect;
+  return messageKind(name) !== undefined || effect === 'flush' || effect === 'swap';
 }
 
 /** Whether a command adds entries to a stream or takes them off. */

@@ -1,7 +1,10 @@
-/** Walks through the commands of a batch's payload. */
+/**
+ * A command of a batch, its keys and its effect. The peer's batches are walked over once, by `check-batch.ts`; what goes through the
+ * bytes here are batches of the change list, single changes, and what could not be applied.
+ */
 
 import type { Batch } from './batch.js';
-import type { CommandNames } from '../redis-commands/command-names.js';
+import { ChangeEnds } from './change-ends.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
 import {
   commandSpec,
@@ -13,15 +16,10 @@ import {
   writtenKeys,
   type CommandSpec,
 } from '../redis-commands/command-table.js';
-import { EXPIRED } from './messages/expired.js';
-import { isOfKeys, messageEffect, messageKeys } from './messages/messages.js';
+import { messageEffect, messageKeys } from './messages/messages.js';
 import { NEED } from './messages/state-request.js';
-import { parseState, STATE } from './messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
-import { KeyHash } from './key-hash.js';
-import { findSetOption } from '../redis-commands/options/value-options.js';
-import { deadlineOf } from '../redis-commands/late-expiry.js';
 
 /** One command of a payload, with the database it runs in. */
 export interface PayloadCommand {
@@ -45,59 +43,18 @@ interface PayloadOptions {
   readonly extra?: ExtraCommands | undefined;
 }
 
-/**
- * Goes through a payload and takes apart only the commands that are asked for: where two sites write much at the same time, most
- * commands of a batch still meet nothing.
- */
-export class PayloadScan {
-  /** Place of the current command among the payload's. */
-  index = -1;
-  readonly #reader = new CommandReader();
-  readonly #hash = new KeyHash();
-  readonly #extra: ExtraCommands | undefined;
-  #database: number;
-
-  /** @param options `selected`: the database selected before the payload */
-  constructor(payload: Buffer, { selected = 0, extra }: PayloadOptions = {}) {
-    this.#database = selected;
-    this.#extra = extra;
-    this.#reader.push(payload);
-  }
-
-  /** Moves to the next command, a `SELECT` as well; false behind the last one. */
-  next(): boolean {
-    if (!this.#reader.next()) return false;
-    this.index++;
-    if (isSelect(this.#reader)) this.#database = Number(this.#reader.argument(1).toString('latin1'));
-    return true;
-  }
-
-  /**
-   * Whether the current command only writes one key, without any option, and that key is not `met`.
-   * @param names those of the same rows as the scan's
-   */
-  isPlain(names: CommandNames, met: (hash: KeyHash) => boolean): boolean {
-    const { buffer, argc } = this.#reader;
-    if (argc < 2) return false;
-    const { plainUpTo } = names.find(buffer, this.#reader.argumentStart(0), this.#reader.argumentEnd(0));
-    if (argc > plainUpTo) return false;
-    this.#hash.of(this.#database, buffer, this.#reader.argumentStart(1), this.#reader.argumentEnd(1));
-    return !met(this.#hash);
-  }
-
-  get command(): PayloadCommand {
-    return { ...currentCommand(this.#reader, this.#database, this.#extra), index: this.index };
-  }
-
-  get bytes(): Buffer {
-    return this.#reader.buffer.subarray(this.#reader.start, this.#reader.end);
-  }
-}
-
 /** Every command of a payload in order; `SELECT` is shown too. */
-export function* payloadCommands(payload: Buffer, options?: PayloadOptions): Generator<PayloadCommand> {
-  const scan = new PayloadScan(payload, options);
-  while (scan.next()) yield scan.command;
+export function* payloadCommands(
+  payload: Buffer,
+  { selected = 0, extra }: PayloadOptions = {},
+): Generator<PayloadCommand> {
+  const reader = new CommandReader();
+  reader.push(payload);
+  let database = selected;
+  for (let index = 0; reader.next(); index++) {
+    if (isSelect(reader)) database = Number(reader.argument(1).toString('latin1'));
+    yield { ...currentCommand(reader, database, extra), index };
+  }
 }
 
 /** Every command of a batch but `SELECT`, with the sequence of the change it belongs to. */
@@ -105,17 +62,12 @@ export function* sequencedCommands(
   batch: Batch,
   extra?: ExtraCommands,
 ): Generator<{ sequence: number; command: PayloadCommand }> {
-  const groupEnds = new Map<number, number>();
-  for (let i = 0; i + 1 < batch.groups.length; i += 2)
-    groupEnds.set(batch.groups[i]!, batch.groups[i]! + batch.groups[i + 1]!);
+  const ends = new ChangeEnds(batch.groups);
   let sequence = batch.first;
-  let groupEnd = 0;
   for (const command of payloadCommands(batch.payload, { extra })) {
-    groupEnd = groupEnds.get(command.index) ?? groupEnd;
     const selects = command.name === 'SELECT';
     if (!selects) yield { sequence, command };
-    const isLastOfGroup = command.index + 1 === groupEnd;
-    if (isLastOfGroup || (!selects && command.index + 1 > groupEnd)) sequence++;
+    if (ends.isEnd(command.index, selects)) sequence++;
   }
 }
 
@@ -138,49 +90,6 @@ export function currentCommand(
     spec: commandSpec(spelt, subcommand) ?? extra?.get(spelt),
     bytes: reader.buffer.subarray(reader.start, reader.end),
   };
-}
-
-/**
- * Calls `each` with the hash of every key of a batch, whether what is done builds on what is there, and what deadline it gives the key,
- * in ms since 1970, or 0.
- */
-export function forEachKey({
-  batch,
-  names,
-  extra,
-  each,
-}: {
-  batch: Batch;
-  names: CommandNames;
-  extra?: ExtraCommands | undefined;
-  each: (hash: KeyHash, isBuild: boolean, deadline: number) => void;
-}): void {
-  const reader = new CommandReader();
-  const hash = new KeyHash();
-  reader.push(batch.payload);
-  const argument = (at: number): Buffer => reader.argument(at);
-  // Of the commands that put a value in place of all that was there, only this one may leave the key its deadline.
-  const isKeeping = (name: string): boolean =>
-    name === 'SET' && reader.argc > 3 && findSetOption(argument, reader.argc, 'KEEPTTL') > 0;
-  let database = 0;
-  while (reader.next()) {
-    const known = names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
-    if (known.name === 'SELECT') database = Number(reader.argument(1).toString('latin1'));
-    else if (known.spec?.singleKey === true && reader.argc > 1) {
-      hash.of(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
-      const { effect } = known.spec;
-      const isBuild = effect === 'set' ? isKeeping(known.name) : effect !== 'remove';
-      each(hash, isBuild, deadlineOf(known.name, argument, reader.argc));
-    } else if (known.spec !== undefined || known.container || isOfKeys(known.name)) {
-      const command = currentCommand(reader, database, extra);
-      const isBuild = known.spec?.effect !== 'remove' && known.name !== EXPIRED;
-      const deadline = known.name === STATE ? Number(parseState(command.args).expiry) : 0;
-      for (const key of keysOf(command, 'all')) {
-        hash.of(key.database, key.key, 0, key.key.length);
-        each(hash, isBuild, deadline);
-      }
-    }
-  }
 }
 
 /** The effect of a command, as the window keeps it. */
@@ -213,7 +122,8 @@ export function keysOf(command: PayloadCommand, which: 'written' | 'all'): Place
   return [...keys, ...written.map((index) => ({ database: target, key: args[index]! }))];
 }
 
-function isSelect(reader: CommandReader): boolean {
+/** Whether the reader stands at a `SELECT`. */
+export function isSelect(reader: CommandReader): boolean {
   return (
     reader.argumentEnd(0) - reader.argumentStart(0) === 6 &&
     reader.argument(0).toString('latin1').toUpperCase() === 'SELECT'

@@ -1,10 +1,9 @@
 /** Which commands remove keys or fields, and how often a transaction does. */
 
-import type { Batch } from './batch.js';
 import { EXPIRED, expiredFields } from './messages/expired.js';
 import { isAbsence, STATE } from './messages/state.js';
 import { isDerived } from './command-kinds.js';
-import { keysOf, nameOf, payloadCommands, type ExtraCommands, type PayloadCommand } from './payload.js';
+import { keysOf, nameOf, type PayloadCommand } from './payload.js';
 
 /** Whether a command in the stream removes whole keys, or fields, as an expiry does. */
 export function isRemoval(name: string): boolean {
@@ -18,14 +17,15 @@ export function isKeyRemoval({ name, args }: PayloadCommand): boolean {
 
 /**
  * How often a transaction removes keys because the peer has: what is removed more often has expired.
+ * @param commands of the batch
  * @param removed by how much that is more than the batch says, by database and name of the key: less than 0 where it was left out
  */
 export function removalsOf(
-  { batch, removed }: { readonly batch: Batch; readonly removed: ReadonlyMap<string, number> },
-  extra: ExtraCommands | undefined,
+  commands: Iterable<PayloadCommand>,
+  removed: ReadonlyMap<string, number>,
 ): Map<string, number> {
   const times = new Map(removed);
-  for (const command of payloadCommands(batch.payload, { extra })) {
+  for (const command of commands) {
     // A key made of others may come to nothing, and fields may be removed one by one.
     const isOfFields = command.name === EXPIRED && expiredFields(command.args).length > 0;
     const isAny = isDerived(command) || command.name === 'HDEL' || isOfFields;

@@ -5,16 +5,10 @@
  */
 
 import type { Argument } from './encode-command.js';
-import { findSetOption, isExpiry, setOptions } from './options/value-options.js';
+import { expiryOfSet, isExpiry, setOptions } from './options/value-options.js';
 
 /** What expires so soon after a decision may do so before it is carried out, also by a clock that differs a little. */
 const SOON_MS = 1000;
-
-/** Whether a `SET` gives an expiry that may be past when it is carried out. @param argument of the command, the name being the first */
-export function expiresSoon(argument: (index: number) => Argument, count: number, now: number): boolean {
-  const at = expiryAt(argument, count);
-  return at > 0 && isSoon(argument(at), now);
-}
 
 /** Whether a time, in ms since 1970, may be past when a decision is carried out. */
 export function isSoon(time: Argument, now: number): boolean {
@@ -22,29 +16,27 @@ export function isSoon(time: Argument, now: number): boolean {
 }
 
 /**
- * The deadline a command gives, in ms since 1970: of a `SET` or a `PEXPIREAT`; 0 for none.
+ * The deadline that a command gives its key, in ms since 1970: a `SET` or a `PEXPIREAT`. `kept` where a `SET` leaves the key the one it
+ * has; undefined for any other command.
  * @param name upper case @param argument of the command, the name being the first
  */
-export function deadlineOf(name: string, argument: (index: number) => Argument, count: number): number {
+export function deadlineOf(
+  name: string,
+  argument: (index: number) => Argument,
+  count: number,
+): number | 'kept' | undefined {
   if (name === 'PEXPIREAT' && count === 3) return Number(argument(2).toString());
-  // Without options it is shorter.
-  const at = name === 'SET' && count > 4 ? expiryAt(argument, count) : 0;
-  return at > 0 ? Number(argument(at).toString()) : 0;
+  return name === 'SET' && count > 3 ? expiryOfSet(argument, count) : undefined;
 }
 
 /** A command, its expiry by itself if that may be past when it is carried out. */
 export function withExpiryApart(args: readonly Argument[], now: number): (readonly Argument[])[] {
-  const argument = (index: number): Argument => args[index]!;
-  if (String(args[0]).toUpperCase() !== 'SET' || !expiresSoon(argument, args.length, now)) return [args];
-  const at = expiryAt(argument, args.length);
-  const rest = args.filter((_, index) => index !== at - 1 && index !== at);
+  if (String(args[0]).toUpperCase() !== 'SET') return [args];
+  const options = setOptions(args);
+  const expiry = options.find(({ name, end }) => name === 'PXAT' && end <= args.length);
+  if (!expiry || !isSoon(args[expiry.at + 1]!, now)) return [args];
   // With a condition it is not known whether it sets anything.
-  const isCertain = setOptions(args).every((option) => isExpiry(option) || option.name === 'GET');
-  return isCertain ? [rest, ['PEXPIREAT', args[1]!, args[at]!]] : [args];
-}
-
-/** Place of the time of a `SET`'s expiry: in a stream it is absolute, in milliseconds. 0 when it has none. */
-function expiryAt(argument: (index: number) => Argument, count: number): number {
-  const at = findSetOption(argument, count, 'PXAT');
-  return at > 0 && at + 1 < count ? at + 1 : 0;
+  if (!options.every((option) => isExpiry(option) || option.name === 'GET')) return [args];
+  const rest = [...args.slice(0, expiry.at), ...args.slice(expiry.end)];
+  return [rest, ['PEXPIREAT', args[1]!, args[expiry.at + 1]!]];
 }

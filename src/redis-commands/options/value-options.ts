@@ -48,20 +48,21 @@ export function isExpiry({ name }: Option): boolean {
 }
 
 /**
- * Where one of the options of a `SET` stands; 0 when it has none such. Every `SET` of a batch is asked: no list is made for that.
+ * The time a `SET` gives its value: in ms since 1970, as it stands in a stream; `kept` where it leaves the key the one it has; undefined
+ * for none. Every `SET` of a batch is asked: no list is made for that.
  * @param argument of the command, the name being the first
  */
-export function findSetOption(
+export function expiryOfSet(
   argument: (index: number) => Argument,
   count: number,
-  wanted: 'PXAT' | 'KEEPTTL',
-): number {
+): number | 'kept' | undefined {
   for (let at = SET_OPTIONS_FROM; at < count;) {
     const name = tokenOf(argument(at));
-    if (name === wanted) return at;
+    if (name === 'PXAT' && at + 1 < count) return Number(argument(at + 1).toString());
+    if (name === 'KEEPTTL') return 'kept';
     at += lengthOf(name);
   }
-  return 0;
+  return undefined;
 }
 
 function lengthOf(name: string): number {

@@ -1,3 +1,4 @@
+import { indexOf } from '../../support/batch-index.js';
 import { noDeadlines } from '../../support/life.js';
 import { describe, expect, test } from 'vitest';
 import { LateWrites } from '../../../src/local-writes/late-writes.js';
@@ -22,6 +23,12 @@ function batchOf(first: number, ...lines: string[]): Batch {
     groups: [],
     payload,
   };
+}
+
+type How = Parameters<LateWrites['decided']>[2];
+
+function decide(late: LateWrites, batch: Batch, how?: How): void {
+  late.decided(batch, indexOf(batch), how);
 }
 
 /** The sequence of what is asked. */
@@ -86,7 +93,7 @@ describe('a local write is late', () => {
     'but what Tandem itself has put there is none, where it changes nothing: %s, and %s',
     (effect, line, expected) => {
       const { late, write, echo } = setup();
-      late.decided(batchOf(5, line));
+      decide(late, batchOf(5, line));
       write('a', 11, effect);
       expect(echo(5, 10, line)).toEqual(expected);
     },
@@ -95,7 +102,7 @@ describe('a local write is late', () => {
   test('when it stands behind what was decided against and before the marker, on a key of the batch', () => {
     const { late, write, echo } = setup();
     write('a', 1);
-    late.decided(batchOf(5, 'SET a 1', 'SET b 1'));
+    decide(late, batchOf(5, 'SET a 1', 'SET b 1'));
     write('a', 2);
     write('c', 3);
     expect([echo(6, 1, 'SET a 1', 'SET b 1'), late.count]).toEqual([['0 a'], 1]);
@@ -118,14 +125,14 @@ describe('a local write is late', () => {
 
   test('when the command it meets was left out: it stands in the batch still', () => {
     const { late, write, echo } = setup();
-    late.decided(batchOf(5, 'SET a 1'));
+    decide(late, batchOf(5, 'SET a 1'));
     write('a', 2);
     expect(echo(5, 1)).toEqual(['0 a']);
   });
 
   test('when the key is only read by the batch: what is made of it is asked for', () => {
     const { late, write, echo } = setup();
-    late.decided(batchOf(5, 'COPY source target'));
+    decide(late, batchOf(5, 'COPY source target'));
     write('source', 1);
     expect(echo(5, 0, 'COPY source target')).toEqual(['0 target']);
   });
@@ -133,14 +140,14 @@ describe('a local write is late', () => {
   test('when the key is made of one that is asked for', () => {
     const { late, write, echo } = setup();
     const lines = ['SET source 1', 'COPY source target'];
-    late.decided(batchOf(5, ...lines));
+    decide(late, batchOf(5, ...lines));
     write('source', 1);
     expect(echo(6, 0, ...lines)).toEqual(['0 source', '0 target']);
   });
 
   test('perhaps, when the window has let go of what was written since: then every key is asked for', () => {
     const { late, write, echo } = setup(2);
-    late.decided(batchOf(5, 'SET a 1'));
+    decide(late, batchOf(5, 'SET a 1'));
     for (let sequence = 1; sequence <= 5; sequence++) write('x', sequence);
     expect(echo(5, 1, 'SET a 1')).toEqual(['0 a']);
   });
@@ -150,14 +157,14 @@ describe('a local write is not late', () => {
   test('when it had been decided against, or is on another key', () => {
     const { late, write, echo } = setup();
     write('a', 1);
-    late.decided(batchOf(5, 'SET a 1'));
+    decide(late, batchOf(5, 'SET a 1'));
     write('c', 2);
     expect(echo(5, 1, 'SET a 1')).toEqual([]);
   });
 
   test('when the order makes no difference', () => {
     const { late, write, echo } = setup();
-    late.decided(batchOf(5, 'INCR a', 'PFADD b x', 'INCR c'));
+    decide(late, batchOf(5, 'INCR a', 'PFADD b x', 'INCR c'));
     write('a', 1, 'sum');
     write('b', 2, 'union');
     write('c', 3, 'set');
@@ -179,7 +186,7 @@ test('a key is asked for again when a write is late for the answer itself', () =
   const { late, write, echo } = setup();
   write('a', 1);
   expect(echo(5, 0, 'SET a 1')).toEqual(['0 a']);
-  late.decided({ ...batchOf(6, 'SET a 2'), seen: REQUEST });
+  decide(late, { ...batchOf(6, 'SET a 2'), seen: REQUEST });
   write('a', REQUEST + 1);
   expect(echo(6, REQUEST, 'SET a 2')).toEqual(['0 a']);
 });
@@ -187,7 +194,7 @@ test('a key is asked for again when a write is late for the answer itself', () =
 test('nothing is watched while nothing was written since the decision', () => {
   const { late, write } = setup();
   write('a', 1);
-  late.decided(batchOf(5, 'SET a 1'));
+  decide(late, batchOf(5, 'SET a 1'));
   late.applied(5, 1, () => []);
   expect(late.isWatching).toBe(false);
 });
@@ -197,9 +204,9 @@ test('what was decided and has not come round is counted: more than 16 MiB of it
   const large = `SET a ${'x'.repeat(6 * 1024 * 1024)}`;
   for (const first of [1, 2, 3]) {
     expect(late.isFull).toBe(false);
-    late.decided(batchOf(first, large));
+    decide(late, batchOf(first, large));
     // Decided anew, it counts once.
-    late.decided(batchOf(first, large));
+    decide(late, batchOf(first, large));
   }
   expect(late.isFull).toBe(true);
   echo(1, 0);
@@ -211,7 +218,7 @@ test('a write that is late on a key asked for in any case is told of, and not as
   let told = 0;
   write('a', 1);
   const awaited = new Map([['0:a', () => told++]]);
-  late.decided(batchOf(5, 'RPUSH a x', 'SET b 1'), { removed: new Map(), awaited });
+  decide(late, batchOf(5, 'RPUSH a x', 'SET b 1'), { removed: new Map(), awaited });
   write('a', 2);
   write('b', 3);
   expect([echo(6, 1, 'RPUSH a x', 'SET b 1'), told > 0]).toEqual([['0 b'], true]);
@@ -233,11 +240,11 @@ test('a key is unseen above what a question knew, also when a later batch knew m
 describe('at the ends of a list', () => {
   test('nothing is late that means the same as it is: a push behind pops and behind pushes at the other end, a pop behind these', () => {
     const { late, write, echo, passed, misplaced } = setup();
-    late.decided(batchOf(5, 'LPUSH a x'), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(5, 'LPUSH a x'), { removed: new Map(), awaited: new Map() });
     write('a', 1, 'pop-right');
     write('a', 2, 'push-right');
     expect(echo(5, 0, 'LPUSH a x')).toEqual([]);
-    late.decided(batchOf(6, 'RPOP b'), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(6, 'RPOP b'), { removed: new Map(), awaited: new Map() });
     write('b', 3, 'push-left');
     expect(echo(6, 2, 'RPOP b')).toEqual([]);
     expect([passed, misplaced]).toEqual([[], []]);
@@ -246,34 +253,34 @@ describe('at the ends of a list', () => {
   test('of a move each half is held against what was written to its own list', () => {
     const { late, write, echo } = setup();
     const move = 'LMOVE a b RIGHT LEFT';
-    late.decided(batchOf(5, move), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(5, move), { removed: new Map(), awaited: new Map() });
     write('a', 1, 'push-left');
     write('b', 2, 'push-right');
     expect(echo(5, 0, move)).toEqual([]);
-    late.decided(batchOf(6, move), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(6, move), { removed: new Map(), awaited: new Map() });
     write('a', 3, 'push-right');
     expect(echo(6, 2, move)).toEqual(['0 a', '0 b']);
   });
 
   test('a push past what slipped in at its end is told of, and a pop behind it in the same batch is late', () => {
     const { late, write, echo, passed } = setup();
-    late.decided(batchOf(5, 'RPUSH a x'), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(5, 'RPUSH a x'), { removed: new Map(), awaited: new Map() });
     write('a', 7, 'push-right');
     expect([echo(5, 6, 'RPUSH a x'), [...new Set(passed)]]).toEqual([[], ['0:a 7']]);
-    late.decided(batchOf(6, 'RPUSH a x', 'LPOP a'), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(6, 'RPUSH a x', 'LPOP a'), { removed: new Map(), awaited: new Map() });
     write('a', 8, 'push-right');
     expect(echo(6, 7, 'RPUSH a x', 'LPOP a')).toEqual(['0 a']);
-    late.decided(batchOf(8, 'LPOP b', 'RPUSH b x'), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(8, 'LPOP b', 'RPUSH b x'), { removed: new Map(), awaited: new Map() });
     write('b', 9, 'push-right');
     expect(echo(9, 8, 'LPOP b', 'RPUSH b x')).toEqual([]);
   });
 
   test('pushes alone may stand in another order, but nothing is missing; behind a pop something may be', () => {
     const { late, write, echo, misplaced } = setup();
-    late.decided(batchOf(5, 'LPUSH a x'), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(5, 'LPUSH a x'), { removed: new Map(), awaited: new Map() });
     write('a', 1, 'push-left');
     expect([echo(5, 0, 'LPUSH a x'), misplaced]).toEqual([['0 a'], []]);
-    late.decided(batchOf(6, 'RPOP b'), { removed: new Map(), awaited: new Map() });
+    decide(late, batchOf(6, 'RPOP b'), { removed: new Map(), awaited: new Map() });
     write('b', 2, 'pop-right');
     expect([echo(6, 1, 'RPOP b'), misplaced]).toEqual([['0 b'], ['0:b']]);
   });

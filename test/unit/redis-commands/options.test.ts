@@ -6,7 +6,7 @@ import { fieldOptions } from '../../../src/redis-commands/options/field-options.
 import { isAbsoluteRestore } from '../../../src/redis-commands/options/key-options.js';
 import { behindMemberOptions } from '../../../src/redis-commands/options/member-options.js';
 import { streamOptions } from '../../../src/redis-commands/options/stream-options.js';
-import { findSetOption, setOptions } from '../../../src/redis-commands/options/value-options.js';
+import { setOptions } from '../../../src/redis-commands/options/value-options.js';
 import { rewritten } from '../../../src/capture/rewrite.js';
 
 const args = (line: string): Buffer[] => line.split(' ').map((word) => Buffer.from(word));
@@ -14,7 +14,7 @@ const texts = (words: readonly Buffer[] | undefined): string | undefined => word
 const names = (options: readonly { name: string }[]): string[] => options.map(({ name }) => name);
 
 /** The expiry that a `SET` gives, as a batch is asked for it. */
-function deadline(line: string): number {
+function deadline(line: string): number | 'kept' | undefined {
   const words = args(line);
   return deadlineOf('SET', (index) => words[index]!, words.length);
 }
@@ -23,8 +23,9 @@ describe('what an option is compared with is no option', () => {
   test('of a SET', () => {
     expect(names(setOptions(args('SET k v ifeq PXAT get px 10')))).toEqual(['IFEQ', 'GET', 'PX']);
     expect(deadline('SET k v IFEQ PXAT PXAT 99')).toBe(99);
-    expect(deadline('SET k v IFEQ PXAT')).toBe(0);
-    expect(findSetOption((index) => args('SET k v IFEQ KEEPTTL')[index]!, 5, 'KEEPTTL')).toBe(0);
+    expect(deadline('SET k v IFEQ PXAT')).toBeUndefined();
+    expect(deadline('SET k v IFEQ KEEPTTL')).toBeUndefined();
+    expect(deadline('SET k v GET KEEPTTL')).toBe('kept');
   });
 
   test('of a RESTORE', () => {
