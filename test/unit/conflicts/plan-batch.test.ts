@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Window } from '../../../src/local-writes/window.js';
-import { KeyHash } from '../../../src/protocol/key-hash.js';
-import { effectCode } from '../../../src/redis-commands/effect-code.js';
 import { BatchPlanner, type BatchPlan } from '../../../src/conflicts/plan-batch.js';
 import type { BatchPlannerOptions } from '../../../src/conflicts/plan-options.js';
-import { encodeBatch, type DeliveredBatch } from '../../../src/protocol/batch.js';
+import type { DeliveredBatch } from '../../../src/protocol/batch.js';
 import { noChanges, planning } from '../../support/planning.js';
 import { KEYS } from '../capture/stream-story.js';
 import { resp } from '../redis-commands/chunks.js';
@@ -36,37 +33,6 @@ describe('a batch whose keys were not written here', () => {
     const decision = await planner({ late: { decided: (one) => decided.push(one) } }).decide(batch, NEVER);
     expect(decision).toMatchObject({ payload: [batch.payload], commands: 3, decided: 7 });
     expect(decided).toEqual([batch]);
-  });
-});
-
-describe('conflicts of SETs', () => {
-  test('are all counted, and listed as long as they are not too many in a second', async () => {
-    const window = new Window({ recentMs: 1000, maxEntries: 10_000 });
-    const hash = new KeyHash();
-    const keys = Array.from({ length: 3000 }, (_, at) => Buffer.from(`k${at}`));
-    const lines = keys.map((key) => `SET ${String(key)} 1`);
-    const mine = encodeBatch({ ...batchOf(1, ...lines), origin: 'east' });
-    const captured = { capturedThrough: 0 };
-    const met: unknown[] = [];
-    const one = planner({
-      window,
-      captured,
-      appended: { ...noChanges(3000), timestampOf: () => 2, fetch: () => Promise.resolve(mine) },
-      events: { conflict: (conflict) => met.push(conflict), answered: () => {} },
-    });
-    await one.decide(batchOf(1, 'INCR other'), NEVER);
-    captured.capturedThrough = keys.length;
-    for (const [at, key] of keys.entries()) {
-      hash.of(0, key, 0, key.length);
-      window.record(hash.low, hash.high, at + 1, effectCode('set'));
-    }
-    const began = performance.now();
-    const plan = (await one.decide(batchOf(5, ...lines), NEVER))!;
-    const listed = plan.epilogue.filter(({ purpose }) => purpose === 'conflict').length;
-    plan.onApplied();
-    expect(listed).toBeGreaterThanOrEqual(1000);
-    expect(listed).toBeLessThanOrEqual(1001 + performance.now() - began);
-    expect(met).toHaveLength(keys.length);
   });
 });
 

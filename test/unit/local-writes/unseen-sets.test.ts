@@ -82,24 +82,24 @@ test('a flush of the peer takes an own SET with it that is captured and not in t
   expect(site.data.get('k')).toBe('own');
 });
 
-test('each meeting is counted; the list has one of a key and batch, and 500 a second with the own command', async () => {
+test('each meeting is counted; the list has one of a key and batch, 1,000 a second, and 100 of them with the own command', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
     const site = new StringSite(true);
     await site.apply({ epoch: 1, first: 1, timestamp: 1, seen: 0 }, 'SET other 1');
-    const keys = Array.from({ length: 510 }, (_, index) => `k${index}`);
+    const keys = Array.from({ length: 1010 }, (_, index) => `k${index}`);
     for (const key of keys) site.write(`SET ${key} own`, 9);
     const lines = [...keys, keys[0]!].map((key) => `SET ${key} theirs`);
     const plan = await site.decide({ epoch: 1, first: 2, timestamp: 5, seen: 0 }, lines);
     expect(site.conflicts).toEqual([]);
     plan.onApplied();
-    expect(site.conflicts).toHaveLength(511);
+    expect(site.conflicts).toHaveLength(1011);
     const entries = plan.epilogue
       .filter(({ purpose }) => purpose === 'conflict')
       .map(({ bytes }) => String(bytes));
     const naming = (field: string): number =>
       entries.filter((entry) => entry.includes(`\r\n${field}\r\n`)).length;
-    expect([entries.length, naming('ownTime'), naming('own')]).toEqual([510, 510, 500]);
+    expect([entries.length, naming('ownTime'), naming('own')]).toEqual([1000, 1000, 100]);
   } finally {
     vi.useRealTimers();
   }
