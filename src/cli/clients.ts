@@ -1,4 +1,5 @@
 import type { LocalConfig } from '../config/config.js';
+import { TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { QUIET_LOG } from '../log/quiet-log.js';
 import { expectOwnRegistration } from './expect-local-registration.js';
@@ -33,11 +34,12 @@ export interface LocalWork {
 /**
  * Runs a command's work on a connection to the site's own Redis. With `untilSignal` the first SIGINT or SIGTERM ends it in order:
  * it closes the connection, so that no answer is waited for, and the command resolves with 0. The second one kills.
- * @throws TandemError WRONG_PAIR, SAME_SITE where it is not this site's; what kept the server from answering
+ * @throws TandemError WRONG_PAIR, SAME_SITE where it is not this site's; TIMEOUT when the work has taken `limitMs`; what kept the server
+ * from answering
  */
 export async function atLocalRedis(
   config: LocalConfig,
-  { purpose, untilSignal }: { purpose: string; untilSignal: boolean },
+  { purpose, untilSignal, limitMs }: { purpose: string; untilSignal: boolean; limitMs?: number },
   work: (local: LocalWork) => Promise<number>,
 ): Promise<number> {
   const redis = quietClients(config, purpose).open(config.localUrl);
@@ -48,14 +50,18 @@ export async function atLocalRedis(
     redis.disconnect();
   };
   if (untilSignal) process.once('SIGINT', end).once('SIGTERM', end);
+  const limit = limitMs === undefined ? undefined : setTimeout(end, limitMs);
   try {
     await connectClient(redis, stop.signal);
     await expectOwnRegistration({ redis, keys }, config);
     return await work({ redis, keys, stop: stop.signal });
   } catch (error) {
+    if (stop.signal.aborted && limitMs !== undefined)
+      throw new TandemError('TIMEOUT', `no answer from ${whereOf(redis)} within ${limitMs} ms`);
     if (stop.signal.aborted) return 0;
     throw await orTlsMismatch(refusalOf(error, whereOf(redis)), config.localUrl);
   } finally {
+    clearTimeout(limit);
     process.off('SIGINT', end).off('SIGTERM', end);
     redis.disconnect();
   }

@@ -51,25 +51,7 @@ export function programOf(finish: Finish, isHelpWhole: boolean): Command {
 
   addLooks(program, finish);
 
-  withSettings(program.command('status'))
-    .description('show what the running process of this site is doing')
-    .option('--json', 'print JSON')
-    .option('--watch', 'live, until q or Ctrl-C; in a pipe a line a second')
-    .option('--exit-code', 'end with 1 as well when the process is not ready, as /readyz tells it')
-    .action(async (given: { json?: boolean; watch?: boolean; exitCode?: boolean }, command: Command) => {
-      const { json = false, watch: isLive = false, exitCode = false } = given;
-      if (isLive) return finish(await live(command, json));
-      const { status } = await import('./status.js');
-      finish(await status(await localConfigFrom(command), { json, exitCode }));
-    });
-
-  withSettings(program.command('top'))
-    .description('the same as status --watch')
-    .option('--json', 'print JSON, a line a second')
-    .action(async ({ json = false }: { json?: boolean }, command: Command) =>
-      finish(await live(command, json)),
-    );
-
+  addStatus(program, finish);
   addLag(program, finish);
   addWait(program, finish);
   addConflicts(program, finish);
@@ -145,6 +127,36 @@ function addLooks(program: Command, finish: Finish): void {
         finish(schema ? await printSchema() : config(givenTo(command), { json }));
       },
     );
+}
+
+/** How the running process is, as it has told. */
+function addStatus(program: Command, finish: Finish): void {
+  withSettings(program.command('status'))
+    .description('show what the running process of this site is doing')
+    .option('--json', 'print JSON')
+    .option('--watch', 'live, until q or Ctrl-C; in a pipe a line a second')
+    .option('--exit-code', 'end with 1 as well when the process is not ready, as /readyz tells it')
+    .action(async (given: { json?: boolean; watch?: boolean; exitCode?: boolean }, command: Command) => {
+      const { json = false, watch: isLive = false, exitCode = false } = given;
+      if (isLive) return finish(await live(command, json));
+      const { status } = await import('./status.js');
+      finish(await status(await localConfigFrom(command), { json, exitCode }));
+    });
+
+  withSettings(program.command('top'))
+    .description('the same as status --watch')
+    .option('--json', 'print JSON, a line a second')
+    .action(async ({ json = false }: { json?: boolean }, command: Command) =>
+      finish(await live(command, json)),
+    );
+
+  withSettings(program.command('health'))
+    .description('end with 0 when a process works for this site, else say why not, and end with 1')
+    .option('--json', 'print JSON')
+    .action(async ({ json = false }: { json?: boolean }, command: Command) => {
+      const { health } = await import('./health.js');
+      finish(await health(() => localConfigFrom(command), { json }));
+    });
 }
 
 function addLag(program: Command, finish: Finish): void {

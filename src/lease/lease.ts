@@ -13,6 +13,7 @@ import { runScript } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import { runIdOf } from '../redis/primary.js';
 import { Signal } from '../async/signal.js';
+import { GONE_MS } from './holder.js';
 import { Presence } from './presence.js';
 
 export interface LeaseOptions {
@@ -32,8 +33,7 @@ const RENEWALS = 3;
 /** A waiting process asks at most, and at least, this often. */
 const SHORTEST_WAIT_MS = 20;
 const MAX_WAIT_MS = 1000;
-/** A holder whose connection is gone for so long will not come back soon, and how often it is looked. */
-const GONE_MS = 300;
+/** How often it is looked whether a holder whose connection is gone comes back. */
 const GONE_PAUSE_MS = 50;
 
 export class Lease {

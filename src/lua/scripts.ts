@@ -22,6 +22,7 @@ const SCRIPTS = {
     'check-internal-keys',
     'open-state',
     'pause-directions',
+    'write-status',
   ],
   lease: ['release-lease', 'take-lease'],
   jobs: ['ready-failed-job', 'reclaim-jobs', 'set-job-field'],

@@ -43,7 +43,7 @@ test('no import goes in a circle', () => {
 /** Takes long to load, and is for those who do long work or write a log. */
 const SLOW_PACKAGES = ['bullmq', 'cron-parser', 'pino', 'pino-pretty', '@msgpack/msgpack'];
 /** Scripts call them: they start quickly. */
-const QUICK_COMMANDS = ['config', 'lag', 'status', 'pause', 'conflicts'];
+const QUICK_COMMANDS = ['config', 'health', 'lag', 'status', 'pause', 'conflicts'];
 
 /** What is loaded at once with a file: its packages, and those of all the files that it imports, types aside. */
 function packagesWith(file: string, seen = new Set<string>()): string[] {
