@@ -40,6 +40,17 @@ export function refusedWord(reply: string): string {
   return inside !== undefined && inside in REPLY_CODES ? inside : first;
 }
 
+/** Of a server that cannot serve now: who has to do something, and whether anybody has to. */
+const BUSY_HINTS: Readonly<Record<string, string>> = {
+  OOM: 'Its memory is full: raise maxmemory, or let data go. It is tried again until there is room.',
+  READONLY: 'It is a replica. It is tried again until it is a primary, or its name leads to one.',
+  LOADING: 'It loads its data after a start. It is tried again until it is ready.',
+  BUSY: 'A script has run there for too long: SCRIPT KILL or FUNCTION KILL ends it. It is tried again until then.',
+  MISCONF:
+    'It cannot save its data, as its own log says, and takes no writes. It is tried again until it can.',
+  NOREPLICAS: 'It has fewer replicas than min-replicas-to-write wants. It is tried again until it has them.',
+};
+
 const HINTS: Partial<Record<ErrorCode, string>> = {
   STATE_LOST: "Somebody else writes Tandem's own keys. Give the application's account patterns without them.",
   UNREACHABLE:
@@ -128,12 +139,24 @@ function ofReply(reply: string, command: string): Class {
   const code = /hash value is not an integer/.test(reply) ? 'STATE_LOST' : (REPLY_CODES[word] ?? 'INTERNAL');
   const reasons: Partial<Record<ErrorCode, string>> = {
     AUTH_FAILED: 'refuses the user name or the password',
-    NO_PERMISSION: `does not allow ${command}`,
+    NO_PERMISSION: `does not allow ${forbidden(reply, command)}`,
     SERVER_BUSY: `cannot serve now (${word})`,
     UNSUPPORTED_MODE: 'runs in cluster mode',
     STATE_LOST: `has something else than Tandem's in one of Tandem's own keys (${command})`,
   };
-  return { code, reason: reasons[code] ?? `answers ${command} with the error ${word}` };
+  const hint = code === 'SERVER_BUSY' ? BUSY_HINTS[word] : undefined;
+  return {
+    code,
+    reason: reasons[code] ?? `answers ${command} with the error ${word}`,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** A script may run, and what it runs may not: newer servers name that. */
+function forbidden(reply: string, command: string): string {
+  if (!/^EVAL|^FCALL/.test(command) || !/script/i.test(reply)) return command;
+  const name = /to run the '([\w|]+)' command/.exec(reply)?.[1];
+  return `${name === undefined ? 'a command' : name.toUpperCase()} that a script of Tandem's runs`;
 }
 
 function ofSocket(error: Error): Class {

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../../src/errors.js';
 import { refusalOf } from '../../../src/redis/refusal.js';
 
-function reply(message: string): Error {
+function reply(message: string, command = 'set'): Error {
   return Object.assign(new Error(message), {
     name: 'ReplyError',
-    command: { name: 'set', args: ['user:7', 'sesame'] },
+    command: { name: command, args: ['user:7', 'sesame'] },
   });
 }
 
@@ -85,6 +85,29 @@ describe('what a server or a socket says', () => {
       });
     },
   );
+
+  it.each([
+    ["NOPERM User x has no permissions to run the 'eval' command", 'EVAL'],
+    [
+      "ERR The user executing the script can't run this command or subcommand script: 0a1b, on @user_script:2.",
+      "a command that a script of Tandem's runs",
+    ],
+    [
+      "ERR ACL failure in script: User x has no permissions to run the 'rpush' command script: 0a1b",
+      "RPUSH that a script of Tandem's runs",
+    ],
+  ])('names the right that is missing: %s', (text, right) => {
+    expect(refusalOf(reply(text, 'eval'), 'h:1').message).toBe(`h:1 does not allow ${right}`);
+  });
+
+  it.each([
+    ['OOM command not allowed', /^Its memory is full: raise maxmemory/],
+    ['READONLY You cannot write against a read only replica.', /^It is a replica/],
+    ['MISCONF Redis is configured to save RDB snapshots', /^It cannot save its data/],
+    ['TRYAGAIN Multiple keys', /^It is tried again until the server is ready/],
+  ])('says who has to do something: %s', (text, hint) => {
+    expect(refusalOf(reply(text), 'h:1').hint).toMatch(hint);
+  });
 
   it('stays what it is if it is an error of Tandem already', () => {
     const error = new TandemError('CLOSED', 'x');
