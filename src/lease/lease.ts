@@ -73,7 +73,18 @@ export class Lease {
     for (;;) {
       await this.#renewal.wait(signal, this.#options.leaseMs / RENEWALS);
       const [token] = await this.#ask('keep');
-      if (token !== this.#token) throw new TandemError('FENCED', 'another process has taken over this site');
+      if (token === this.#token) continue;
+      // With a token it has just been taken anew: nobody else had it.
+      throw new TandemError(
+        'FENCED',
+        token > 0 ? 'the lease ended before it was renewed' : 'another process has taken over this site',
+        {
+          hint:
+            token > 0
+              ? 'This process or its Redis stood still for longer than leaseMs. Again and again: give them more processor time, or raise leaseMs.'
+              : 'This process waits, and takes over when the other one ends.',
+        },
+      );
     }
   }
 

@@ -115,8 +115,8 @@ export function scriptRefusal(name: ScriptName, error: unknown): TandemError | u
   const message = error instanceof Error ? error.message : String(error);
   const word = /^(?:ERR )?([A-Z]+)\b/.exec(message)?.[1];
   if (word === 'FENCED') {
-    return new TandemError('FENCED', 'another process has taken over this site', {
-      hint: 'this process waits and takes over when the other ends',
+    return new TandemError('FENCED', 'this process no longer holds the lease of this site', {
+      hint: 'Another one may have taken over: then this one waits, and takes over when that one ends.',
     });
   }
   if (word === 'STATE' || word === 'POSITION' || word === 'SUSPECT') {

@@ -69,8 +69,21 @@ test('goes to the other when its holder falls silent, and the holder learns of i
   expect(performance.now() - before).toBeGreaterThan(LEASE_MS / 2);
   const other = new AbortController();
   void two.keep(other.signal).catch(() => {});
-  await expect(one.keep(stop.signal)).rejects.toMatchObject({ code: 'FENCED' });
+  await expect(one.keep(stop.signal)).rejects.toMatchObject({
+    code: 'FENCED',
+    message: 'another process has taken over this site',
+  });
   other.abort();
+});
+
+test('that ended before its holder renewed it is not said to be with another process', async () => {
+  const one = process();
+  await one.acquire(stop.signal, nobodyWaits);
+  await client.del(KEYS.lease);
+  await expect(one.keep(stop.signal)).rejects.toMatchObject({
+    code: 'FENCED',
+    message: 'the lease ended before it was renewed',
+  });
 });
 
 test('given back, it is free at once; only its holder can give it back', async () => {
