@@ -21,6 +21,7 @@ import type { HybridClock } from '../protocol/clock.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { passesByItself, TandemError } from '../errors.js';
+import { ApplyingState, type ApplierState } from './applying-state.js';
 import { LinkedAbort } from '../async/linked-abort.js';
 import type { Logger } from '../log/log.js';
 import { scriptSource } from '../lua/scripts.js';
@@ -70,8 +71,6 @@ export interface ApplierOptions {
   readonly onApplied: (batch: DeliveredBatch) => void;
 }
 
-type ApplierState = 'streaming' | 'caught-up' | 'backing-off' | 'paused' | 'stopped';
-
 /** Transactions on the way without an answer. */
 const RUNS_IN_FLIGHT = 4;
 /** Bytes of batches on the way: a large batch travels alone. */
@@ -86,8 +85,7 @@ export class Applier {
   #applied: { epoch: number; sequence: number };
   /** Where the last run sent would leave {@link #applied}. */
   #sent: { epoch: number; sequence: number };
-  #state: ApplierState = 'caught-up';
-  #detail: string | undefined;
+  readonly #telling: ApplyingState;
   #counts = { changes: 0, bytes: 0 };
   /** Batches that wait until nothing else is on the way. */
   readonly #waiting: DeliveredBatch[] = [];
@@ -97,16 +95,17 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#telling = new ApplyingState(options.log);
     this.#applied = { ...options.applied };
     this.#sent = { ...options.applied };
   }
 
   get state(): ApplierState {
-    return this.#state;
+    return this.#telling.state;
   }
 
   get detail(): string | undefined {
-    return this.#detail;
+    return this.#telling.detail;
   }
 
   get appliedSequence(): number {
@@ -137,10 +136,10 @@ export class Applier {
       const oldest = flying[0];
       if (!oldest) {
         const fault = this.#fault ?? inbox.fault;
-        if (fault) this.#enter('stopped', fault);
-        else if (this.#isPaused) this.#enter('paused');
-        else if (this.#isBehind) this.#enter('backing-off', BEHIND);
-        else this.#enter('caught-up');
+        if (fault) this.#telling.enter('stopped', fault);
+        else if (this.#isPaused) this.#telling.enter('paused');
+        else if (this.#isBehind) this.#telling.enter('backing-off', BEHIND);
+        else this.#telling.enter('caught-up');
         await inbox.arrived.wait(signal, this.#isBehind ? BEHIND_MS : IDLE_MS);
         continue;
       }
@@ -148,6 +147,7 @@ export class Applier {
       if (outcome.kind === 'applied') {
         attempt = 0;
         flying.shift();
+        this.#telling.passed();
         this.#finish(oldest);
         if (oldest.decision.flushes) await this.#afterFlush(oldest, signal);
         continue;
@@ -222,7 +222,7 @@ export class Applier {
       // One that waits was decided before, and counts among what has not come round: it must not wait for itself.
       const batch = this.#waiting.shift() ?? (this.#isBehind ? undefined : await inbox.next());
       if (!batch) return;
-      this.#enter('streaming');
+      this.#telling.enter('streaming');
       const run = await this.#send(batch, signal, { isAlone: flying.length === 0, tries: 0 });
       if (!run) {
         this.#waiting.unshift(batch);
@@ -351,7 +351,7 @@ export class Applier {
         // A watched key was written meanwhile: decided anew.
         return batches;
       case 'passing':
-        this.#enter('backing-off', connection.refusal(outcome.error, 'EXEC'));
+        this.#telling.enter('backing-off', connection.refusal(outcome.error, 'EXEC'));
         await sleep(backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs }), undefined, {
           signal,
         });
@@ -368,26 +368,6 @@ export class Applier {
         this.#finish(oldest);
         return batches.slice(1);
     }
-  }
-
-  #enter(state: ApplierState, reason?: TandemError): void {
-    const detail = reason?.message;
-    if (state === this.#state && detail === this.#detail) return;
-    const before = this.#state;
-    this.#state = state;
-    this.#detail = detail;
-    const { log } = this.#options;
-    if (state === 'backing-off')
-      log.warn(
-        { reason: reason?.code, detail, hint: reason?.hint },
-        "application of the peer's changes is backing off",
-      );
-    else if (state === 'stopped')
-      log.error(
-        { reason: reason?.code, detail, hint: reason?.hint },
-        "application of the peer's changes has stopped",
-      );
-    else if (before === 'backing-off') log.info({ state }, "application of the peer's changes");
   }
 }
 

@@ -8,6 +8,7 @@ import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Logger } from '../log/log.js';
+import { SparseLog } from '../log/sparse-log.js';
 import { runScript } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';
@@ -45,12 +46,33 @@ export interface RejectionsOptions {
 /** An entry came behind one with a higher ID. */
 const OVERTAKEN = /^ERR The ID specified in XADD is equal or smaller/;
 
+interface Warned {
+  readonly command: string;
+  readonly error: string;
+  readonly database: number;
+  readonly origin: string;
+  readonly sequence: number;
+}
+
 export class Rejections {
   readonly #options: RejectionsOptions;
+  readonly #warned: SparseLog<Warned>;
   #count = 0;
 
   constructor(options: RejectionsOptions) {
     this.#options = options;
+    const { log } = options;
+    this.#warned = new SparseLog((line) =>
+      log.warn(
+        { ...line, hint: '`tandem rejected` lists them, and tries them again.' },
+        "a change of the peer's was rejected by this server",
+      ),
+    );
+  }
+
+  /** Nothing is applied any more: tells what it has not told yet. */
+  close(): void {
+    this.#warned.close();
   }
 
   /** Rejected commands since the process began. */
@@ -144,10 +166,8 @@ export class Rejections {
 
   #warn(batch: DeliveredBatch, command: PayloadCommand, error: string): void {
     const { name, database } = command;
-    this.#options.log.warn(
-      { command: name.slice(0, 64), error, database, origin: batch.origin, sequence: batch.first },
-      "a change of the peer's was rejected by this server",
-    );
+    const { origin, first: sequence } = batch;
+    this.#warned.met({ command: name.slice(0, 64), error, database, origin, sequence });
   }
 
   /** A process died between the failure of a run and its listing: what failed is not known, so the whole batch is listed. */

@@ -6,6 +6,7 @@ import { Signal } from '../async/signal.js';
 import type { JobQueue } from './bullmq/job-queue.js';
 import type { JobWorker, TakenJob } from './bullmq/job-worker.js';
 import { JobRun, type Outcome } from './job-run.js';
+import { ProgressLog } from './progress-log.js';
 import type { Task } from './task.js';
 
 /** An empty queue is asked again after this time, or at once when this process adds a job. */
@@ -78,16 +79,22 @@ export class JobKind {
       return;
     }
     this.#log.info({ ...about, attempt: job.attempts + 1 }, 'a job begins');
-    const outcome = await new JobRun({ job, task: this.#task, signal }).outcome();
-    await this.#finish(job, outcome);
+    const progress = new ProgressLog(this.#log, about);
+    const onProgress = progress.note.bind(progress);
+    try {
+      const outcome = await new JobRun({ job, task: this.#task, signal, onProgress }).outcome();
+      await this.#finish(job, outcome, progress.lastedMs);
+    } finally {
+      progress.close();
+    }
   }
 
-  async #finish(job: TakenJob, outcome: Outcome): Promise<void> {
+  async #finish(job: TakenJob, outcome: Outcome, lastedMs: number): Promise<void> {
     const about = { kind: this.name, job: job.id };
     switch (outcome.how) {
       case 'done':
         await job.complete(outcome.result);
-        this.#log.info(about, 'a job is done');
+        this.#log.info({ ...about, lastedMs }, 'a job is done');
         return;
       case 'cancelled':
         await job.fail('cancelled', { isFinal: true });

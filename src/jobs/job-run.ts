@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TandemError } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
 import type { TakenJob } from './bullmq/job-worker.js';
-import type { JobContext, Task } from './task.js';
+import type { JobContext, JobProgress, Task } from './task.js';
 
 /** How often a job at work is looked at: whether it was cancelled. */
 const LOOK_MS = 500;
@@ -16,6 +16,8 @@ const END_LIMIT_MS = 1500;
 export interface JobRunOptions {
   readonly job: TakenJob;
   readonly task: Task;
+  /** Told how far it is. */
+  readonly onProgress: (progress: JobProgress) => void;
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
 }
@@ -74,7 +76,7 @@ export class JobRun {
   }
 
   #context(checkpoint: unknown): JobContext {
-    const { job } = this.#options;
+    const { job, onProgress } = this.#options;
     return {
       id: job.id,
       data: job.data,
@@ -84,7 +86,10 @@ export class JobRun {
         if (!(await job.save(next)))
           throw new TandemError('CLOSED', 'the job belongs to another process now');
       },
-      progress: (progress) => job.tell(progress),
+      progress: (progress) => {
+        onProgress(progress);
+        return job.tell(progress);
+      },
     };
   }
 

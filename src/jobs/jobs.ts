@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.js';
 import { describeError, TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
+import { Trouble } from '../log/trouble.js';
 import { backoffDelayMs } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import { JobKind } from './job-kind.js';
@@ -84,7 +85,7 @@ export class ControlPlane {
 
   async #sessions(signal: AbortSignal, fence: number | undefined): Promise<void> {
     let attempt = 0;
-    let told: string | undefined;
+    const trouble = new Trouble();
     while (!signal.aborted) {
       const began = Date.now();
       const session = new JobSession({
@@ -92,7 +93,11 @@ export class ControlPlane {
         log: this.#log,
         kinds: this.#kinds,
         fence,
-        onCounted: (counts) => (this.#counts = counts),
+        onCounted: (counts) => {
+          this.#counts = counts;
+          const ended = trouble.over();
+          if (ended) this.#log.info(ended, 'jobs go on');
+        },
       });
       this.#session = session;
       try {
@@ -103,11 +108,9 @@ export class ControlPlane {
         attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
         const pauseMs = this.#pauseMs(attempt);
         const fields = { err: error, faults: this.#faults, pauseMs };
-        const { message } = describeError(error);
-        // Once for each reason, not at each attempt.
-        if (attempt === 1 || told !== message) this.#log.warn(fields, 'jobs are backing off');
+        const lasting = trouble.met(describeError(error).message);
+        if (lasting) this.#log.warn({ ...fields, ...lasting }, 'jobs are backing off');
         else this.#log.debug(fields, 'jobs are still backing off');
-        told = message;
         await sleep(pauseMs, undefined, { signal }).catch(() => {});
       }
     }

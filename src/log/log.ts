@@ -62,6 +62,11 @@ export function warningsOf(log: Logger): Warning[] {
   return warnings.get(log)?.all ?? [];
 }
 
+/** A server's own word for an error is one already. */
+function describeUnlessText(error: unknown): unknown {
+  return typeof error === 'string' ? error : describeError(error);
+}
+
 function loggerOptions({ pair, site, logLevel, logData }: LogConfig): LoggerOptions {
   const hidden = [...SECRET_FIELDS, ...(logData ? [] : DATA_FIELDS)];
   return {
@@ -69,7 +74,7 @@ function loggerOptions({ pair, site, logLevel, logData }: LogConfig): LoggerOpti
     base: { pair, site },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: describeError, error: describeError },
+    serializers: { err: describeError, error: describeUnlessText },
     redact: {
       paths: hidden.flatMap((field) => [field, `*.${field}`]),
       censor: (value: unknown) => (typeof value === 'number' ? value : '[hidden]'),

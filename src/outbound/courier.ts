@@ -19,11 +19,10 @@ import { connectPrimary } from '../redis/primary.js';
 import { answerCopy, behind } from './copied-peer.js';
 import type { ListedBatch } from './listed-batch.js';
 import type { CourierOptions } from './courier-options.js';
+import { DeliveryState, type CourierState } from './delivery-state.js';
 import { shakeHands, type Handshake } from './handshake.js';
 import { PeerClock } from './peer-clock.js';
 import { PeerError, fromPeer, refusedBy } from './peer-error.js';
-
-export type CourierState = 'connecting' | 'streaming' | 'caught-up' | 'backing-off' | 'paused';
 
 /** Batches and bytes on the way without an answer. */
 const IN_FLIGHT_BATCHES = 512;
@@ -50,8 +49,7 @@ interface Flying {
 export class Courier {
   readonly #options: CourierOptions;
   readonly #origin: string;
-  #state: CourierState = 'connecting';
-  #detail: string | undefined;
+  readonly #telling: DeliveryState;
   #delivered = 0;
   /** The highest sequence that was ever on the way. */
   #sentThrough = 0;
@@ -63,7 +61,7 @@ export class Courier {
   #hasProgressed = false;
   #sent = { changes: 0, bytes: 0 };
   /** The `seen` the peer has been told, in a batch or a heartbeat. */
-  #told = -1;
+  #toldSeen = -1;
   #lookedAt = -Infinity;
   #connection: object | undefined;
   readonly #clock: PeerClock;
@@ -73,23 +71,22 @@ export class Courier {
   #greeting: Handshake | undefined;
   /** The highest sequence that was passed over because it is larger than the peer takes. */
   #passedOver = -1;
-  /** Whether the log knows that all is well. */
-  #isTold = false;
 
   constructor(options: CourierOptions) {
     this.#options = options;
     this.#origin = `${options.pair}/${options.site}`;
-    const { client, clockSkewWarnMs: warnMs, log } = options;
+    const { client, clockSkewWarnMs: warnMs, log, peer } = options;
+    this.#telling = new DeliveryState(peer, log);
     this.#clock = new PeerClock({ client, warnMs, log });
   }
 
   get state(): CourierState {
-    return this.#state;
+    return this.#telling.state;
   }
 
-  /** Why, when it is backing off. */
+  /** Why, when it is backing off, or connects again. */
   get detail(): string | undefined {
-    return this.#detail;
+    return this.#telling.detail;
   }
 
   /** The highest sequence the peer has accepted. */
@@ -121,7 +118,7 @@ export class Courier {
   async run(signal: AbortSignal): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#enter('connecting');
+        this.#telling.enter('connecting');
         await fromPeer(this.#options.client, connectPrimary(this.#options.client, signal));
         this.#connection = connectionOf(this.#options.client);
         await this.#session(signal);
@@ -135,7 +132,7 @@ export class Courier {
           minMs: this.#options.backoffMinMs,
           maxMs: this.#options.backoffMaxMs,
         });
-        this.#enter('backing-off', error.reason);
+        this.#telling.enter('backing-off', error.reason);
         await sleep(pauseMs, undefined, { signal });
       }
     }
@@ -143,13 +140,13 @@ export class Courier {
 
   async #session(signal: AbortSignal): Promise<void> {
     let next = await this.#handshake();
-    this.#enter('streaming');
+    this.#telling.enter('streaming');
     for (;;) {
       const outcome = await this.#stream(next, signal);
       next = outcome.next;
       if (outcome.full) {
         this.#fullInARow++;
-        this.#enter(
+        this.#telling.enter(
           'backing-off',
           new TandemError(
             'SERVER_BUSY',
@@ -171,7 +168,7 @@ export class Courier {
     this.#greeting = greeting;
     this.#judgeReceived(epoch, received);
     this.#delivered = received;
-    this.#told = -1;
+    this.#toldSeen = -1;
     await this.#clock.measure();
     return this.#delivered + 1;
   }
@@ -258,7 +255,8 @@ export class Courier {
           this.#hasProgressed = true;
           this.#refusedAt = -1;
           this.#fullInARow = 0;
-          this.#enter('streaming');
+          this.#telling.enter('streaming');
+          this.#telling.passed();
           if (verdict === 'accepted')
             this.#sent = {
               changes: this.#sent.changes + batch.last - batch.first + 1,
@@ -314,13 +312,14 @@ export class Courier {
   /** Nothing to send: waits for changes, and tells what was applied meanwhile. Gives the place to go back to, if there is one. */
   async #idle(signal: AbortSignal): Promise<number | undefined> {
     const { list, heartbeatMs, progress } = this.#options;
-    if (this.#isPaused) this.#enter('paused');
-    else if (this.#state === 'streaming' || this.#state === 'paused') this.#enter('caught-up');
+    if (this.#isPaused) this.#telling.enter('paused');
+    else if (this.#telling.state === 'streaming' || this.#telling.state === 'paused')
+      this.#telling.enter('caught-up');
     await list.appended.wait(signal, heartbeatMs);
     const isDue = await this.#look();
     // Without them nothing may be told either: what is told counts for all that was made before it.
     if (list.reaches(this.#delivered + 1)) return undefined;
-    if ((progress.seen.sequence === this.#told && !isDue) || !progress.isSettled) return undefined;
+    if ((progress.seen.sequence === this.#toldSeen && !isDue) || !progress.isSettled) return undefined;
     return this.#beat();
   }
 
@@ -347,7 +346,7 @@ export class Courier {
     ];
     const [verdict, itsEpoch, received] = reply;
     if (verdict !== 'accepted') this.#judge(verdict, itsEpoch, received);
-    this.#told = told.sequence;
+    this.#toldSeen = told.sequence;
     this.#hasProgressed = true;
     if (received >= this.#delivered) return undefined;
     this.#delivered = received;
@@ -376,21 +375,5 @@ export class Courier {
       args,
     )) as [string, number, number];
     return { verdict, epoch, received };
-  }
-
-  #enter(state: CourierState, reason?: TandemError): void {
-    const { log, peer } = this.#options;
-    const detail = reason?.message;
-    if (state === this.#state && detail === this.#detail) return;
-    this.#state = state;
-    this.#detail = detail;
-    if (reason)
-      log.warn(
-        { peer, state, reason: reason.code, detail, hint: reason.hint },
-        'delivery to the peer is backing off',
-      );
-    // Between streaming and caught up it goes to and fro with every burst: that is nothing to tell each time.
-    else if (state === 'connecting' || !this.#isTold) log.info({ peer, state }, 'delivery to the peer');
-    this.#isTold = state === 'caught-up' || (this.#isTold && state === 'streaming');
   }
 }

@@ -1,12 +1,17 @@
 import type { Logger } from '../log/log.js';
+import { Trouble } from '../log/trouble.js';
 import type { Redis } from '../redis/connect.js';
 import { fromPeer } from './peer-error.js';
+
+/** It lasts until somebody does something: no reason to be told every minute. */
+const REPEAT_MS = 3_600_000;
 
 /** How far the peer's clock is from ours: of concurrent writes the one from the site whose clock is ahead stays. */
 export class PeerClock {
   readonly #client: Redis;
   readonly #warnMs: number;
   readonly #log: Logger;
+  readonly #farApart = new Trouble({ repeatMs: REPEAT_MS });
   #skewMs: number | null = null;
 
   constructor({ client, warnMs, log }: { client: Redis; warnMs: number; log: Logger }) {
@@ -20,18 +25,22 @@ export class PeerClock {
     return this.#skewMs;
   }
 
-  /** Asks the peer, and warns when its clock has come to be far away. @throws PeerTrouble */
+  /** Asks the peer, and warns while its clock is far away. @throws PeerTrouble */
   async measure(): Promise<void> {
     const asked = Date.now();
     const [seconds, microseconds] = await fromPeer(this.#client, this.#client.time());
     const skewMs = Math.round(
       Number(seconds) * 1000 + Number(microseconds) / 1000 - (asked + Date.now()) / 2,
     );
-    const wasFar = Math.abs(this.#skewMs ?? 0) > this.#warnMs;
     this.#skewMs = skewMs;
-    if (Math.abs(skewMs) > this.#warnMs && !wasFar)
+    if (Math.abs(skewMs) <= this.#warnMs) {
+      if (this.#farApart.over()) this.#log.info({ skewMs }, 'the clocks of the sites are close again');
+      return;
+    }
+    const lasting = this.#farApart.met('');
+    if (lasting)
       this.#log.warn(
-        { skewMs },
+        { skewMs, ahead: skewMs > 0 ? 'peer' : 'own', since: lasting.since },
         'the clocks of the sites are far apart: of concurrent writes the one from the site whose clock is ahead stays',
       );
   }

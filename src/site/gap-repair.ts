@@ -57,7 +57,16 @@ export class GapRepair {
     return this.#isCopied;
   }
 
-  repaired(): void {
+  /** A repair has ended. @param left keys that still differ */
+  repaired(left: number): void {
+    const { open } = this;
+    if (open === undefined) return;
+    const lastedMs = Math.max(0, Date.now() - open.foundMs);
+    if (left > 0) {
+      this.#options.log.warn({ left, lastedMs }, 'the repair of a gap has left keys that differ');
+      return;
+    }
+    this.#options.log.info({ lastedMs }, 'the gap is repaired: the sites hold the same data');
     this.#open = undefined;
     this.#isDueAgain = false;
   }
@@ -117,7 +126,16 @@ export class GapRepair {
 
   /** A gap was found. @param whose the site whose values count where the sites now differ */
   async found(whose: 'own' | 'peer'): Promise<void> {
-    const reason = this.open?.kind === 'peer' ? 'peer' : whose;
+    const before = this.open?.kind;
+    const reason = before === 'peer' ? 'peer' : whose;
+    // Behind the line that says why.
+    if (before !== reason)
+      queueMicrotask(() =>
+        this.#options.log.info(
+          { stays: reason },
+          'a gap is open: the sites are compared and repaired by themselves',
+        ),
+      );
     // No two gaps have the same number.
     this.#open = `${reason} ${Math.max(Date.now(), (this.open?.foundMs ?? 0) + 1)}`;
     await this.#repair(this.#open).catch((err: unknown) =>

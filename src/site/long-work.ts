@@ -237,7 +237,10 @@ export class LongWork {
     const data = { ...request, prefer: request.prefer ?? config.prefer ?? undefined };
     const ledger = new Ledger(site.client, `${keys.differencesPrefix}${context.id}`);
     const result = await compareSites(site, ledger, { ...context, data });
-    log.info({ job: context.id, ...result }, 'the sites have been compared');
+    const fields = { job: context.id, ...result };
+    if (result.differing > result.repaired)
+      log.warn(fields, 'the sites have been compared, and hold different data');
+    else log.info(fields, 'the sites have been compared');
     return result;
   }
 
@@ -304,7 +307,7 @@ export class LongWork {
       // A key that was made of keys that differed, by a COPY for one, differs as well.
       if (result.differing > 0 && !leaves && round++ < ROUNDS) continue;
       await answerOf(client, client.hdel(keys.state, 'repair'));
-      if (isRepaired) this.#gaps?.repaired();
+      this.#gaps?.repaired(result.differing - result.repaired);
       return result;
     }
   }

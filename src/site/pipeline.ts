@@ -211,6 +211,7 @@ export class Pipeline {
       this.#cutting.stop();
       this.#stream?.close();
       applying?.close();
+      this.rejections.close();
     }
   }
 

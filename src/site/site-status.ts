@@ -7,8 +7,8 @@ import type { Config } from '../config/config.js';
 import type { ControlPlane } from '../jobs/jobs.js';
 import type { TandemError } from '../errors.js';
 import { linesLost, type Logger } from '../log/log.js';
+import { SparseLog } from '../log/sparse-log.js';
 import type { PeerWord } from '../outbound/peer-word.js';
-import { ConflictLog } from '../observe/conflict-log.js';
 import { Rate } from '../observe/rate.js';
 import type { LinkState, SiteStatus } from '../observe/status.js';
 import { VERSION } from '../version.js';
@@ -46,7 +46,8 @@ export class SiteTold {
   readonly #onConflict: ((conflict: Conflict) => void) | undefined;
   readonly #startedAt = performance.now();
   readonly #conflicts: Record<string, number> = {};
-  readonly #conflictLog: ConflictLog;
+  /** Nothing of a user's data is in it. */
+  readonly #conflictLog: SparseLog<Pick<Conflict, 'command' | 'outcome' | 'database'>>;
   readonly #skipped: Record<string, number> = {};
   /** The counts before the last new beginning: counters of a process only rise. */
   #before = { sent: NOTHING, applied: NOTHING, rejected: 0, late: 0, captured: NOTHING_CAPTURED };
@@ -67,7 +68,7 @@ export class SiteTold {
     this.#config = config;
     this.#log = log;
     this.#onConflict = onConflict;
-    this.#conflictLog = new ConflictLog(log);
+    this.#conflictLog = new SparseLog((line) => log.info(line, 'concurrent writes were met'));
   }
 
   /** Concurrent writes have met. */
@@ -75,7 +76,7 @@ export class SiteTold {
     const { command, outcome, database, key, theirTimestamp, ownTimestamp } = conflict;
     const kind = `${command.toLowerCase()}:${outcome}`;
     this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
-    this.#conflictLog.met(conflict);
+    this.#conflictLog.met({ command, outcome, database });
     this.#onConflict?.(conflict);
     const times = { theirs: wallMs(theirTimestamp), own: wallMs(ownTimestamp) };
     this.#log.debug(

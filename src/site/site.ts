@@ -14,6 +14,7 @@ import { Lease } from '../lease/lease.js';
 import { passesByItself, TandemError } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
 import type { Logger } from '../log/log.js';
+import { Trouble } from '../log/trouble.js';
 import { SiteEvents } from './site-events.js';
 import { SiteTold } from './site-status.js';
 import { LongWork } from './long-work.js';
@@ -85,6 +86,7 @@ export class Site {
   #runId = '';
   #role: 'active' | 'standby' = 'standby';
   #trouble: TandemError | undefined;
+  readonly #failures = new Trouble();
   #isChecked = false;
 
   constructor({ config, log, moreTasks = {}, onConflict }: SiteOptions) {
@@ -139,9 +141,12 @@ export class Site {
   async run(signal: AbortSignal): Promise<void> {
     let attempt = 0;
     let cuts = 0;
-    void followPrimary(this.#peer, signal, ({ message }) =>
-      this.#log.warn({ detail: message }, 'leaving a server of the peer that is its primary no longer'),
-    );
+    const leaving = new Trouble();
+    void followPrimary(this.#peer, signal, ({ message: detail }) => {
+      const lasting = leaving.met(detail);
+      if (lasting)
+        this.#log.warn({ detail, ...lasting }, 'leaving a server of the peer that is its primary no longer');
+    });
     void followPrimary(this.#presence, signal);
     try {
       while (!signal.aborted) {
@@ -165,10 +170,7 @@ export class Site {
           if (error.code === 'TIMEOUT' && this.#local.status === 'ready') this.#local.disconnect(true);
           const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#config;
           const pauseMs = isFlushed ? FLUSHED_PAUSE_MS : backoffDelayMs({ attempt, minMs, maxMs });
-          this.#log.warn(
-            { reason: error.code, detail: error.message, hint: error.hint, details: error.details, pauseMs },
-            'beginning again',
-          );
+          this.#tellFailure(error, pauseMs);
           await sleep(pauseMs, undefined, { signal }).catch(() => {});
         }
       }
@@ -181,6 +183,13 @@ export class Site {
       this.#peer.disconnect();
       this.#presence.disconnect();
     }
+  }
+
+  #tellFailure({ code, message, hint, details }: TandemError, pauseMs: number): void {
+    const lasting = this.#failures.met(`${code} ${message}`);
+    const fields = { reason: code, detail: message, hint, details, pauseMs, ...lasting };
+    if (lasting) this.#log.warn(fields, 'work at the local Redis failed: beginning again');
+    else this.#log.debug(fields, 'work at the local Redis still fails: beginning again');
   }
 
   /** Whether the work has ended because all internal keys are gone: a client has emptied their database. */
@@ -248,7 +257,7 @@ export class Site {
     signal.throwIfAborted();
     this.#role = 'active';
     this.#trouble = undefined;
-    log.info({ token }, 'active: this process works for the site');
+    log.info({ token, ...this.#failures.over() }, 'active: this process works for the site');
     const active = this.#create(token, opened);
     this.#told.ended(this.#active);
     this.#active = active;

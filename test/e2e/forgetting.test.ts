@@ -37,7 +37,7 @@ async function write(site: Site, prefix: string, count: number, bytes = 1): Prom
 async function forget(site: Site): Promise<void> {
   const from = site.log.length;
   await site.server.kill();
-  await site.waitForLog('beginning again', { from });
+  await site.waitForLog('work at the local Redis failed: beginning again', { from });
   await site.server.start();
   await until('the server to be back', () => site.redis.ping().catch(() => undefined));
 }

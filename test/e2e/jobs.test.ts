@@ -130,7 +130,7 @@ test('changes cross while the keys of jobs are broken and their connections are 
   const { jobs, outbound, inbound } = site.status();
   expect(jobs.faults).toBeGreaterThan(5);
   expect([outbound.state, inbound.state]).not.toContain('backing-off');
-  expect(log.map(({ msg }) => msg)).not.toContain('beginning again');
+  expect(log.map(({ msg }) => msg)).not.toContain('work at the local Redis failed: beginning again');
   expect(Math.max(...lags)).toBeLessThan(1000);
 
   await east.redis.del(...(await east.redis.keys(`${KEYS.jobsPrefix}*`)));
@@ -154,7 +154,9 @@ test('a new beginning of the site does not wait for a job, and the job goes on',
   await until('the job to begin', async () => (await client.get(id))?.state === 'active');
   // What the site itself stands on, the replication stream: it begins again.
   await east.redis.call('CLIENT', 'KILL', 'TYPE', 'replica');
-  await until('a new beginning', () => log.some(({ msg }) => msg === 'beginning again'));
+  await until('a new beginning', () =>
+    log.some(({ msg }) => msg === 'work at the local Redis failed: beginning again'),
+  );
   await crossed('afterwards');
   await until('the job to be at work again', async () => (await client.get(id))?.state === 'active');
   expect(await client.get(id)).toMatchObject({ attempts: 0 });

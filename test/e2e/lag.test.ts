@@ -82,7 +82,7 @@ test('the changes that were captured are counted from 0 by each process, and go 
   await until('them to be counted', async () => (await counted()) === 5);
   const from = east.log.length;
   await east.redis.call('CLIENT', 'KILL', 'TYPE', 'replica');
-  await east.waitForLog('beginning again', { from });
+  await east.waitForLog('work at the local Redis failed: beginning again', { from });
   await east.waitForLog('reading the replication stream', { from });
   for (let i = 0; i < 5; i++) await east.redis.incr('n');
   await until('all to be counted', async () => (await counted()) >= 10);

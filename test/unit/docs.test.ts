@@ -212,6 +212,21 @@ describe('the way in', () => {
   });
 });
 
+describe('the page on reading the log', () => {
+  const lines = page('guide/reading-the-log.md')
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as { level: string; msg: string });
+
+  it('shows lines that there are, each with its level', () => {
+    const rows = logRows();
+    expect(lines.length).toBeGreaterThan(40);
+    const row = ({ level, msg }: { level: string; msg: string }): string => `| ${level} | \`${msg}`;
+    const unknown = lines.filter((line) => !rows.some((known) => row(line).startsWith(known)));
+    expect(unknown).toEqual([]);
+  });
+});
+
 it('CONTRIBUTING.md names settings of tests that something reads', () => {
   const sources = ['test', 'scripts']
     .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, String(file))))
