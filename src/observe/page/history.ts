@@ -69,8 +69,9 @@ class Track {
     raise(this.#peaks, status);
     const elapsedMs = now.at - from.at;
     if (elapsedMs < this.#stepMs) return undefined;
+    // In thousandths: what comes once in a minute is to be seen too.
     const rate = (after: number, before: number): number =>
-      Math.max(0, Math.round(((after - before) * 1000) / elapsedMs));
+      Math.max(0, Math.round(((after - before) * 1_000_000) / elapsedMs) / 1000);
     const point = {
       at: now.at,
       ...this.#peaks,

@@ -39,6 +39,10 @@ export function troubles({ problems, rejected, role }) {
   return found;
 }
 
+function batches(count) {
+  return `${grouped(count)} ${count === 1 ? 'batch' : 'batches'}`;
+}
+
 /** @param act called with an action; undefined where nothing can be done */
 export function linkCard(status, direction, act) {
   const link = status[direction];
@@ -49,8 +53,8 @@ export function linkCard(status, direction, act) {
   const tone = isPaused ? 'warn' : isFlowing(link) ? 'good' : 'bad';
   const waiting =
     direction === 'outbound'
-      ? [`${grouped(link.changeListBatches)} batches`, bytes(link.changeListBytes)]
-      : [`${grouped(link.inboxBatches)} batches`, bytes(link.inboxBytes)];
+      ? [batches(link.changeListBatches), bytes(link.changeListBytes)]
+      : [batches(link.inboxBatches), bytes(link.inboxBytes)];
   const parts = [
     element(
       'h2',
