@@ -54,7 +54,7 @@ export class DemoPair {
 
   startSite(site) {
     this.#run(`${site} site`, process.execPath, [CLI, 'run'], {
-      ...this.#settings(site),
+      ...this.settingsOf(site),
       TANDEM_HTTP_PORT: String(this.#httpPorts[site]),
     });
   }
@@ -89,7 +89,7 @@ export class DemoPair {
   tandem(site, ...args) {
     const options = {
       cwd: this.dir,
-      env: { PATH: process.env.PATH, ...this.#settings(site) },
+      env: { PATH: process.env.PATH, ...this.settingsOf(site) },
       timeout: COMMAND_DEADLINE_MS,
     };
     return new Promise((resolve) => {
@@ -125,7 +125,8 @@ export class DemoPair {
     return this.clients[OTHER[site]].get(key);
   }
 
-  #settings(site) {
+  /** What a process of the site, and a command there, finds in its environment. */
+  settingsOf(site) {
     return {
       TANDEM_PAIR: 'demo',
       TANDEM_SITE: site,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { settingsTable } from '../../src/config/markdown.js';
@@ -210,6 +210,16 @@ describe('the way in', () => {
     );
     expect(DOCUMENTS.filter((document) => document.startsWith('docs/') && !linked.has(document))).toEqual([]);
   });
+});
+
+it('pictures are small, and each is shown somewhere', () => {
+  const pictures = readdirSync('docs/pictures').map((file) => `docs/pictures/${file}`);
+  expect(pictures.length).toBeGreaterThan(3);
+  const shown = DOCUMENTS.flatMap((document) =>
+    linksOf(document).map((link) => normalize(join(dirname(document), link))),
+  );
+  expect(pictures.filter((file) => !shown.includes(file))).toEqual([]);
+  expect(pictures.filter((file) => statSync(file).size > 120_000)).toEqual([]);
 });
 
 describe('the page on reading the log', () => {
