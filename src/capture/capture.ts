@@ -21,6 +21,7 @@ import { encodeEnds } from '../protocol/stream-ends.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import { ANSWER } from '../protocol/messages/answer.js';
 import { ARRIVAL } from '../protocol/messages/arrival.js';
+import { DIGESTED } from '../protocol/messages/digested.js';
 import { encodeExpired } from '../protocol/messages/expired.js';
 import { isMark, MARK } from '../protocol/messages/mark.js';
 import { messageEffect, messageKeys } from '../protocol/messages/messages.js';
@@ -333,7 +334,7 @@ export class Capture {
     if (effect) for (const key of messageKeys(name, args)) this.#wrote(key, effect);
     // The answer to it holds what was made here before it, and no more.
     this.#isClosed ||= name === NEED || name === STATE || name === MARK;
-    if (name === ANSWER) this.#special(events.answering(args));
+    if (name === ANSWER || name === DIGESTED) this.#special(events.answering(args));
     else if (name === MARK) this.#special(events.marking(args));
     else this.#special(args === written ? command : encodeCommand(args));
   }

@@ -61,7 +61,7 @@ export interface InternalEvents {
   echoed(reader: CommandReader, database: number, name: string): void;
   /** The applied transaction has ended: commands of Tandem's own that must be sent at this place, as this sequence. */
   appliedEnd(sequence: number): readonly Buffer[];
-  /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` */
+  /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` or `TANDEM.DIGESTED` */
   answering(args: readonly Buffer[]): Buffer;
   /** A mark is about to be sent: the bytes that are. @param args a well-formed `TANDEM.MARK` */
   marking(args: readonly Buffer[]): Buffer;

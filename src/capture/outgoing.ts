@@ -9,6 +9,8 @@
 
 import { ANSWER, withExcluded } from '../protocol/messages/answer.js';
 import { COMPARE, questionWithout } from '../protocol/messages/compare.js';
+import { DIGEST, DIGEST_MESSAGE } from '../protocol/messages/digest.js';
+import { DIGESTED, DIGESTED_MESSAGE, leftOut } from '../protocol/messages/digested.js';
 import { EXPIRED } from '../protocol/messages/expired.js';
 import { GONE } from '../protocol/messages/gone.js';
 import { LIBRARIES, untoldLibraries } from '../protocol/messages/libraries.js';
@@ -40,6 +42,10 @@ export function outgoing(
       return messageKeys(name, args).some(isExcluded) ? undefined : args;
     case ANSWER:
       return withExcluded(args, isExcluded);
+    case DIGEST:
+      return DIGEST_MESSAGE.keys(args).some(isExcluded) ? undefined : args;
+    case DIGESTED:
+      return DIGESTED_MESSAGE.keys(args).some(isExcluded) ? leftOut(args) : args;
     case COMPARE:
       return questionWithout(args, isExcluded);
     case LISTED:

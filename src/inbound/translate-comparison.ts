@@ -47,7 +47,7 @@ export function translateComparison(
         ({ database, key }) => database < databases && filter.key(database, key),
       );
       if (keys.length === 0) return undefined;
-      const header = [session, number, kindsOf(keys, fieldsExpire, filter), TURNED_BYTES];
+      const header = [session, number, kindsOf(keys, fieldsExpire, filter), TURNED_BYTES, 1];
       const places = keys.flatMap(({ database, key }) => [database, key]);
       return encodeCommand(['EVAL', scriptSource('digest-keys'), 1, out, ...header, ...places]);
     }

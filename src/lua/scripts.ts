@@ -75,7 +75,16 @@ const SCRIPTS = {
     'trim-stream',
     'write-on-field',
   ],
-  sync: ['compare-keys', 'copy-keys', 'digest-keys', 'find-absent-keys', 'keep-claims', 'list-keys'],
+  sync: [
+    'compare-keys',
+    'copy-keys',
+    'digest-keys',
+    'find-absent-keys',
+    'keep-claims',
+    'list-keys',
+    'look-at-key',
+    'read-part',
+  ],
 } as const;
 
 export type ScriptName = (typeof SCRIPTS)[keyof typeof SCRIPTS][number];

@@ -28,6 +28,9 @@ export const REPLICATION_CALLS: Calls = {
   del: [''],
   unlink: [''],
   get: [''],
+  getrange: ['', '0', '0'],
+  strlen: [''],
+  'memory|usage': [''],
   set: ['', 'v'],
   incr: [''],
   hget: ['', 'f'],
@@ -36,6 +39,7 @@ export const REPLICATION_CALLS: Calls = {
   hkeys: [''],
   hvals: [''],
   hlen: [''],
+  hscan: ['', '0'],
   hexists: ['', 'f'],
   hset: ['', 'f', 'v'],
   hsetnx: ['', 'f', 'v'],
@@ -57,6 +61,7 @@ export const REPLICATION_CALLS: Calls = {
   rpush: ['', 'e'],
   sadd: ['', 'm'],
   smembers: [''],
+  sscan: ['', '0'],
   scard: [''],
   zcard: [''],
   zrange: ['', '0', '0'],
@@ -69,7 +74,9 @@ export const REPLICATION_CALLS: Calls = {
   xrevrange: ['', '+', '-'],
   xsetid: ['', '1-1'],
   xtrim: ['', 'MAXLEN', '1'],
+  'xinfo|groups': [''],
   'xinfo|stream': [''],
+  xpending: ['', 'g'],
   vcard: [''],
   vdim: [''],
   vemb: ['', 'e'],
@@ -115,9 +122,6 @@ export const JOB_CALLS: Calls = {
 /** What the commands beside `run` use at their own Redis: `verify`, `conflicts --follow` and `unpair`. */
 export const COMMAND_LINE_CALLS: Calls = {
   xread: ['STREAMS', '', '0'],
-  hscan: ['', '0'],
-  strlen: [''],
-  'memory|usage': [''],
 };
 
 /** What the peer's account must be allowed, on the keys under `in:` alone. */

@@ -8,6 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claims } from '../sync/claims.js';
 import type { Found } from '../protocol/messages/finding.js';
+import { DIGEST, parseDigest } from '../protocol/messages/digest.js';
 import { FUNCTIONS, parseFunctions } from '../protocol/messages/functions.js';
 import type { Filter } from '../config/filter.js';
 import type { Inbox } from '../inbound/inbox.js';
@@ -31,6 +32,7 @@ import { fieldsExpire, filterOf } from './stage-settings.js';
 import { compareSites, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
 import { Exchange } from '../sync/exchange.js';
 import { copyFirst, type FirstCopyResult } from '../sync/first-copy.js';
+import { LargeKeys } from '../sync/large-keys.js';
 import { Inventory } from '../sync/inventory.js';
 import { Chosen } from '../sync/chosen-keys.js';
 import { Pace } from '../async/pace.js';
@@ -70,6 +72,7 @@ interface Attached {
   readonly atWork: SiteAtWork;
   readonly client: Redis;
   readonly exchange: Exchange;
+  readonly large: LargeKeys;
   readonly databases: number;
 }
 
@@ -119,27 +122,32 @@ export class LongWork {
   /** The site is at work until {@link detach}. */
   attach(opened: OpenedState, atWork: SiteAtWork, gaps: GapRepair): void {
     const { config, keys, log } = this.#options;
-    const client = openClient({
-      url: config.localUrl,
-      tls: config.tls,
-      name: `tandem:${config.site}:sync`,
-      log,
-      connectTimeoutMs: config.connectTimeoutMs,
-      commandTimeoutMs: config.commandTimeoutMs,
-      backoffMinMs: config.backoffMinMs,
-      backoffMaxMs: config.backoffMaxMs,
-    });
+    const open = (): Redis =>
+      openClient({
+        url: config.localUrl,
+        tls: config.tls,
+        name: `tandem:${config.site}:sync`,
+        log,
+        connectTimeoutMs: config.connectTimeoutMs,
+        commandTimeoutMs: config.commandTimeoutMs,
+        backoffMinMs: config.backoffMinMs,
+        backoffMaxMs: config.backoffMaxMs,
+      });
+    const { databases } = opened;
+    const about = { out: keys.out, fieldsExpire: fieldsExpire(opened), filter: this.#filter };
+    const client = open();
+    const large = new LargeKeys({ ...about, open, databases, pace: this.#pace });
+    const session = randomBytes(8).toString('hex');
     const exchange = new Exchange({
+      ...about,
       client,
-      out: keys.out,
       site: config.site,
-      session: randomBytes(8).toString('hex'),
-      fieldsExpire: fieldsExpire(opened),
-      filter: this.#filter,
+      session,
       link: atWork.courier,
+      large,
     });
     this.#gaps = gaps;
-    this.#attached = { atWork, client, exchange, databases: opened.databases };
+    this.#attached = { atWork, client, exchange, large, databases };
   }
 
   /** To be called before anything of the peer's is applied: what this site has when they first meet is its own. */
@@ -160,13 +168,24 @@ export class LongWork {
 
   detach(): void {
     this.#attached?.client.disconnect();
+    this.#attached?.large.close();
     this.#attached = undefined;
   }
 
-  /** The peer has answered a question, or asks about libraries. @param args well-formed, the name first */
+  /** The peer has answered a question, or asks what no script can answer. @param args well-formed, the name first */
   answered(args: readonly Buffer[]): void {
-    if (args[0]!.toString('latin1') === FUNCTIONS) this.#askedForLibraries(args);
+    const name = args[0]!.toString('latin1');
+    if (name === FUNCTIONS) this.#askedForLibraries(args);
+    else if (name === DIGEST) this.#askedForDigest(args);
     else this.#attached?.exchange.take(args);
+  }
+
+  /** Whoever asks asks again. */
+  #askedForDigest(args: readonly Buffer[]): void {
+    const { log } = this.#options;
+    this.#attached?.large
+      .answer(parseDigest(args))
+      .catch((err: unknown) => log.debug({ err }, 'a question about a large value was not answered'));
   }
 
   /** One question after the other: what is sent for one stands before the answer to the next. */

@@ -15,6 +15,7 @@ import { isOfEntries } from '../protocol/command-kinds.js';
 import type { Claim } from '../protocol/claim.js';
 import type { Gap } from '../protocol/gap.js';
 import { type AnsweringSite, withMarks } from '../protocol/messages/answer.js';
+import { DIGESTED, DIGESTED_MESSAGE, digestedAbout } from '../protocol/messages/digested.js';
 import { encodeExpired } from '../protocol/messages/expired.js';
 import { currentCommand } from '../protocol/payload.js';
 import { isRemoval } from '../protocol/removals.js';
@@ -93,6 +94,11 @@ export class StreamEvents implements InternalEvents, AnsweringSite {
   }
 
   answering(args: readonly Buffer[]): Buffer {
+    if (args[0]!.toString('latin1') === DIGESTED) {
+      const key = DIGESTED_MESSAGE.keys(args)[0]!;
+      const about = { gap: this.gap, isNew: this.isNew(key), claim: this.claimOf(key) };
+      return encodeCommand(digestedAbout(args, about));
+    }
     const answer = withMarks(args, this);
     // It may be the answer to a question that the peer has put in this site's name.
     this.#options.pipeline.events.answered(answer);

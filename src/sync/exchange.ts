@@ -6,6 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { ANSWER, type Answer, parseAnswer, turned } from '../protocol/messages/answer.js';
+import { COMPARE } from '../protocol/messages/compare.js';
+import { encodeDigest } from '../protocol/messages/digest.js';
+import { DIGESTED, parseDigested, type Digested } from '../protocol/messages/digested.js';
 import type { Found } from '../protocol/messages/finding.js';
 import { encodeFunctions } from '../protocol/messages/functions.js';
 import {
@@ -21,10 +24,12 @@ import { type Listed, parseListed } from '../protocol/messages/listed.js';
 import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
 import { encodeTurn } from '../protocol/messages/turn.js';
 import { kindsOf, type Filter } from '../config/filter.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
 import type { PeerDumps } from '../redis/restorable.js';
 import { runScript } from '../lua/scripts.js';
+import type { Asking, LargeKeys } from './large-keys.js';
 
 export interface ExchangeOptions {
   /** A client of the local server, for this alone: its scripts take their time. */
@@ -39,14 +44,19 @@ export interface ExchangeOptions {
   readonly fieldsExpire: boolean;
   readonly filter: Pick<Filter, 'arrives'>;
   readonly link: PeerDumps;
+  readonly large: Pick<LargeKeys, 'compare'>;
 }
 
 /** What one question has found, of the first `sizes.length` of its keys: the rest was too much for one step of the server. */
 export interface Compared {
-  /** Bytes of each value here; 0 for keys that do not exist here. */
+  /** Bytes of each value here; 0 for keys that do not exist here, and for large ones. */
   readonly sizes: readonly number[];
   /** The keys that differ, or could not be told. */
   readonly found: readonly Found[];
+  /** Keys of which one of the values is too large for one step: they are compared in parts. */
+  readonly large: readonly PlacedKey[];
+  /** Keys that were too much for one step of the peer's server. */
+  readonly left: readonly PlacedKey[];
 }
 
 interface Waiting {
@@ -58,6 +68,8 @@ interface Waiting {
 interface Awaited {
   readonly number: number;
   readonly answer: Promise<Answered>;
+  /** It is not waited for any longer than so many ms from now on. */
+  readonly within: (ms: number) => void;
   readonly end: () => void;
 }
 
@@ -65,6 +77,9 @@ interface Awaited {
 const STEP_BYTES = 1024 * 1024;
 /** An answer that does not come for so long was lost with the history of one of the sites, or the peer is away. */
 const ANSWER_MS = 120_000;
+
+/** Behind the name of a session: values are digested in one step, whatever their size. */
+const IN_ONE_STEP = '-whole';
 
 /** Scripts at a time: while one runs, the next one is on its way. */
 const SCRIPTS = 2;
@@ -92,7 +107,9 @@ export class Exchange {
 
   /** An answer has come. @param args well-formed, the name first */
   take(args: readonly Buffer[]): void {
-    if (args[1]!.toString('latin1') !== this.#options.session) return;
+    const { session } = this.#options;
+    const named = args[1]!.toString('latin1');
+    if (named !== session && named !== session + IN_ONE_STEP) return;
     const answer = parsed(args);
     this.#waiting.get(answer.number)?.resolve(answer);
   }
@@ -110,24 +127,69 @@ export class Exchange {
 
   async #compare(keys: readonly PlacedKey[], signal: AbortSignal): Promise<Compared> {
     const { client, out, session, fieldsExpire, filter } = this.#options;
-    const { number, answer, end } = this.#await(signal);
+    const { number, answer, end } = this.#await(signal, ANSWER_MS);
     const places = keys.flatMap(({ database, key }) => [database, key]);
-    const args = [session, number, kindsOf(keys, fieldsExpire, filter), STEP_BYTES, ...places];
+    const args = [session, number, kindsOf(keys, fieldsExpire, filter), STEP_BYTES, 0, ...places];
     try {
       const sizes = (await this.#inTurn(() => runScript(client, 'digest-keys', [out], args))) as number[];
-      return { sizes, found: ((await answer) as Answer).found };
+      const isAsked = sizes.some((size) => size >= 0);
+      const all = isAsked ? ((await answer) as Answer).found : [];
+      return {
+        sizes: sizes.map((size) => Math.max(0, size)),
+        found: all.filter(({ finding }) => finding !== 'large' && finding !== 'left'),
+        large: [
+          ...keys.filter((_, at) => sizes[at]! < 0),
+          ...all.filter(({ finding }) => finding === 'large'),
+        ],
+        left: all.filter(({ finding }) => finding === 'left'),
+      };
     } finally {
       end();
     }
   }
 
-  /** The same for one key, from the peer's side: exact also if the peer writes it all the time, and this site does not. */
+  /** The same for one key whose value is large, in parts. Gives nothing when it is equal. Errors are those of {@link compare}. */
+  compareInParts(key: PlacedKey, signal: AbortSignal): Promise<Found | undefined> {
+    const { session, large } = this.#options;
+    const begin = (): Asking => {
+      const { number, answer, within, end } = this.#await(signal);
+      return {
+        ask: () => this.#say(encodeDigest({ session, number, ...key })),
+        answer: (withinMs) => {
+          within(withinMs);
+          return answer as Promise<Digested>;
+        },
+        end,
+      };
+    };
+    return this.#untilHeard(() => large.compare(key, { begin, answerMs: ANSWER_MS }, signal), signal);
+  }
+
+  /** Whether the peer has these keys, and what it says of them beside. Errors are those of {@link compare}. */
+  presence(keys: readonly PlacedKey[], signal: AbortSignal): Promise<readonly Found[]> {
+    const { session } = this.#options;
+    return this.#untilHeard(async () => {
+      const { number, answer, end } = this.#await(signal, ANSWER_MS);
+      try {
+        const places = keys.flatMap(({ database, key }) => [database, key, '-']);
+        await this.#say(encodeCommand([COMPARE, session, number, ...places]));
+        return ((await answer) as Answer).found;
+      } finally {
+        end();
+      }
+    }, signal);
+  }
+
+  /**
+   * The same for one key, from the peer's side: exact also if the peer writes it all the time, and this site does not. It takes one
+   * step of each server, whatever the size of the value.
+   */
   compareTurned(key: PlacedKey, signal: AbortSignal): Promise<readonly Found[]> {
     return this.#untilHeard(async () => {
-      const { client, out, session } = this.#options;
-      const { number, answer, end } = this.#await(signal);
+      const session = this.#options.session + IN_ONE_STEP;
+      const { number, answer, end } = this.#await(signal, ANSWER_MS);
       try {
-        await runScript(client, 'write-message', [out], [encodeTurn({ session, number, keys: [key] })]);
+        await this.#say(encodeTurn({ session, number, keys: [key] }));
         return turned((await answer) as Answer).found;
       } finally {
         end();
@@ -157,7 +219,7 @@ export class Exchange {
     signal: AbortSignal,
   ): Promise<Listed> {
     const { client, out, session } = this.#options;
-    const { number, answer, end } = this.#await(signal);
+    const { number, answer, end } = this.#await(signal, ANSWER_MS);
     try {
       await runScript(
         client,
@@ -193,7 +255,7 @@ export class Exchange {
 
   /** Which function libraries the peer has; nothing where it does not tell. Errors are those of {@link compare}. */
   async libraries(signal: AbortSignal): Promise<Shelf | undefined> {
-    const { number, answer, end } = this.#await(signal);
+    const { number, answer, end } = this.#await(signal, ANSWER_MS);
     try {
       await this.#say(encodeFunctions(this.#options.session, number, []));
       return ((await answer) as LibrariesTold).shelf;
@@ -227,9 +289,11 @@ export class Exchange {
     return done;
   }
 
-  #await(signal: AbortSignal): Awaited {
+  /** @param limitMs how long it is waited for; without it, as long as `within` says when it is called */
+  #await(signal: AbortSignal, limitMs?: number): Awaited {
     const number = ++this.#number;
     let end = (): void => {};
+    let within: Awaited['within'] = () => {};
     const answer = new Promise<Answered>((resolve, reject) => {
       const abort = (): void => reject(signal.reason as Error);
       const late = (): void =>
@@ -238,7 +302,9 @@ export class Exchange {
             hint: 'see whether both processes run and the link flows: tandem status',
           }),
         );
-      const timer = setTimeout(late, ANSWER_MS);
+      let timer: NodeJS.Timeout | undefined;
+      within = (ms) => (timer ??= setTimeout(late, ms));
+      if (limitMs !== undefined) within(limitMs);
       end = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
@@ -250,14 +316,15 @@ export class Exchange {
     });
     // It may fail before it is looked at, or never be looked at.
     answer.catch(() => {});
-    return { number, answer, end };
+    return { number, answer, within, end };
   }
 }
 
-type Answered = Answer | Listed | LibrariesTold;
+type Answered = Answer | Listed | LibrariesTold | Digested;
 
 function parsed(args: readonly Buffer[]): Answered {
   const name = args[0]!.toString('latin1');
   if (name === ANSWER) return parseAnswer(args);
+  if (name === DIGESTED) return parseDigested(args);
   return name === LIBRARIES ? parseLibraries(args) : parseListed(args);
 }

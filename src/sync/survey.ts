@@ -13,7 +13,7 @@ import { Pool } from '../async/pool.js';
 import type { SyncSite } from './work.js';
 
 /** Findings about a key that could not be compared at that moment. */
-const UNTOLD = ['busy', 'equal', 'passing', 'excluded'] as const;
+const UNTOLD = ['busy', 'equal', 'passing', 'excluded', 'large', 'left'] as const;
 
 /** A key that differs for certain. */
 export interface Difference extends Found {
@@ -121,13 +121,17 @@ export class Survey {
   async compare(keys: readonly PlacedKey[]): Promise<Found[]> {
     const { exchange, pace } = this.#site;
     const all: Found[] = [];
-    for (let from = 0; from < keys.length;) {
-      const { sizes, found } = await exchange.compare(keys.slice(from, from + STEP_KEYS), this.#signal);
+    const inParts: PlacedKey[] = [];
+    for (let asked = keys; asked.length > 0;) {
+      const step = asked.slice(0, STEP_KEYS);
+      const { sizes, found, large, left } = await exchange.compare(step, this.#signal);
       all.push(...found);
-      from += sizes.length;
+      inParts.push(...large);
+      asked = [...left, ...asked.slice(sizes.length)];
       await pace.take({ keys: sizes.length, bytes: sizes.reduce((a, b) => a + b, 0) }, this.#signal);
     }
-    return all;
+    const told = await Promise.all(inParts.map((key) => exchange.compareInParts(key, this.#signal)));
+    return [...all, ...told.filter((one) => one !== undefined)];
   }
 
   /**

@@ -38,11 +38,10 @@ export async function transferStates(
   await askStates(site, asked, signal);
   // An answer behind the states says that they are applied, and whether what they rest on still holds.
   const before = new Map(able.map(({ one }) => [nameOf(one), encodeGap(one.cut)]));
-  for (let from = 0; from < able.length;) {
+  for (let from = 0; from < able.length; from += CONFIRMED_KEYS) {
     const part = able.slice(from, from + CONFIRMED_KEYS).map(({ one }) => one);
-    const { sizes, found } = await site.exchange.compare(part, signal);
+    const found = await site.exchange.presence(part, signal);
     left.push(...found.filter((one) => before.get(nameOf(one)) !== encodeGap(one.cut)));
-    from += sizes.length;
   }
   return left;
 }

@@ -50,6 +50,7 @@ describe('a question to the peer', () => {
       fieldsExpire: false,
       filter: { arrives: () => false },
       link: { peerRestores: '' },
+      large: { compare: () => Promise.reject(new Error('there are no large keys')) },
     });
     const { signal } = new AbortController();
     await server.client().replicaof('127.0.0.1', '1');

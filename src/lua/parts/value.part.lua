@@ -1,5 +1,6 @@
 -- A value in a few bytes that do not depend on how the server keeps it: type, 64 bits of a digest, expiry.
--- Needs `fields_expire`: whether this server knows expiring fields of a hash.
+-- Needs `fields_expire`: whether this server knows expiring fields of a hash. What it says of a value that is read in parts is said of it
+-- by `sync/digest-in-parts.ts` as well.
 -- Elements in whatever order: their digests are added without carry, which no order changes.
 local function unordered(elements, step)
   local high, low, size = 0, 0, 0
@@ -177,8 +178,7 @@ local kinds = {
   zset = function(key)
     local parts = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     for i = 2, #parts, 2 do
-      -- A listpack keeps no sign of a zero.
-      parts[i] = string.format('%.17g', tonumber(parts[i]) + 0)
+      parts[i] = score_text(parts[i])
     end
     return 'z', ordered(parts)
   end,
@@ -186,6 +186,13 @@ local kinds = {
     return 'x', stream(key)
   end,
 }
+local function expiry_part(expires)
+  if expires == 0 then
+    return ''
+  end
+  -- A server that does not tell when a key expires tells how long it lasts: about.
+  return ':' .. string.format('%.0f', expires) .. (redis.REDIS_VERSION_NUM and '' or '~')
+end
 -- The key in the selected database: its entry and the bytes of its value, `-` and 0 when there is none. An entry that ends with `!`
 -- has parts that are about to go by themselves.
 local function entry_of(key, arrives)
@@ -206,10 +213,5 @@ local function entry_of(key, arrives)
     local dump = redis.call('DUMP', key)
     letter, digest, size = 'o', string.sub(redis.sha1hex(string.sub(dump, 1, -11)), 1, 16), #dump
   end
-  local expires, about = expiry_of(key), ''
-  if expires > 0 then
-    -- A server that does not tell when a key expires tells how long it lasts: about.
-    about = ':' .. string.format('%.0f', expires) .. (redis.REDIS_VERSION_NUM and '' or '~')
-  end
-  return letter .. digest .. about .. (mark or ''), size
+  return letter .. digest .. expiry_part(expiry_of(key)) .. (mark or ''), size
 end

@@ -1,12 +1,16 @@
--- KEYS: out   ARGV: session, number, seen, 1 if fields of a hash can expire and for each key 1 if it is a stream in the order of arrival,
---                   databases of this server,
+-- KEYS: out   ARGV: session (where it ends with `-whole`, values are digested in one step whatever their size), number, seen, 1 if
+--                   fields of a hash can expire and for each key 1 if it is a stream in the order of arrival, databases of this server,
 --                   then per key: database, key, entry; an entry `x`: this key is not to be looked at
 -- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream. It speaks of equal keys as
--- well: only capture knows which of them have writes the peer has not heard of, and may be equal by chance.
+-- well: only capture knows which of them have writes the peer has not heard of, and may be equal by chance. A value that is too large
+-- for one step is not held against the peer's, and neither are keys behind those that take as long as a step may.
 -- Result: keys that differ.
 local fields_expire = string.sub(ARGV[4], 1, 1) == '1'
 -- @include state
+-- @include score
 -- @include value
+-- @include large
+local whole = string.sub(ARGV[1], -6) == '-whole'
 local function parted(entry)
   local expires, about = string.match(entry, ':(%d+)(~?)')
   return string.sub(entry, 1, 1), string.sub(entry, 2, 17), tonumber(expires) or 0, about == '~' and 5000 or 0
@@ -57,16 +61,37 @@ local function finding(theirs, own, size, arrives)
   end
   return 'q'
 end
-local parts, differing = {}, 0
+local letters = { string = 's', list = 'l', set = 'e', hash = 'h', zset = 'z', stream = 'x' }
+-- What can be said of a value without its digest.
+local function finding_of_large(theirs, key, kind)
+  if is_ending(expiry_of(key)) then
+    return 'b'
+  elseif string.sub(theirs, 1, 1) == letters[kind] then
+    return 'p'
+  end
+  return (theirs == '-' and 'o' or 't') .. string.format('%.0f', bytes_of(key, '5'))
+end
+local parts, differing, bytes, elements = {}, 0, 0, 0
+local function look(theirs, key, arrives)
+  if bytes > LARGE_BYTES or elements > LARGE_ELEMENTS then
+    return 'l'
+  end
+  local kind = redis.call('TYPE', key).ok
+  local large, length = is_large(key, kind)
+  if large and not whole then
+    return finding_of_large(theirs, key, kind)
+  end
+  local own, size = entry_of(key, arrives)
+  bytes, elements = bytes + size, elements + length
+  return finding(theirs, own, size, arrives)
+end
 for i = 6, #ARGV, 3 do
-  local own, size, found = '-', 0, ARGV[i + 2]
-  local arrives = string.sub(ARGV[4], #parts + 2, #parts + 2) == '1'
-  if found ~= 'x' then
-    if tonumber(ARGV[i]) < tonumber(ARGV[5]) then
-      redis.call('SELECT', ARGV[i])
-      own, size = entry_of(ARGV[i + 1], arrives)
-    end
-    found = finding(ARGV[i + 2], own, size, arrives)
+  local found = ARGV[i + 2]
+  if found ~= 'x' and tonumber(ARGV[i]) < tonumber(ARGV[5]) then
+    redis.call('SELECT', ARGV[i])
+    found = look(found, ARGV[i + 1], string.sub(ARGV[4], #parts + 2, #parts + 2) == '1')
+  elseif found ~= 'x' then
+    found = finding(found, '-', 0, false)
   end
   parts[#parts + 1] = bulk(ARGV[i]) .. bulk(ARGV[i + 1]) .. bulk(found)
   if found ~= 'q' then

@@ -7,7 +7,8 @@ import type { Gap } from '../gap.js';
 /**
  * A finding about a key, as the asking site sees it. `busy`: it was being written at the answering site; `equal`: so it was, and it was
  * equal all the same; `passing`: it is about to expire, or parts of it are; `excluded`: the answering site leaves it out;
- * `not-comparable`: both have a value of a type that no server tells the parts of, and their dumps differ.
+ * `not-comparable`: both have a value of a type that no server tells the parts of, and their dumps differ; `large`: the value is too large
+ * for one step; `left`: there were too many values for one step.
  */
 export type Finding =
   | 'missing-there'
@@ -19,7 +20,9 @@ export type Finding =
   | 'equal'
   | 'passing'
   | 'excluded'
-  | 'not-comparable';
+  | 'not-comparable'
+  | 'large'
+  | 'left';
 
 /** A key that differs, or cannot be told. */
 export interface Found extends PlacedKey {
@@ -45,6 +48,8 @@ const FINDINGS: Readonly<Record<string, Finding>> = {
   q: 'equal',
   x: 'excluded',
   u: 'not-comparable',
+  p: 'large',
+  l: 'left',
 };
 
 export const [EQUAL, PASSING, BUSY] = ['q', 'b', 'w'] as const;
@@ -52,7 +57,7 @@ export const [EQUAL, PASSING, BUSY] = ['q', 'b', 'w'] as const;
 export const EXCLUDED = 'x';
 
 /** A finding as it stands in an answer. */
-export const FINDING = /^([motvebqwxu])(\d{0,16})(n?)(?:@(\d{1,16}),(\d{1,16}))?$/;
+export const FINDING = /^([motvebqwxupl])(\d{0,16})(n?)(?:@(\d{1,16}),(\d{1,16}))?$/;
 
 /** @param told matches {@link FINDING} @param cut the gap of the site that tells it */
 export function parseFinding(placed: PlacedKey, told: string, cut: Gap | undefined): Found {

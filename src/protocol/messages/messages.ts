@@ -8,6 +8,8 @@ import type { PlacedKey } from '../../redis-commands/placed-key.js';
 import { ANSWER_MESSAGE } from './answer.js';
 import { ARRIVAL_MESSAGE } from './arrival.js';
 import { COMPARE_MESSAGE } from './compare.js';
+import { DIGEST_MESSAGE } from './digest.js';
+import { DIGESTED_MESSAGE } from './digested.js';
 import { EXPIRED_MESSAGE } from './expired.js';
 import { FIELDS_MESSAGE } from './field-deadlines.js';
 import { FUNCTIONS_MESSAGE } from './functions.js';
@@ -33,6 +35,8 @@ const KINDS: ReadonlyMap<string, MessageKind> = new Map(
     COMPARE_MESSAGE,
     ANSWER_MESSAGE,
     TURN_MESSAGE,
+    DIGEST_MESSAGE,
+    DIGESTED_MESSAGE,
     MARK_MESSAGE,
     LIST_MESSAGE,
     LISTED_MESSAGE,

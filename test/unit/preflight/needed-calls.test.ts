@@ -43,7 +43,7 @@ function calledBy(script: ScriptName): string[] {
  */
 const HANDED_ON: Readonly<Record<string, readonly ScriptName[]>> = {
   'redis.call(sizes[kind],': ['ask-doubted-expiry'],
-  'redis.call(command,': ['list-members', 'splice-list'],
+  'redis.call(command,': ['compare-keys', 'digest-keys', 'list-members', 'look-at-key', 'splice-list'],
   'redis.call(unpack(ARGV)': ['replace-string'],
   'redis.pcall(unpack(parts)': ['restore-value'],
   'redis.pcall(unpack(ARGV,': ['attempt-commands'],
