@@ -195,8 +195,8 @@ local function expiry_part(expires)
 end
 -- The key in the selected database: its entry and the bytes of its value, `-` and 0 when there is none. An entry that ends with `!`
 -- has parts that are about to go by themselves.
-local function entry_of(key, arrives)
-  local kind = redis.call('TYPE', key).ok
+local function entry_of(key, arrives, known_kind)
+  local kind = known_kind or redis.call('TYPE', key).ok
   if kind == 'none' then
     return '-', 0
   end

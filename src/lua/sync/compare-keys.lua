@@ -71,7 +71,7 @@ local function finding_of_large(theirs, key, kind)
   end
   return (theirs == '-' and 'o' or 't') .. string.format('%.0f', bytes_of(key, '5'))
 end
-local parts, differing, bytes, elements = {}, 0, 0, 0
+local parts, differing, bytes, elements, selected = {}, 0, 0, 0, nil
 local function look(theirs, key, arrives)
   if bytes > LARGE_BYTES or elements > LARGE_ELEMENTS then
     return 'l'
@@ -81,14 +81,17 @@ local function look(theirs, key, arrives)
   if large and not whole then
     return finding_of_large(theirs, key, kind)
   end
-  local own, size = entry_of(key, arrives)
+  local own, size = entry_of(key, arrives, kind)
   bytes, elements = bytes + size, elements + length
   return finding(theirs, own, size, arrives)
 end
 for i = 6, #ARGV, 3 do
   local found = ARGV[i + 2]
   if found ~= 'x' and tonumber(ARGV[i]) < tonumber(ARGV[5]) then
-    redis.call('SELECT', ARGV[i])
+    if ARGV[i] ~= selected then
+      redis.call('SELECT', ARGV[i])
+      selected = ARGV[i]
+    end
     found = look(found, ARGV[i + 1], string.sub(ARGV[4], #parts + 2, #parts + 2) == '1')
   elseif found ~= 'x' then
     found = finding(found, '-', 0, false)

@@ -8,16 +8,19 @@ local fields_expire = string.sub(ARGV[3], 1, 1) == '1'
 -- @include score
 -- @include value
 -- @include large
-local parts, sizes, bytes, elements, limit = {}, {}, 0, 0, tonumber(ARGV[4])
+local parts, sizes, bytes, elements, limit, selected = {}, {}, 0, 0, tonumber(ARGV[4]), nil
 for i = 6, #ARGV, 2 do
   local database, key = ARGV[i], ARGV[i + 1]
-  redis.call('SELECT', database)
+  if database ~= selected then
+    redis.call('SELECT', database)
+    selected = database
+  end
   local kind = redis.call('TYPE', key).ok
   local large, length = is_large(key, kind)
   if large and ARGV[5] ~= '1' then
     sizes[#sizes + 1] = -1
   else
-    local entry, size = entry_of(key, string.sub(ARGV[3], #sizes + 2, #sizes + 2) == '1')
+    local entry, size = entry_of(key, string.sub(ARGV[3], #sizes + 2, #sizes + 2) == '1', kind)
     parts[#parts + 1] = bulk(database) .. bulk(key) .. bulk(entry)
     sizes[#sizes + 1] = size
     bytes, elements = bytes + size, elements + length

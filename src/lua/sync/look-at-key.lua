@@ -11,7 +11,7 @@ local fields_expire = ARGV[1] == '1'
 local kind = redis.call('TYPE', KEYS[1]).ok
 local large, length = is_large(KEYS[1], kind)
 if not large then
-  local entry, size = entry_of(KEYS[1], ARGV[2] == '1')
+  local entry, size = entry_of(KEYS[1], ARGV[2] == '1', kind)
   return { entry, tostring(size) }
 end
 if kind == 'string' then
