@@ -3,6 +3,7 @@
  * the key in many steps is its value at one place.
  */
 
+import { TandemError } from '../errors.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { answerOf, type Redis } from '../redis/connect.js';
 import { connectPrimary } from '../redis/primary.js';
@@ -16,6 +17,7 @@ export class Watchers {
   readonly #all: Redis[] = [];
   readonly #idle: Redis[] = [];
   readonly #waiting: ((client: Redis) => void)[] = [];
+  #isClosed = false;
 
   /** @param options `limit`: connections at the most; they are made when they are needed */
   constructor({ open, limit }: { open: () => Redis; limit: number }) {
@@ -23,11 +25,13 @@ export class Watchers {
     this.#limit = limit;
   }
 
-  /** Gives work a connection of its own, when there is one. @throws what the work throws; UNREACHABLE */
+  /** Gives work a connection of its own, when there is one. @throws what the work throws; UNREACHABLE, CLOSED */
   async use<Result>(signal: AbortSignal, work: (client: Redis) => Promise<Result>): Promise<Result> {
     const client = await this.#take();
     try {
       signal.throwIfAborted();
+      // A client that was ended would connect anew.
+      if (this.#isClosed) throw new TandemError('CLOSED', 'the work on large values has ended');
       await connectPrimary(client, signal);
       return await work(client);
     } finally {
@@ -38,6 +42,7 @@ export class Watchers {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const client of this.#all) client.disconnect();
   }
 

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { digestInParts } from '../../src/sync/digest-in-parts.js';
-import { runUnlessWritten, watchKey } from '../../src/sync/watchers.js';
+import { runUnlessWritten, watchKey, Watchers } from '../../src/sync/watchers.js';
 import { random } from '../e2e/random.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { KEY, LARGE, SMALL, type Command } from './value-samples.js';
@@ -238,5 +238,44 @@ describe('a key that is watched', () => {
     } finally {
       watching.disconnect();
     }
+  });
+});
+
+describe('connections that watch', () => {
+  const signal = new AbortController().signal;
+
+  it('are no more than their limit, and go from one piece of work to the next, also when it fails', async () => {
+    let opened = 0;
+    const open = (): Redis => {
+      opened++;
+      return redis.duplicate({ lazyConnect: true });
+    };
+    const watchers = new Watchers({ open, limit: 2 });
+    try {
+      let atOnce = 0;
+      const work = async (client: Redis): Promise<string> => {
+        expect(++atOnce).toBeLessThanOrEqual(2);
+        await client.ping();
+        atOnce--;
+        throw new Error('as it is meant to');
+      };
+      const all = Array.from({ length: 5 }, () => watchers.use(signal, work));
+      for (const { status } of await Promise.allSettled(all)) expect(status).toBe('rejected');
+      expect(opened).toBe(2);
+      expect(await watchers.use(signal, (client) => client.ping())).toBe('PONG');
+    } finally {
+      watchers.close();
+    }
+  });
+
+  it('are not made anew behind their end', async () => {
+    const clients: Redis[] = [];
+    const open = (): Redis => (clients.push(redis.duplicate({ lazyConnect: true })), clients.at(-1)!);
+    const watchers = new Watchers({ open, limit: 1 });
+    const first = watchers.use(signal, () => Promise.resolve(watchers.close()));
+    const second = watchers.use(signal, () => Promise.resolve());
+    await first;
+    await expect(second).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect.poll(() => clients.map(({ status }) => status)).toEqual(['end']);
   });
 });
