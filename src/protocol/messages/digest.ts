@@ -14,8 +14,6 @@ export interface DigestQuestion extends PlacedKey {
   readonly number: number;
 }
 
-const ARGUMENTS = 5;
-
 export function encodeDigest({ session, number, database, key }: DigestQuestion): Buffer {
   return encodeCommand([DIGEST, session, number, database, key]);
 }
@@ -30,8 +28,8 @@ export const DIGEST_MESSAGE: MessageKind = {
   group: 'comparison',
   isForLongWork: true,
   fault: (args) => {
-    const isSound = args.length === ARGUMENTS && isNumber(args[3]);
+    const isSound = args.length === 5 && isNumber(args[3]);
     return questionFault(args) ?? (isSound ? undefined : `${DIGEST} names no key`);
   },
-  keys: (args) => (args.length < ARGUMENTS ? [] : [placedKey(args, 3)]),
+  keys: (args) => (args.length < 5 ? [] : [placedKey(args, 3)]),
 };

@@ -26,7 +26,6 @@ export interface Digested extends DigestQuestion {
   readonly cut: Gap | undefined;
 }
 
-const ARGUMENTS = 9;
 const BYTES = /^\d{1,16}$/;
 const ENTRY = /^(?:[-*x]|[a-z][\da-f]{16}(?::\d{1,19}~?)?!?)$/;
 const ABOUT = /^(?:-|(n?)(?:@(\d{1,16}),(\d{1,16}))?)$/;
@@ -81,10 +80,10 @@ export const DIGESTED_MESSAGE: MessageKind = {
     const fault = questionFault(args);
     if (fault !== undefined) return fault;
     const [cut, entry, bytes, about] = [args[3], args[6], args[7], args[8]].map(text);
-    const isSound = args.length === ARGUMENTS && isGap(cut!) && isNumber(args[4]);
+    const isSound = args.length === 9 && isGap(cut!) && isNumber(args[4]);
     return isSound && ENTRY.test(entry!) && BYTES.test(bytes!) && ABOUT.test(about!)
       ? undefined
       : `${DIGESTED} says nothing of a key`;
   },
-  keys: (args) => (args.length < ARGUMENTS ? [] : [placedKey(args, 4)]),
+  keys: (args) => (args.length < 9 ? [] : [placedKey(args, 4)]),
 };
