@@ -7,6 +7,7 @@
  * A finding is exact then, and no key counts as busy but one that was written.
  */
 
+import type { Pace } from '../async/pace.js';
 import type { Filter } from '../config/filter.js';
 import type { DigestQuestion } from '../protocol/messages/digest.js';
 import { encodeDigested, LEFT_OUT, WRITTEN, type Digested } from '../protocol/messages/digested.js';
@@ -17,7 +18,6 @@ import { scriptSource } from '../lua/scripts.js';
 import { digestInParts, type InParts } from './digest-in-parts.js';
 import { findingOf, isFieldEnding } from './entry-finding.js';
 import { runUnlessWritten, Watchers, watchKey } from './watchers.js';
-import type { SyncSite } from './work.js';
 
 export interface LargeKeysOptions {
   /** Makes a client of the local server. */
@@ -28,7 +28,7 @@ export interface LargeKeysOptions {
   /** Whether this server knows expiring fields of a hash. */
   readonly fieldsExpire: boolean;
   readonly filter: Pick<Filter, 'arrives' | 'key'>;
-  readonly pace: SyncSite['pace'];
+  readonly pace: Pick<Pace, 'take'>;
 }
 
 /** A question to the peer, to be put when its key is watched. */
