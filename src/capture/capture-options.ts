@@ -6,6 +6,7 @@ import type { Deadlines } from '../local-writes/deadlines.js';
 import type { Filter } from '../config/filter.js';
 import type { Position } from '../protocol/position.js';
 import type { KeyNames } from '../redis/keys.js';
+import type { SealedBatch } from '../protocol/batch.js';
 import type { ChangeSink, InternalEvents, LocalWriteNotes } from './change-sink.js';
 
 export interface CaptureOptions {
@@ -27,6 +28,8 @@ export interface CaptureOptions {
   readonly maxChangeBytes: number;
   /** Rows for commands only the server at hand knows, by upper-case name. */
   readonly extraCommands: ReadonlyMap<string, CommandSpec>;
+  /** Packs the payload of a batch, or leaves it. */
+  readonly packer: { seal(payload: Buffer): Pick<SealedBatch, 'packing' | 'body'> };
   readonly sink: ChangeSink;
   readonly writes: LocalWriteNotes;
   readonly events: InternalEvents;

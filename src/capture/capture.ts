@@ -12,7 +12,7 @@
  * sequences. Bytes up to {@link Capture.position} have been dealt with; it only ever stands between changes.
  */
 
-import { encodeBatch } from '../protocol/batch.js';
+import { encodeSealed } from '../protocol/batch.js';
 import { CommandNames, type KnownName } from '../redis-commands/command-names.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
@@ -137,11 +137,11 @@ export class Capture {
     this.#isClosed = false;
     const changes = this.#builder.changes;
     if (changes === 0) return;
-    const { pair, site, epoch, clock, sink } = this.#options;
+    const { pair, site, epoch, clock, sink, packer } = this.#options;
     const built = this.#builder.cut();
     const first = this.#sequence - changes;
     const timestamp = clock.tick();
-    const bytes = encodeBatch({
+    const bytes = encodeSealed({
       pair,
       origin: site,
       epoch,
@@ -154,7 +154,7 @@ export class Capture {
       special: built.special,
       groups: built.groups,
       ends: encodeEnds(this.#ends),
-      payload: built.payload,
+      ...packer.seal(built.payload),
     });
     this.#ends = [];
     sink.batch({ bytes, first, changes, timestamp, position: this.position });

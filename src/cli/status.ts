@@ -95,9 +95,16 @@ function linkLines(direction: string, link: LinkStatus, where: string): string[]
   const paused = since === '' ? '' : paint.yellow(link.state === 'paused' ? since : `${since}; `);
   return [
     `${paint.bold(direction)}  ${link.state === 'paused' ? paused : `${paused}${state}${detail}`}`,
-    `  lag ${duration(link.lagMs)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${bytes(link.bytesTotal)}) since the start`,
+    `  lag ${duration(link.lagMs)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${amount(link)}) since the start`,
     `  ${where}`,
   ];
+}
+
+/** What has crossed; where it was compressed, also to how much of itself. */
+function amount({ bytesTotal, plainBytesTotal }: LinkStatus): string {
+  if (bytesTotal >= plainBytesTotal) return bytes(bytesTotal);
+  const percent = Math.round((100 * bytesTotal) / plainBytesTotal);
+  return `${bytes(bytesTotal)}, ${percent} % of ${bytes(plainBytesTotal)}`;
 }
 
 /** How the other site is, as it has told. */

@@ -45,6 +45,10 @@ export function contradictions(config: Given): string[] {
       `batchBytes and changesBytes: a batch of ${config.batchBytes} bytes does not fit into a change list of ${config.changesBytes}`,
     ],
     [
+      config.compress === 'zstd' && process.versions['zstd'] === undefined,
+      `compress: Node.js ${process.version} has no zstd; 22.15 has it`,
+    ],
+    [
       config.filters.keysInclude.length === 0 || config.filters.keysExclude.includes('*'),
       'filters.keysInclude and filters.keysExclude: no key is left to replicate',
     ],

@@ -86,7 +86,7 @@ export class Applier {
   /** Where the last run sent would leave {@link #applied}. */
   #sent: { epoch: number; sequence: number };
   readonly #telling: ApplyingState;
-  #counts = { changes: 0, bytes: 0 };
+  #counts = { changes: 0, bytes: 0, plainBytes: 0 };
   /** Batches that wait until nothing else is on the way. */
   readonly #waiting: DeliveredBatch[] = [];
   #barriers = 0;
@@ -112,8 +112,8 @@ export class Applier {
     return this.#applied.sequence;
   }
 
-  /** Changes and bytes of batches applied since the process began. */
-  get counts(): { readonly changes: number; readonly bytes: number } {
+  /** Changes and bytes of batches applied since the process began; `plainBytes`: with nothing packed. */
+  get counts(): { readonly changes: number; readonly bytes: number; readonly plainBytes: number } {
     return this.#counts;
   }
 
@@ -216,7 +216,7 @@ export class Applier {
 
   async #launch(flying: Transaction[], signal: AbortSignal): Promise<void> {
     const { inbox } = this.#options;
-    let bytes = flying.reduce((sum, run) => sum + run.batch.length, 0);
+    let bytes = flying.reduce((sum, run) => sum + run.batch.plainLength, 0);
     while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
       if (this.#fault || this.#isPaused) return;
       // One that waits was decided before, and counts among what has not come round: it must not wait for itself.
@@ -229,7 +229,7 @@ export class Applier {
         return;
       }
       flying.push(run);
-      bytes += batch.length;
+      bytes += batch.plainLength;
     }
   }
 
@@ -325,6 +325,7 @@ export class Applier {
     this.#counts = {
       changes: this.#counts.changes + batch.changes,
       bytes: this.#counts.bytes + batch.length,
+      plainBytes: this.#counts.plainBytes + batch.plainLength,
     };
     inbox.settled();
     decision.onApplied();

@@ -5,7 +5,13 @@
  */
 
 import type { Redis } from 'ioredis';
-import { decodeBatch, lastSequence, type Batch, type DeliveredBatch } from '../protocol/batch.js';
+import {
+  decodeSealed,
+  lastSequence,
+  unsealed,
+  type DeliveredBatch,
+  type SealedBatch,
+} from '../protocol/batch.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { runScript } from '../lua/scripts.js';
@@ -42,13 +48,18 @@ interface Beyond {
   readonly last: number;
 }
 
+/** A delivered batch as it waits: packed, if it is, so that it takes no more room than was counted. */
+interface Sealed extends SealedBatch {
+  readonly length: number;
+}
+
 const NOTHING_BEYOND: Beyond = { batches: 0, bytes: 0, oldestTimestamp: undefined, last: 0 };
 
 export class Inbox {
   /** Raised when there may be something to take. */
   readonly arrived = new Signal();
   readonly #options: InboxOptions;
-  #queue: DeliveredBatch[] = [];
+  #queue: Sealed[] = [];
   #bytes = 0;
   /** The last batch queued or handed out: what may follow it. */
   #tail: { epoch: number; sequence: number };
@@ -102,7 +113,7 @@ export class Inbox {
     const head = await answerOf(client, client.lindexBuffer(keys.inbox, 0));
     if (head === null) return;
     try {
-      const batch = decodeBatch(head);
+      const batch = decodeSealed(head);
       if (lastSequence(batch) <= applied.sequence) await this.rewindAtStart();
       else {
         const asked = [client.llen(keys.inbox), client.hmget(keys.received, 'bytes', 'n')] as const;
@@ -132,12 +143,25 @@ export class Inbox {
   async next(): Promise<DeliveredBatch | undefined> {
     const isReadable = this.#queue.length === 0 && this.#rewinding === undefined && !this.#fault;
     if (isReadable && (this.#behind || (await this.#hasMore()))) await this.#readList();
-    const batch = this.#queue.shift();
-    if (batch) {
-      this.#bytes -= batch.length;
-      this.#out.push({ timestamp: batch.timestamp, length: batch.length });
-    }
+    const sealed = this.#queue[0];
+    const batch = sealed && this.#opened(sealed);
+    if (!batch) return undefined;
+    this.#queue.shift();
+    this.#bytes -= batch.length;
+    this.#out.push({ timestamp: batch.timestamp, length: batch.length });
     return batch;
+  }
+
+  /** The batch with its payload; nothing, and the inbox is at fault, where that cannot be unpacked. */
+  #opened(sealed: Sealed): DeliveredBatch | undefined {
+    try {
+      const batch = unsealed(sealed);
+      const { length, body } = sealed;
+      return { ...batch, length, plainLength: length - body.length + batch.payload.length };
+    } catch (error) {
+      this.#fault = error as TandemError;
+      return undefined;
+    }
   }
 
   /** Whether the list holds an element though all that came was taken off: another client than the courier put it there. */
@@ -237,9 +261,9 @@ export class Inbox {
 
   /** Takes a batch that follows on. Where the numbers make a jump only the list itself, read from its head, says what follows. */
   #take(bytes: Buffer, { isHead, cut }: { isHead: boolean; cut?: number }): void {
-    let batch: Batch;
+    let batch: SealedBatch;
     try {
-      batch = decodeBatch(bytes);
+      batch = decodeSealed(bytes);
       if (batch.pair !== this.#options.pair || batch.origin !== this.#options.peer) {
         throw new TandemError('WRONG_PAIR', 'a batch in the inbox comes from another pair or site', {
           details: { pair: batch.pair, origin: batch.origin },
@@ -267,7 +291,7 @@ export class Inbox {
 function further(before: Beyond, bytes: Buffer): Beyond {
   const more = { ...before, batches: before.batches + 1, bytes: before.bytes + bytes.length };
   try {
-    const batch = decodeBatch(bytes);
+    const batch = decodeSealed(bytes);
     const oldestTimestamp = before.oldestTimestamp ?? batch.timestamp;
     return { ...more, oldestTimestamp, last: Math.max(before.last, lastSequence(batch)) };
   } catch {

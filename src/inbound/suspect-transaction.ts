@@ -1,7 +1,7 @@
 /** A transaction that failed in part just before its process died: which commands failed is unknown. */
 
 import type { Redis } from 'ioredis';
-import { decodeBatch, lastSequence } from '../protocol/batch.js';
+import { decodeBatch, lastSequence, plainLength } from '../protocol/batch.js';
 import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { Inbox } from './inbox.js';
@@ -28,7 +28,7 @@ export async function settleSuspect(run: SuspectTransaction): Promise<void> {
   const bytes = await answerOf(local, local.lindexBuffer(keys.inbox, 0));
   const head = bytes === null ? undefined : decodeBatch(bytes);
   if (bytes && head?.epoch === epoch && lastSequence(head) === sequence) {
-    await rejections.settleUnknown({ ...head, length: bytes.length });
+    await rejections.settleUnknown({ ...head, length: bytes.length, plainLength: plainLength(bytes) });
     return;
   }
   await rejections.settleUnknown({
@@ -45,6 +45,7 @@ export async function settleSuspect(run: SuspectTransaction): Promise<void> {
     groups: [],
     payload: Buffer.alloc(0),
     length: 0,
+    plainLength: 0,
   });
   await inbox.rewindAtStart();
 }

@@ -29,6 +29,7 @@ export interface SiteSettings {
   readonly batchBytes?: Bytes | undefined;
   readonly batchCommands?: number | undefined;
   readonly batchDelayMs?: number | undefined;
+  readonly compress?: 'auto' | 'none' | 'deflate-raw' | 'brotli' | 'zstd' | undefined;
   readonly inboxBytes?: Bytes | undefined;
   readonly changesBytes?: Bytes | undefined;
   readonly windowSeconds?: number | undefined;

@@ -105,9 +105,21 @@ const METRICS: readonly Metric[] = [
   perLink(
     'tandem_bytes_total',
     'counter',
-    'Bytes of changes passed in this direction.',
+    'Bytes of changes passed in this direction, as they cross the link.',
     (link) => link.bytesTotal,
   ),
+  perLink(
+    'tandem_plain_bytes_total',
+    'counter',
+    'What those bytes would be without compression.',
+    (link) => link.plainBytesTotal,
+  ),
+  {
+    name: 'tandem_round_trip_seconds',
+    type: 'gauge',
+    help: "Shortest time of an answer of the peer's server in the last minute.",
+    samples: ({ outbound: { roundTripMs } }) => (roundTripMs === null ? [] : [{ value: roundTripMs / 1000 }]),
+  },
   gauge(
     'tandem_change_list_batches',
     'Batches the peer is not yet known to have applied.',

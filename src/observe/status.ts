@@ -79,7 +79,9 @@ export interface LinkStatus {
   lagMs: number;
   changesPerSecond: number;
   changesTotal: number;
+  /** As they lie in the lists and cross the link, and with nothing compressed. */
   bytesTotal: number;
+  plainBytesTotal: number;
 }
 
 /** A direction as the other site sees it. */
@@ -99,6 +101,10 @@ export interface OtherStatus {
 }
 
 export interface OutboundStatus extends LinkStatus {
+  /** By what new batches are compressed; `none`: by nothing, or not now. */
+  compression: string;
+  /** How long an answer of the peer's server takes; null while unknown. */
+  roundTripMs: number | null;
   changeListBatches: number;
   changeListBytes: number;
   deliveredSequence: number;

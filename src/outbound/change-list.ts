@@ -8,6 +8,7 @@
 
 import type { Redis } from 'ioredis';
 import type { HybridClock } from '../protocol/clock.js';
+import type { Batch } from '../protocol/batch.js';
 import type { Position } from '../protocol/position.js';
 import { TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
@@ -209,7 +210,7 @@ export class ChangeList {
    * Learns what the list in Redis holds, and shows every batch in it, oldest first. Elements that are no batch of this site's are taken
    * off.
    */
-  async load(onBatch: (batch: Buffer) => void): Promise<void> {
+  async load(onBatch: (batch: Batch) => void): Promise<void> {
     const bytes = await loadIndex({ ...this.#options, index: this.#index, onBatch });
     const last = this.#index.newest;
     if (last && last.last >= this.#next) {

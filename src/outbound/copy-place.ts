@@ -1,6 +1,6 @@
 /** Where in this site's history a copy of its data stands, of which the place in the replication stream is known. */
 
-import { decodeBatch } from '../protocol/batch.js';
+import { decodeSealed } from '../protocol/batch.js';
 import { decodeEnds } from '../protocol/stream-ends.js';
 import type { ChangeIndex } from './change-index.js';
 import type { ReadProgress } from './courier-options.js';
@@ -86,5 +86,5 @@ function atTheEnd(list: ListedHistory, { epoch, progress }: Now, offset: number)
 /** Where the changes of a batch end; undefined when it is not in the list any more. */
 async function endsOf(list: ListedHistory, sequence: number): Promise<number[] | undefined> {
   const bytes = await list.fetch(sequence);
-  return bytes && decodeEnds(decodeBatch(bytes).ends ?? Buffer.alloc(0));
+  return bytes && decodeEnds(decodeSealed(bytes).ends ?? Buffer.alloc(0));
 }

@@ -11,18 +11,19 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeBatch } from '../protocol/batch.js';
+import { decodeSealed } from '../protocol/batch.js';
 import { TandemError } from '../errors.js';
 import { runScript } from '../lua/scripts.js';
 import { backoffDelayMs, connectionOf } from '../redis/connect.js';
 import { connectPrimary } from '../redis/primary.js';
 import { answerCopy, behind } from './copied-peer.js';
-import type { ListedBatch } from './listed-batch.js';
 import type { CourierOptions } from './courier-options.js';
 import { DeliveryState, type CourierState } from './delivery-state.js';
+import { fly, readable, type Flying, type SentBatch } from './flight.js';
 import { shakeHands, type Handshake } from './handshake.js';
 import { PeerClock } from './peer-clock.js';
 import { PeerError, fromPeer, refusedBy } from './peer-error.js';
+import { RoundTrip } from './round-trip.js';
 
 /** Batches and bytes on the way without an answer. */
 const IN_FLIGHT_BATCHES = 512;
@@ -33,17 +34,10 @@ const LOOK_MS = 5000;
 const FULL_PAUSE_MS = 100;
 const MAX_FULL_PAUSE_MS = 1000;
 
-interface Answer {
-  readonly verdict: string;
-  readonly epoch: number;
-  readonly received: number;
-}
-
-/** A batch on its way. */
-interface Flying {
-  readonly batch: ListedBatch;
-  readonly answer: Promise<Answer>;
-  isAnswered: boolean;
+/** Where to go on, and why the peer did not take what was sent; nothing: it has less than was thought. */
+interface Outcome {
+  readonly next: number;
+  readonly refusal?: 'full' | 'unreadable';
 }
 
 export class Courier {
@@ -59,12 +53,13 @@ export class Courier {
   #gapAt = -1;
   /** Set when something went through: what fails next is the first failure. */
   #hasProgressed = false;
-  #sent = { changes: 0, bytes: 0 };
+  #sent = { changes: 0, bytes: 0, plainBytes: 0 };
   /** The `seen` the peer has been told, in a batch or a heartbeat. */
   #toldSeen = -1;
   #lookedAt = -Infinity;
   #connection: object | undefined;
   readonly #clock: PeerClock;
+  readonly #roundTrip = new RoundTrip();
   /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
   #fullInARow = 0;
   /** The peer's last handshake. */
@@ -77,7 +72,7 @@ export class Courier {
     this.#origin = `${options.pair}/${options.site}`;
     const { client, clockSkewWarnMs: warnMs, log, peer } = options;
     this.#telling = new DeliveryState(peer, log);
-    this.#clock = new PeerClock({ client, warnMs, log });
+    this.#clock = new PeerClock({ client, warnMs, log, roundTrip: this.#roundTrip });
   }
 
   get state(): CourierState {
@@ -99,8 +94,8 @@ export class Courier {
     return this.#sentThrough >= this.#options.next;
   }
 
-  /** Changes and bytes accepted since the process began. */
-  get sent(): { readonly changes: number; readonly bytes: number } {
+  /** Changes and bytes accepted since the process began; `plainBytes`: with nothing packed. */
+  get sent(): { readonly changes: number; readonly bytes: number; readonly plainBytes: number } {
     return this.#sent;
   }
 
@@ -112,6 +107,16 @@ export class Courier {
   /** Versions of dumps that the peer's server takes, as it has told when it was met last; empty before that. */
   get peerRestores(): string {
     return this.#greeting?.restores ?? '';
+  }
+
+  /** How long an answer of the peer's server takes, in ms; undefined while unknown. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTrip.ms;
+  }
+
+  /** What the peer has said, when it was met last, that it can unpack; undefined before that. */
+  get peerReads(): readonly string[] | undefined {
+    return this.#greeting?.reads;
   }
 
   /** Delivers until the signal aborts; nothing the peer does ends it. @throws only what the local side throws, and the abort */
@@ -144,7 +149,9 @@ export class Courier {
     for (;;) {
       const outcome = await this.#stream(next, signal);
       next = outcome.next;
-      if (outcome.full) {
+      // Another version works there than the one that was met.
+      if (outcome.refusal === 'unreadable') next = await this.#handshake();
+      if (outcome.refusal === 'full') {
         this.#fullInARow++;
         this.#telling.enter(
           'backing-off',
@@ -210,7 +217,7 @@ export class Courier {
   }
 
   /** Sends batches from `next` on until the peer answers something else than yes. */
-  async #stream(from: number, signal: AbortSignal): Promise<{ next: number; full: boolean }> {
+  async #stream(from: number, signal: AbortSignal): Promise<Outcome> {
     const { client, list } = this.#options;
     const inFlight: Flying[] = [];
     let bytes = 0;
@@ -222,7 +229,8 @@ export class Courier {
           const batches = await list.read(next, IN_FLIGHT_BYTES - bytes);
           if (batches.length === 0) break;
           for (const listed of batches.slice(0, this.#room() - inFlight.length)) {
-            const batch = listed.first < next ? behind(listed, next) : listed;
+            const whole = listed.first < next ? behind(listed, next) : listed;
+            const batch = readable(whole, this.#greeting!.reads);
             next = batch.last + 1;
             if (batch.bytes.length > this.#greeting!.maxBulkBytes) {
               this.#passOver(batch);
@@ -238,7 +246,7 @@ export class Courier {
         const [oldest] = inFlight;
         if (!oldest) {
           const back = await this.#idle(signal);
-          if (back !== undefined) return { next: back, full: false };
+          if (back !== undefined) return { next: back };
           continue;
         }
         // A batch that is appended meanwhile must not wait for an answer that is a round trip away.
@@ -261,11 +269,15 @@ export class Courier {
             this.#sent = {
               changes: this.#sent.changes + batch.last - batch.first + 1,
               bytes: this.#sent.bytes + batch.bytes.length,
+              plainBytes: this.#sent.plainBytes + batch.plainLength,
             };
           continue;
         }
         this.#judge(verdict, epoch, received);
-        return { next: received + 1, full: verdict === 'full' };
+        const back = received + 1;
+        return verdict === 'full' || verdict === 'unreadable'
+          ? { next: back, refusal: verdict }
+          : { next: back };
       }
     } finally {
       // Batches behind the one that was refused have answers of their own. All must be in before anything is sent again.
@@ -274,12 +286,12 @@ export class Courier {
   }
 
   /** The peer's server would close the connection over it, again and again. Delivery goes on behind it, as behind a gap. */
-  #passOver({ first, last, bytes }: ListedBatch): void {
+  #passOver({ first, last, bytes }: SentBatch): void {
     if (last <= this.#passedOver) return;
     this.#passedOver = last;
     const { log, events } = this.#options;
     // A state that was to repair a key is no new gap: the repair finds the key different still, and would send it for ever.
-    const { special, commands } = decodeBatch(bytes);
+    const { special, commands } = decodeSealed(bytes);
     if (special < commands - 1) events.gap('own');
     log.error(
       { sequence: first, bytes: bytes.length, maxBytes: this.#greeting!.maxBulkBytes },
@@ -298,7 +310,7 @@ export class Courier {
   }
 
   #judge(verdict: string, epoch: number, received: number): void {
-    if (verdict === 'full') return;
+    if (verdict === 'full' || verdict === 'unreadable') return;
     if (verdict === 'gap') {
       this.#options.log.debug({ received }, 'the peer has received less than expected: going back');
       if (this.#refusedAt !== received) {
@@ -339,11 +351,8 @@ export class Courier {
     const { client, keys, epoch, progress, clock } = this.#options;
     const told = progress.seen;
     const args = [this.#origin, epoch, this.#delivered, told.epoch, told.sequence, clock.last];
-    const reply = (await fromPeer(client, runScript(client, 'deliver-heartbeat', [keys.received], args))) as [
-      string,
-      number,
-      number,
-    ];
+    const beat = this.#roundTrip.of(runScript(client, 'deliver-heartbeat', [keys.received], args));
+    const reply = (await fromPeer(client, beat)) as [string, number, number];
     const [verdict, itsEpoch, received] = reply;
     if (verdict !== 'accepted') this.#judge(verdict, itsEpoch, received);
     this.#toldSeen = told.sequence;
@@ -353,27 +362,9 @@ export class Courier {
     return received + 1;
   }
 
-  #fly(batch: ListedBatch, isCut: boolean): Flying {
-    const flying = { batch, answer: this.#send(batch, isCut), isAnswered: false };
-    const answered = (): void => {
-      flying.isAnswered = true;
-      this.#options.list.appended.raise();
-    };
-    // A failure is met when its turn comes; until then it must not count as unhandled.
-    flying.answer.then(answered, answered);
-    return flying;
-  }
-
-  async #send(batch: ListedBatch, isCut: boolean): Promise<Answer> {
-    const { client, keys } = this.#options;
-    const previous = isCut ? '' : batch.previous;
-    const args = [this.#origin, batch.epoch, batch.first, batch.last, batch.bytes, previous];
-    const [verdict, epoch, received] = (await runScript(
-      client,
-      'deliver-batch',
-      [keys.received, keys.inbox],
-      args,
-    )) as [string, number, number];
-    return { verdict, epoch, received };
+  #fly(batch: SentBatch, isCut: boolean): Flying {
+    const { client, keys, list } = this.#options;
+    const onAnswered = (): void => list.appended.raise();
+    return fly(batch, { client, keys, origin: this.#origin, isCut, roundTrip: this.#roundTrip, onAnswered });
   }
 }

@@ -28,6 +28,8 @@ export interface Handshake {
   readonly adopted: string | undefined;
   /** Versions of dumps that its `RESTORE` takes; empty when it has not told. */
   readonly restores: string;
+  /** Algorithms that its process can unpack. */
+  readonly reads: readonly string[];
 }
 
 /**
@@ -52,11 +54,11 @@ async function ask({ client, keys, pair, site, peer }: HandshakeOptions): Promis
     client,
     Promise.all([
       client.hmget(keys.received, 'epoch', 'n', 'origin'),
-      client.hmget(keys.site, 'pair', 'site', 'largest', 'restores', 'adopted'),
+      client.hmget(keys.site, 'pair', 'site', 'largest', 'restores', 'adopted', 'startedAt', 'reads'),
     ]),
   );
   const [epoch, received, origin] = receivedFields;
-  const [itsPair, itsSite, largest, restores, adopted] = siteFields;
+  const [itsPair, itsSite, largest, restores, adopted, startedAt, reads] = siteFields;
   if (epoch == null || received == null || itsSite == null) {
     throw new PeerError(
       new TandemError('PEER_NOT_READY', 'no Tandem process has worked at the peer yet', {
@@ -88,7 +90,17 @@ async function ask({ client, keys, pair, site, peer }: HandshakeOptions): Promis
     maxBulkBytes: Number(largest) || DEFAULT_MAX_BULK_BYTES,
     adopted: adopted ?? undefined,
     restores: restores ?? '',
+    reads: readsOf(startedAt, reads),
   };
+}
+
+/**
+ * What the process that works there can unpack. An older one says nothing, and leaves what a newer one has said before it: that names
+ * another start.
+ */
+function readsOf(startedAt: string | null | undefined, told: string | null | undefined): readonly string[] {
+  const [start, ...reads] = (told ?? '').split(' ');
+  return start !== '' && start === startedAt ? reads : [];
 }
 
 /** How many values of this site's the peer's server has rejected since the pair began. @throws TandemError when it cannot be asked */

@@ -24,7 +24,7 @@ export async function loadIndex(options: {
   readonly trimmed: number;
   readonly log: Logger;
   readonly index: ChangeIndex;
-  readonly onBatch: (batch: Buffer) => void;
+  readonly onBatch: (batch: Batch) => void;
 }): Promise<number> {
   const { client, keys, token, pair, site, trimmed, log, index, onBatch } = options;
   let bytes = 0;
@@ -48,7 +48,7 @@ export async function loadIndex(options: {
         length: element.length,
         timestamp: batch.timestamp,
       });
-      onBatch(element);
+      onBatch(batch);
     }
     if (elements.length < READ_BATCHES) break;
   }

@@ -1,4 +1,4 @@
-import { decodeBatch } from '../protocol/batch.js';
+import { decodeSealed } from '../protocol/batch.js';
 import { TandemError } from '../errors.js';
 import type { Entry } from './change-index.js';
 
@@ -14,7 +14,7 @@ export function listed({ epoch, first, last, previous }: Entry, bytes: Buffer): 
 
 /** The batch that was read, if it is the one that was appended there. @throws TandemError STATE_LOST */
 export function asAppended(entry: Entry, bytes: Buffer | null | undefined): Buffer {
-  if (bytes?.length === entry.length && decodeBatch(bytes).first === entry.first) return bytes;
+  if (bytes?.length === entry.length && decodeSealed(bytes).first === entry.first) return bytes;
   throw new TandemError('STATE_LOST', 'the change list holds something else than was appended', {
     details: { sequence: entry.first },
   });

@@ -1,6 +1,7 @@
 import type { Logger } from '../log/log.js';
 import { Trouble } from '../log/trouble.js';
 import type { Redis } from '../redis/connect.js';
+import type { RoundTrip } from './round-trip.js';
 import { fromPeer } from './peer-error.js';
 
 /** It lasts until somebody does something: no reason to be told every minute. */
@@ -12,9 +13,21 @@ export class PeerClock {
   readonly #warnMs: number;
   readonly #log: Logger;
   readonly #farApart = new Trouble({ repeatMs: REPEAT_MS });
+  readonly #roundTrip: RoundTrip;
   #skewMs: number | null = null;
 
-  constructor({ client, warnMs, log }: { client: Redis; warnMs: number; log: Logger }) {
+  constructor({
+    client,
+    warnMs,
+    log,
+    roundTrip,
+  }: {
+    client: Redis;
+    warnMs: number;
+    log: Logger;
+    roundTrip: RoundTrip;
+  }) {
+    this.#roundTrip = roundTrip;
     this.#client = client;
     this.#warnMs = warnMs;
     this.#log = log;
@@ -28,7 +41,7 @@ export class PeerClock {
   /** Asks the peer, and warns while its clock is far away. @throws PeerTrouble */
   async measure(): Promise<void> {
     const asked = Date.now();
-    const [seconds, microseconds] = await fromPeer(this.#client, this.#client.time());
+    const [seconds, microseconds] = await fromPeer(this.#client, this.#roundTrip.of(this.#client.time()));
     const skewMs = Math.round(
       Number(seconds) * 1000 + Number(microseconds) / 1000 - (asked + Date.now()) / 2,
     );

@@ -13,6 +13,7 @@ import { answerOf, refusalOf, whereOf } from '../redis/connect.js';
 import { allKeys, type KeyNames } from '../redis/keys.js';
 import { restorableVersions } from '../redis/restorable.js';
 import { publishedCommands, publishedFilters } from '../preflight/published.js';
+import { READABLE } from '../protocol/packing.js';
 import { VERSION } from '../version.js';
 
 export interface OpenedState {
@@ -139,11 +140,13 @@ export async function openState({
   const maxBulkBytes = await maxBulkBytesOf(local);
   const commands = await serverCommands(local);
   const restorable = await restorableVersions(local, `${keys.prefix}restored`);
+  const startedAt = Date.now();
   const published = {
     largest: maxBulkBytes,
     restores: restorable,
     filters: publishedFilters(config),
     commands: publishedCommands(commands),
+    reads: [startedAt, ...READABLE].join(' '),
   };
   const reply = await runScript(
     local,
@@ -156,7 +159,7 @@ export async function openState({
       config.pair,
       config.site,
       VERSION,
-      Date.now(),
+      startedAt,
       history.epoch,
       history.next,
       ...remembered(memory),

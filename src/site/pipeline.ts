@@ -18,11 +18,13 @@ import { loadIntoWindow } from '../local-writes/window-loader.js';
 import { Capture } from '../capture/capture.js';
 import { loadDeadlines } from '../capture/deadline-loader.js';
 import { BatchTimer } from '../capture/batch-timer.js';
+import { Packer } from '../capture/packer.js';
 import type { ChangeSource } from '../capture/change-source.js';
 import { PsyncSource } from '../capture/psync/psync-source.js';
 import type { ReplicationStream } from '../capture/psync/replication-stream.js';
-import { decodeBatch, lastSequence, type Batch } from '../protocol/batch.js';
+import { lastSequence, type Batch } from '../protocol/batch.js';
 import { HybridClock, lagMs, wallMs } from '../protocol/clock.js';
+import type { Algorithm } from '../protocol/packing.js';
 import { Deadlines } from '../local-writes/deadlines.js';
 import type { Position } from '../protocol/position.js';
 import { LinkedAbort } from '../async/linked-abort.js';
@@ -39,6 +41,7 @@ import { savePositions } from '../outbound/position-saver.js';
 import { answerOf } from '../redis/connect.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import { together } from '../async/together.js';
+import { algorithmFor } from './compression.js';
 import { openApplyConnection, openStream } from './connections.js';
 import { captureSettings, courierSettings, hurried, plannerSettings } from './stage-settings.js';
 import { StreamEvents } from './stream-events.js';
@@ -70,6 +73,7 @@ export class Pipeline {
   readonly #deadlines = new Deadlines();
   #stream: ReplicationStream | undefined;
   readonly #cutting: BatchTimer;
+  readonly #packer: Packer;
   /** Where this session began to read the stream. */
   #start: Position | undefined;
   /** How far the peer's changes are applied, in their epoch. */
@@ -85,6 +89,7 @@ export class Pipeline {
       capture: () => this.#source!,
       lagMs: () => lagMs(this.list.oldestTimestamp, Date.now()),
     });
+    this.#packer = new Packer(() => this.packedBy);
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
     this.late = new LateWrites(this.#window, {
       entries: this.#entries,
@@ -140,6 +145,10 @@ export class Pipeline {
     });
   }
 
+  /** By what the next batch may be packed; undefined: by nothing. */
+  get packedBy(): Algorithm | undefined {
+    return algorithmFor(this.#options.config, this.courier);
+  }
   get epoch(): number {
     return this.#options.opened.epoch;
   }
@@ -173,7 +182,7 @@ export class Pipeline {
       const { writes } = this.#options.opened.commands;
       const { claims, token } = this.#options;
       const known = { window: this.#window, entries: this.#entries, claims };
-      await this.list.load((bytes) => loadIntoWindow(known, decodeBatch(bytes), writes));
+      await this.list.load((batch) => loadIntoWindow(known, batch, writes));
       this.#window.beginBehind(this.list.firstSequence - 1);
       const { local, keys, config, opened, log } = this.#options;
       const { pair, peer } = config;
@@ -242,6 +251,7 @@ export class Pipeline {
     const { events, claims } = this.#options;
     return new Capture({
       ...captureSettings(this.#options),
+      packer: this.#packer,
       deadlines: this.#deadlines,
       position,
       clock: this.clock,

@@ -28,6 +28,7 @@ export interface AtWork {
 interface Amount {
   readonly changes: number;
   readonly bytes: number;
+  readonly plainBytes: number;
 }
 
 interface Captured {
@@ -38,7 +39,7 @@ interface Captured {
 }
 
 const NOTHING_CAPTURED: Captured = { commands: 0, echoes: 0, unknown: 0, changes: 0 };
-const NOTHING: Amount = { changes: 0, bytes: 0 };
+const NOTHING: Amount = { changes: 0, bytes: 0, plainBytes: 0 };
 
 export class SiteTold {
   readonly #config: Config;
@@ -171,6 +172,9 @@ export class SiteTold {
       changesPerSecond: this.#sendRate.sample(sent.changes, now),
       changesTotal: sent.changes,
       bytesTotal: sent.bytes,
+      plainBytesTotal: sent.plainBytes,
+      compression: active?.packedBy ?? 'none',
+      roundTripMs: active?.courier.roundTripMs ?? null,
       changeListBatches: active?.list.batches ?? 0,
       changeListBytes: active?.list.bytes ?? 0,
       deliveredSequence: active?.courier.delivered ?? 0,
@@ -193,6 +197,7 @@ export class SiteTold {
       changesPerSecond: this.#applyRate.sample(counts.changes, now),
       changesTotal: counts.changes,
       bytesTotal: counts.bytes,
+      plainBytesTotal: counts.plainBytes,
       inboxBatches: active?.inbox.batches ?? 0,
       inboxBytes: active?.inbox.bytes ?? 0,
       receivedSequence: active?.inbox.receivedSequence ?? 0,
@@ -226,5 +231,9 @@ function capturedSoFar(before: Captured, active: Pipeline | undefined): Captured
 }
 
 function sum(before: Amount, now: Amount = NOTHING): Amount {
-  return { changes: before.changes + now.changes, bytes: before.bytes + now.bytes };
+  return {
+    changes: before.changes + now.changes,
+    bytes: before.bytes + now.bytes,
+    plainBytes: before.plainBytes + now.plainBytes,
+  };
 }

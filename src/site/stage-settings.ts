@@ -25,7 +25,7 @@ export function captureSettings({
   opened,
 }: Omit<Found, 'claims'>): Omit<
   CaptureOptions,
-  'position' | 'clock' | 'sink' | 'writes' | 'events' | 'deadlines'
+  'position' | 'clock' | 'packer' | 'sink' | 'writes' | 'events' | 'deadlines'
 > {
   const { pair, site, flush, publish, functions, batchBytes, batchCommands } = config;
   return {

@@ -81,6 +81,7 @@ function capture(
     publish: true,
     functions: true,
     batchBytes: 64 * 1024,
+    packer: { seal: (body) => ({ packing: undefined, body }) },
     maxChangeBytes: 1e9,
     batchCommands: 512,
     extraCommands: new Map(),

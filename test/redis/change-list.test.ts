@@ -140,7 +140,7 @@ test('is after a restart what it was, with the position behind its last batch', 
   expect({ next, offset }).toEqual({ next: '41', offset: '400' });
   const again = listAt(41);
   const shown: number[] = [];
-  await again.load((bytes) => shown.push(decodeBatch(bytes).first));
+  await again.load(({ first }) => shown.push(first));
   expect(shown).toHaveLength(40);
   expect(await readAll(again, 1)).toEqual(shown);
 });

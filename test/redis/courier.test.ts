@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { decodeBatch, decodeSealed, encodeSealed, plainLength } from '../../src/protocol/batch.js';
+import { pack, type Algorithm } from '../../src/protocol/packing.js';
 import { Courier } from '../../src/outbound/courier.js';
 import type { CourierOptions } from '../../src/outbound/courier-options.js';
 import { ChangeList } from '../../src/outbound/change-list.js';
@@ -131,6 +133,71 @@ test('carries every batch once and in order, and is caught up then', async () =>
   await is('caught-up');
   expect(courier.delivered).toBe(300);
   expect(courier.sent.changes).toBe(300);
+});
+
+/** West's process says what it can unpack, as one does that begins to work there. */
+async function westReads(...algorithms: string[]): Promise<void> {
+  const startedAt = await peerClient.hincrby(KEYS.site, 'startedAt', 1);
+  await peerClient.hset(KEYS.site, 'reads', [startedAt, ...algorithms].join(' '));
+}
+
+/** The same batches as {@link write}, packed. */
+function writePacked(from: number, to: number, algorithm: Algorithm): void {
+  for (let n = from; n <= to; n++) {
+    const position = { replid: 'r', offset: n, database: 0, seen: 0, seenEpoch: 1 };
+    const { payload, ...header } = decodeBatch(batchOf(n, 20, { origin: 'east', changes: 1 }));
+    const packing = { algorithm, bytes: payload.length };
+    const bytes = encodeSealed({ ...header, packing, body: pack(algorithm, payload) });
+    list.enqueue({ bytes, first: n, changes: 1, timestamp: n, position });
+  }
+}
+
+async function deliveredAs(count: number): Promise<string[]> {
+  await until(
+    `${count} batches to be delivered`,
+    async () => (await peerClient.hget(KEYS.received, 'n')) === String(count),
+  );
+  const batches = await peerClient.lrangeBuffer(KEYS.inbox, 0, -1);
+  const kept = await ownClient.lrangeBuffer(KEYS.changes, 0, -1);
+  expect(batches.map((bytes) => decodeBatch(bytes))).toEqual(kept.map((bytes) => decodeBatch(bytes)));
+  expect(Number(await peerClient.hget(KEYS.received, 'bytes'))).toBe(
+    batches.reduce((sum, bytes) => sum + bytes.length, 0),
+  );
+  return batches.map((bytes) => decodeSealed(bytes).packing?.algorithm ?? 'plain');
+}
+
+test('carries batches packed to a peer that reads them, and counts both sizes', async () => {
+  await westReads('deflate-raw', 'brotli');
+  await start();
+  writePacked(1, 1, 'brotli');
+  writePacked(2, 2, 'deflate-raw');
+  write(3, 3);
+  expect(await deliveredAs(3)).toEqual(['brotli', 'deflate-raw', 'plain']);
+  const kept = await ownClient.lrangeBuffer(KEYS.changes, 0, -1);
+  await until('all to be answered', () => courier.sent.changes === 3);
+  expect(courier.sent.bytes).toBe(kept.reduce((sum, bytes) => sum + bytes.length, 0));
+  expect(courier.sent.plainBytes).toBe(kept.reduce((sum, bytes) => sum + plainLength(bytes), 0));
+  expect(courier.sent.plainBytes).toBeGreaterThan(courier.sent.bytes);
+});
+
+test('unpacks for a peer that has not said that it reads it', async () => {
+  await westReads('deflate-raw');
+  await start();
+  writePacked(1, 1, 'brotli');
+  writePacked(2, 2, 'deflate-raw');
+  expect(await deliveredAs(2)).toEqual(['plain', 'deflate-raw']);
+});
+
+test('unpacks when another version begins to work at the peer meanwhile, which has left what was said before', async () => {
+  await westReads('deflate-raw', 'brotli');
+  await start();
+  writePacked(1, 2, 'brotli');
+  expect(await deliveredAs(2)).toEqual(['brotli', 'brotli']);
+  await peerClient.hincrby(KEYS.site, 'startedAt', 1);
+  writePacked(3, 9, 'brotli');
+  expect(await deliveredAs(9)).toEqual(['brotli', 'brotli', ...Array.from({ length: 7 }, () => 'plain')]);
+  expect(courier.peerReads).toEqual([]);
+  expect(courier.state).not.toBe('backing-off');
 });
 
 test('does not let a batch wait for the answer to the one before it', async () => {

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { encodeBatch } from '../../src/protocol/batch.js';
+import { decodeBatch, encodeBatch, encodeSealed } from '../../src/protocol/batch.js';
+import { pack } from '../../src/protocol/packing.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { createLogger } from '../../src/log/log.js';
 import { Inbox } from '../../src/inbound/inbox.js';
@@ -173,4 +174,40 @@ test('what went by before the peer is asked to deliver again is not taken, what 
   inbox.rewound(rewound!);
   inbox.delivered(batch(1, 1));
   expect([await firstOf(inbox), await firstOf(inbox)]).toEqual([1, undefined]);
+});
+
+/** A batch of one change whose payload is packed, as `body` if that is given. */
+function packedBatch(sequence: number, body?: Buffer): Buffer {
+  const { payload, ...header } = decodeBatch(batch(1, sequence));
+  const packing = { algorithm: 'brotli', bytes: payload.length } as const;
+  return encodeSealed({ ...header, packing, body: body ?? pack('brotli', payload) });
+}
+
+/** Nothing was delivered yet, and the list was looked at. */
+async function emptyInbox(): Promise<Inbox> {
+  await client.hset(KEYS.received, { epoch: 1, n: 0, bytes: 0, origin: `${PAIR}/${PEER}`, limit: 1000 });
+  const inbox = inboxBehind(0);
+  expect(await firstOf(inbox)).toBeUndefined();
+  return inbox;
+}
+
+test('a packed batch is handed out unpacked, with the length of its element', async () => {
+  const inbox = await emptyInbox();
+  const element = packedBatch(1);
+  inbox.delivered(element);
+  expect(inbox.bytes).toBe(element.length);
+  const plain = decodeBatch(batch(1, 1));
+  expect(await inbox.next()).toMatchObject({ ...plain, length: element.length });
+});
+
+test('what cannot be unpacked stops the inbox when its turn comes, and what comes before it is handed out', async () => {
+  const inbox = await emptyInbox();
+  inbox.delivered(packedBatch(1));
+  inbox.delivered(packedBatch(2, Buffer.from('no brotli')));
+  inbox.delivered(packedBatch(3));
+  expect(await firstOf(inbox)).toBe(1);
+  expect(inbox.fault).toBeUndefined();
+  expect(await firstOf(inbox)).toBeUndefined();
+  expect(inbox.fault).toMatchObject({ code: 'BATCH_INVALID' });
+  expect(await firstOf(inbox)).toBeUndefined();
 });

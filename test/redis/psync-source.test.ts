@@ -38,6 +38,7 @@ conformance('of a replication stream', async ({ url }, { from, ...options }) => 
     functions: true,
     batchBytes: 1024,
     batchCommands: 16,
+    packer: { seal: (body) => ({ packing: undefined, body }) },
     maxChangeBytes: 1e9,
     extraCommands: new Map(),
     deadlines: new Deadlines(),

@@ -163,7 +163,8 @@ export class StringSite {
 export function batchOf(origin: string, told: Told, ...commands: (string | Buffer)[]): DeliveredBatch {
   const bytes = commands.map((command) => (typeof command === 'string' ? resp(command) : command));
   const payload = Buffer.concat([resp('SELECT 0'), ...bytes]);
-  const counts = { changes: bytes.length, commands: bytes.length + 1, length: payload.length + 50 };
+  const length = payload.length + 50;
+  const counts = { changes: bytes.length, commands: bytes.length + 1, length, plainLength: length };
   const special = commands.filter((command) => typeof command !== 'string').length;
   return { pair: 'p', origin, ...told, ...counts, seenEpoch: 1, special, groups: [], payload };
 }

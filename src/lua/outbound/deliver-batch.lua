@@ -1,9 +1,11 @@
--- KEYS: received, inbox
+-- KEYS: received, inbox; site, for a batch that is packed
 -- ARGV: pair and origin ("pair/site"), epoch, first, last, batch, the sequence right before `first` in the history; empty when
---       that is gone at the origin: the history is cut here, and the batch follows whatever came before
+--       that is gone at the origin: the history is cut here, and the batch follows whatever came before;
+--       by what the batch is packed, if it is
 -- Puts a batch into the inbox if it is the next one. Run by the peer, whose account may touch these two keys alone.
 -- Numbers are never used twice, in whatever epoch: that is what makes them comparable.
--- Result: { verdict, epoch, received, bytes }; verdict is accepted, duplicate, gap, epoch, full, stranger, or unready.
+-- Result: { verdict, epoch, received, bytes }; verdict is accepted, duplicate, gap, epoch, full, unreadable, stranger, or
+-- unready.
 local r = redis.call('HMGET', KEYS[1], 'origin', 'epoch', 'n', 'bytes', 'limit')
 local epoch, n, bytes, limit = tonumber(r[2]), tonumber(r[3]), tonumber(r[4]), tonumber(r[5])
 if not (r[1] and epoch and n and bytes and limit) then
@@ -21,6 +23,14 @@ if itsEpoch == epoch and last <= n then
 end
 if first <= n or (previous and previous > n) then
   return { 'gap', epoch, n, bytes }
+end
+-- What the process here can unpack stands behind the time of its start: an older one leaves there what a newer one has said.
+if ARGV[7] then
+  local site = redis.call('HMGET', KEYS[3], 'startedAt', 'reads')
+  local start, reads = (site[1] or '') .. ' ', (site[2] or '') .. ' '
+  if string.sub(reads, 1, #start) ~= start or not string.find(reads, ' ' .. ARGV[7] .. ' ', 1, true) then
+    return { 'unreadable', epoch, n, bytes }
+  end
 end
 -- An empty inbox has no bytes, whatever was noted; and a batch larger than the limit still passes, or it never would.
 if redis.call('LLEN', KEYS[2]) == 0 then

@@ -84,6 +84,7 @@ export function captured(chunks: readonly Buffer[], options: RunOptions = {}): C
     functions: true,
     batchBytes: 65_536,
     batchCommands: 512,
+    packer: { seal: (body) => ({ packing: undefined, body }) },
     maxChangeBytes: 1e9,
     extraCommands: new Map(),
     deadlines: new Deadlines(),

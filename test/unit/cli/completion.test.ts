@@ -79,6 +79,7 @@ describe('completion', () => {
       [
         '--config',
         '--count',
+        '--compress',
         '--conflicts-kept',
         '--conflict-value-bytes',
         '--connect-timeout-ms',

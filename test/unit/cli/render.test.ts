@@ -18,6 +18,14 @@ describe('what tandem status prints', () => {
     expect(text).toContain("jobs: waiting 3, delayed 1, active 1, failed 2, the jobs' own failures 4");
   });
 
+  it('says to how much of itself what crossed was compressed, where it was', () => {
+    const status = exampleStatus();
+    status.inbound.plainBytesTotal = status.inbound.bytesTotal;
+    const text = renderStatus(status, now);
+    expect(text).toContain('34,567 changes (3.8 MiB, 25 % of 15.3 MiB) since the start');
+    expect(text).toContain('34,567 changes (3.8 MiB) since the start');
+  });
+
   it('says when it is old, why a direction stands still, and that a comparison is due', () => {
     const status = exampleStatus({ gap: true, conflicts: {}, clockSkewMs: null });
     status.jobs = { waiting: 0, delayed: 0, active: 0, failed: 0, completed: 9, faults: 0 };

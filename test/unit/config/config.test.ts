@@ -315,6 +315,12 @@ describe('the configuration', () => {
     expect(problemsOf(withEnv(env))).toContain(problem);
   });
 
+  it('takes zstd only where this Node.js has it', () => {
+    const env = withEnv({ TANDEM_COMPRESS: 'zstd' });
+    if (process.versions['zstd'] === undefined) expect(problemsOf(env)).toContain('22.15 has it');
+    else expect(loadConfig(env).compress).toBe('zstd');
+  });
+
   it('reports the environment, the file, the values and the contradictions in one message', () => {
     const message = problemsOf({
       env: { ...ENOUGH, TANDEM_NONSENSE: '1', TANDEM_PEER: 'east' },

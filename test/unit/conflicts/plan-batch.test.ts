@@ -12,7 +12,8 @@ const NO_COMMANDS = { writes: new Map(), names: new Set(['SELECT', 'SET', 'INCR'
 function batchOf(first: number, ...lines: string[]): DeliveredBatch {
   const counts = { epoch: 1, timestamp: 1, seenEpoch: 1, seen: 0, special: 0 };
   const payload = resp('SELECT 0', ...lines);
-  const lengths = { changes: lines.length, commands: lines.length + 1, length: payload.length + 50 };
+  const length = payload.length + 50;
+  const lengths = { changes: lines.length, commands: lines.length + 1, length, plainLength: length };
   return { pair: 'p', origin: 'west', ...counts, ...lengths, first, groups: [], payload };
 }
 

@@ -9,6 +9,7 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
     changesPerSecond: 1200.4,
     changesTotal: 34_567,
     bytesTotal: 4_000_000,
+    plainBytesTotal: 16_000_000,
   } as const;
   return {
     pair: 'orders',
@@ -33,6 +34,8 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
     },
     outbound: {
       ...link,
+      compression: 'brotli',
+      roundTripMs: 40,
       changeListBatches: 4,
       changeListBytes: 65_536,
       deliveredSequence: 34_560,

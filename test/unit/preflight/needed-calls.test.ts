@@ -63,7 +63,7 @@ describe('the commands that the rights are looked at for', () => {
   });
 
   it('are all that the scripts at the peer call, and the account there has the rights to', () => {
-    const files = ['src/outbound/courier.ts', 'src/outbound/handshake.ts', 'src/outbound/peer-word.ts'];
+    const files = ['courier', 'flight', 'handshake', 'peer-word'].map((name) => `src/outbound/${name}.ts`);
     const scripts = files.flatMap(sentBy);
     expect(scripts).toEqual(['deliver-heartbeat', 'deliver-batch', 'tell-peer']);
     const called = new Set(scripts.flatMap(calledBy));

@@ -2,8 +2,9 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { sequencedCommands } from '../../../src/protocol/payload.js';
 import { BatchBuilder } from '../../../src/capture/batch-builder.js';
-import { decodeBatch, encodeBatch, type Batch } from '../../../src/protocol/batch.js';
+import { decodeBatch, encodeBatch, encodeSealed, type Batch } from '../../../src/protocol/batch.js';
 import { restOfBatch } from '../../../src/protocol/batch-rest.js';
+import { pack } from '../../../src/protocol/packing.js';
 import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
 import { decodeEnds, encodeEnds } from '../../../src/protocol/stream-ends.js';
 
@@ -65,4 +66,12 @@ it('leaves of a batch what it is cut to, in its databases, transactions whole, w
       expect(cut.special).toBe(all.filter(({ args }) => args[0] === 'FLUSHDB').length);
     }),
   );
+});
+
+it('leaves the same of a batch that is packed', () => {
+  const whole = batchOf([[0], [0, 1], [2]]);
+  const { payload, ...header } = decodeBatch(whole);
+  const packing = { algorithm: 'deflate-raw', bytes: payload.length } as const;
+  const packed = encodeSealed({ ...header, packing, body: pack('deflate-raw', payload) });
+  expect(restOfBatch(packed, FIRST + 1)).toEqual(restOfBatch(whole, FIRST + 1));
 });

@@ -1,7 +1,17 @@
 import { encode } from '@msgpack/msgpack';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeBatch, encodeBatch, lastSequence, type Batch } from '../../../src/protocol/batch.js';
+import {
+  decodeBatch,
+  decodeSealed,
+  encodeBatch,
+  encodeSealed,
+  isPacked,
+  lastSequence,
+  plainLength,
+  type Batch,
+} from '../../../src/protocol/batch.js';
+import { pack, type Algorithm } from '../../../src/protocol/packing.js';
 import { bytes } from '../redis-commands/chunks.js';
 
 const count = fc.oneof(fc.nat(), fc.maxSafeNat());
@@ -22,6 +32,14 @@ const batches: fc.Arbitrary<Batch> = fc.record({
 });
 
 const FIELDS: readonly unknown[] = [1, 'pair', 'east', 1, 1, 1, 2, 5, 1, 0, 0, [], Buffer.from('x')];
+
+/** The batch as a list element, with its payload packed. */
+function packed({ payload, ...header }: Batch, algorithm: Algorithm = 'brotli'): Buffer {
+  const packing = { algorithm, bytes: payload.length };
+  return encodeSealed({ ...header, packing, body: pack(algorithm, payload) });
+}
+
+const PACKED = [2, ...FIELDS.slice(1, 12), Buffer.alloc(0), [2, 4], pack('brotli', Buffer.from('abcd'))];
 
 function codeOf(element: Uint8Array): unknown {
   try {
@@ -48,6 +66,31 @@ describe('a batch', () => {
         expect(decodeBatch(whole.subarray(6, whole.length - 6))).toEqual(batch);
       }),
     );
+  });
+
+  test('comes out of its bytes as it went in when its payload is packed, too', () => {
+    const full = batches.filter(({ payload }) => payload.length > 0);
+    fc.assert(
+      fc.property(full, fc.constantFrom('deflate-raw', 'brotli'), (batch, algorithm) => {
+        const element = packed(batch, algorithm);
+        expect(decodeBatch(element)).toEqual(batch);
+        expect(isPacked(element)).toBe(true);
+        const { packing, body } = decodeSealed(element);
+        expect(packing).toEqual({ algorithm, bytes: batch.payload.length });
+        expect(plainLength(element)).toBe(element.length - body.length + batch.payload.length);
+      }),
+    );
+  });
+
+  test('says without being unpacked where it belongs, though what is packed is broken', () => {
+    const element = Buffer.from(encode(PACKED.with(14, Buffer.from('xxxx'))));
+    expect(decodeSealed(element)).toMatchObject({ pair: 'pair', first: 1, changes: 1 });
+    expect(codeOf(element)).toBe('BATCH_INVALID');
+  });
+
+  test('that is not packed is read by every version', () => {
+    const element = encodeBatch(decodeBatch(Buffer.from(encode(PACKED))));
+    expect([element[1], isPacked(element), plainLength(element)]).toEqual([1, false, element.length]);
   });
 
   test('ends with the sequence of its last change', () => {
@@ -80,6 +123,31 @@ describe('what is no batch is refused:', () => {
       expect(codeOf(element.subarray(0, length))).toBe('BATCH_INVALID');
   });
 
+  test('a packed batch cut short at any place', () => {
+    const element = Buffer.from(encode(PACKED));
+    expect(codeOf(element)).toBeUndefined();
+    for (let length = 0; length < element.length; length++)
+      expect(codeOf(element.subarray(0, length))).toBe('BATCH_INVALID');
+  });
+
+  test.each([
+    [[2], 'BATCH_INVALID'],
+    [[2, 4, 0], 'BATCH_INVALID'],
+    [[2, 5], 'BATCH_INVALID'],
+    [[2, 3], 'BATCH_INVALID'],
+    [[2, 2 ** 40], 'BATCH_INVALID'],
+    ['brotli', 'BATCH_INVALID'],
+    [[0, 4], 'BATCH_VERSION'],
+    [[9, 4], 'BATCH_VERSION'],
+  ])('a batch that is packed by %j', (packing, code) => {
+    expect(codeOf(encode(PACKED.with(13, packing)))).toBe(code);
+  });
+
+  test('a packed batch of another number of elements', () => {
+    expect(codeOf(encode(PACKED.slice(0, 14)))).toBe('BATCH_INVALID');
+    expect(codeOf(encode([2, ...FIELDS.slice(1)]))).toBe('BATCH_INVALID');
+  });
+
   test('a batch with bytes behind it', () => {
     expect(codeOf(Buffer.concat([encode(FIELDS), Buffer.from('x')]))).toBe('BATCH_INVALID');
   });
@@ -94,7 +162,7 @@ describe('what is no batch is refused:', () => {
     expect(codeOf(lie)).toBe('BATCH_INVALID');
   });
 
-  test.each([0, 2, '1', null])('format version %j', (version) => {
+  test.each([0, 3, '1', null])('format version %j', (version) => {
     expect(codeOf(encode([version, ...FIELDS.slice(1)]))).toBe('BATCH_VERSION');
   });
 
