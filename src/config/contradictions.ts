@@ -4,6 +4,9 @@ import type { Config } from './schema.js';
 /** `peerUrl` is null where only this site's own Redis is needed. */
 type Given = Omit<Config, 'peerUrl'> & { readonly peerUrl: string | null };
 
+/** Of heartbeats and what else the sites tell each other some thousand bytes a second are sent. */
+const LEAST_WAN_BYTES = 16 * 1024;
+
 /** Every way in which settings that are right one by one do not go together: one line each. */
 export function contradictions(config: Given): string[] {
   const peerAt = config.peerUrl === null ? null : whereTo(config.peerUrl);
@@ -43,6 +46,10 @@ export function contradictions(config: Given): string[] {
     [
       config.batchBytes > config.changesBytes,
       `batchBytes and changesBytes: a batch of ${config.batchBytes} bytes does not fit into a change list of ${config.changesBytes}`,
+    ],
+    [
+      config.wanBytesPerSecond > 0 && config.wanBytesPerSecond < LEAST_WAN_BYTES,
+      `wanBytesPerSecond: ${config.wanBytesPerSecond} is less than the sites need to tell each other how they are; at least ${LEAST_WAN_BYTES}, or 0 for no limit`,
     ],
     [
       config.compress === 'zstd' && process.versions['zstd'] === undefined,

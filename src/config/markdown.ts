@@ -22,6 +22,7 @@ function defaultText({ default: value, nullable, format }: Setting): string {
 }
 
 function inUnits(bytes: number): string {
+  if (bytes === 0) return '0';
   return bytes % 2 ** 20 === 0 ? `${bytes / 2 ** 20}MiB` : `${bytes / 2 ** 10}KiB`;
 }
 

@@ -21,6 +21,7 @@ export interface Config {
   readonly batchCommands: number;
   readonly batchDelayMs: number;
   readonly compress: 'auto' | 'none' | 'deflate-raw' | 'brotli' | 'zstd';
+  readonly wanBytesPerSecond: number;
   readonly inboxBytes: number;
   readonly changesBytes: number;
   readonly windowSeconds: number;
@@ -211,7 +212,13 @@ export const SCHEMA: convict.Schema<Config> = {
   compress: {
     default: 'auto',
     format: ['auto', 'none', 'deflate-raw', 'brotli', 'zstd'],
-    doc: 'How batches are compressed: `auto` is `brotli` where the way to the peer takes 5 ms or longer, there and back, and `none` elsewhere. `zstd` needs Node.js 22.15 at both sites. A peer gets nothing that it has not said it can read.',
+    doc: 'How batches are compressed: `auto` is `brotli` where the way to the peer takes 5 ms or longer, there and back, or `wanBytesPerSecond` is set, and `none` elsewhere. `zstd` needs Node.js 22.15 at both sites. A peer gets nothing that it has not said it can read.',
+  },
+  wanBytesPerSecond: {
+    default: 0,
+    format: 'bytes',
+    min: 0,
+    doc: "Bytes a second that this site sends to the peer's server at the most, those of TLS not counted. 0: no limit.",
   },
   inboxBytes: {
     default: 64 * MiB,

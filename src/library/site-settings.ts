@@ -30,6 +30,7 @@ export interface SiteSettings {
   readonly batchCommands?: number | undefined;
   readonly batchDelayMs?: number | undefined;
   readonly compress?: 'auto' | 'none' | 'deflate-raw' | 'brotli' | 'zstd' | undefined;
+  readonly wanBytesPerSecond?: Bytes | undefined;
   readonly inboxBytes?: Bytes | undefined;
   readonly changesBytes?: Bytes | undefined;
   readonly windowSeconds?: number | undefined;

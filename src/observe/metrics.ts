@@ -114,6 +114,9 @@ const METRICS: readonly Metric[] = [
     'What those bytes would be without compression.',
     (link) => link.plainBytesTotal,
   ),
+  gauge('tandem_held_back', 'Whether wanBytesPerSecond holds changes back.', (s) =>
+    Number(s.outbound.isHeldBack),
+  ),
   {
     name: 'tandem_round_trip_seconds',
     type: 'gauge',

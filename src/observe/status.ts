@@ -103,6 +103,8 @@ export interface OtherStatus {
 export interface OutboundStatus extends LinkStatus {
   /** By what new batches are compressed; `none`: by nothing, or not now. */
   compression: string;
+  /** Whether `wanBytesPerSecond` holds changes back. */
+  isHeldBack: boolean;
   /** How long an answer of the peer's server takes; null while unknown. */
   roundTripMs: number | null;
   changeListBatches: number;

@@ -32,6 +32,8 @@ export interface CourierOptions {
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
   readonly clockSkewWarnMs: number;
+  /** Bytes a second that are sent to the peer's server at the most; 0: no bound. */
+  readonly wanBytesPerSecond: number;
   readonly progress: ReadProgress;
   readonly clock: Pick<HybridClock, 'last'>;
   /** Since when changes are to stay in the change list; undefined while they are not. */

@@ -16,11 +16,12 @@ import { TandemError } from '../errors.js';
 import { runScript } from '../lua/scripts.js';
 import { backoffDelayMs, connectionOf } from '../redis/connect.js';
 import { connectPrimary } from '../redis/primary.js';
+import { Bandwidth } from './bandwidth.js';
 import { answerCopy, behind } from './copied-peer.js';
 import type { CourierOptions } from './courier-options.js';
 import { DeliveryState, type CourierState } from './delivery-state.js';
 import { fly, readable, type Flying, type SentBatch } from './flight.js';
-import { shakeHands, type Handshake } from './handshake.js';
+import { judgeReceived, shakeHands, type Handshake } from './handshake.js';
 import { PeerClock } from './peer-clock.js';
 import { PeerError, fromPeer, refusedBy } from './peer-error.js';
 import { RoundTrip } from './round-trip.js';
@@ -60,6 +61,7 @@ export class Courier {
   #connection: object | undefined;
   readonly #clock: PeerClock;
   readonly #roundTrip = new RoundTrip();
+  readonly #bandwidth: Bandwidth;
   /** How often in a row: until the inbox takes something again, one batch at a time is tried. */
   #fullInARow = 0;
   /** The peer's last handshake. */
@@ -70,8 +72,9 @@ export class Courier {
   constructor(options: CourierOptions) {
     this.#options = options;
     this.#origin = `${options.pair}/${options.site}`;
-    const { client, clockSkewWarnMs: warnMs, log, peer } = options;
+    const { client, clockSkewWarnMs: warnMs, wanBytesPerSecond: bytesPerSecond, log, peer } = options;
     this.#telling = new DeliveryState(peer, log);
+    this.#bandwidth = new Bandwidth({ client, bytesPerSecond, log });
     this.#clock = new PeerClock({ client, warnMs, log, roundTrip: this.#roundTrip });
   }
 
@@ -79,9 +82,14 @@ export class Courier {
     return this.#telling.state;
   }
 
-  /** Why, when it is backing off, or connects again. */
+  /** Why, when it is backing off, connects again, or is slower than it could be. */
   get detail(): string | undefined {
-    return this.#telling.detail;
+    return this.#telling.detail ?? (this.isHeldBack ? 'held back by wanBytesPerSecond' : undefined);
+  }
+
+  /** Whether the bound of the bandwidth holds changes back. */
+  get isHeldBack(): boolean {
+    return this.#bandwidth.isHolding;
   }
 
   /** The highest sequence the peer has accepted. */
@@ -173,28 +181,12 @@ export class Courier {
     const { epoch, received, adopted } = greeting;
     if (adopted !== this.#greeting?.adopted) this.#options.events.adopted();
     this.#greeting = greeting;
-    this.#judgeReceived(epoch, received);
+    const { epoch: own, next } = this.#options;
+    judgeReceived({ epoch, received }, { epoch: own, last: Math.max(next - 1, this.#sentThrough) });
     this.#delivered = received;
     this.#toldSeen = -1;
     await this.#clock.measure();
     return this.#delivered + 1;
-  }
-
-  /**
-   * Held against what this site knew when it began: what it numbers afterwards may take the place of what it has lost.
-   * @throws TandemError EPOCH when the peer has numbers that are still to be given out here
-   */
-  #judgeReceived(epoch: number, received: number): void {
-    const { epoch: own, next } = this.#options;
-    if (epoch > own || received > Math.max(next - 1, this.#sentThrough)) {
-      throw new TandemError(
-        'EPOCH',
-        "the peer has received more of this site's changes than this site knows of: its Redis has lost writes",
-        {
-          details: { epoch, received },
-        },
-      );
-    }
   }
 
   /** Whether the history has a hole right behind `received`. Says so, once, if it is not as it should be there. */
@@ -226,9 +218,12 @@ export class Courier {
     try {
       for (;;) {
         while (inFlight.length < this.#room() && bytes < IN_FLIGHT_BYTES && list.reaches(next)) {
-          const batches = await list.read(next, IN_FLIGHT_BYTES - bytes);
+          if (this.#heldMs() > 0) break;
+          const most = Math.min(IN_FLIGHT_BYTES - bytes, this.#bandwidth.atOnceBytes);
+          const batches = await list.read(next, most);
           if (batches.length === 0) break;
           for (const listed of batches.slice(0, this.#room() - inFlight.length)) {
+            if (this.#heldMs() > 0) break;
             const whole = listed.first < next ? behind(listed, next) : listed;
             const batch = readable(whole, this.#greeting!.reads);
             next = batch.last + 1;
@@ -251,7 +246,7 @@ export class Courier {
         }
         // A batch that is appended meanwhile must not wait for an answer that is a round trip away.
         if (!oldest.isAnswered) {
-          await list.appended.wait(signal);
+          await list.appended.wait(signal, this.#bandwidth.waitMs || undefined);
           continue;
         }
         const { batch } = inFlight.shift()!;
@@ -309,6 +304,13 @@ export class Courier {
     return this.#fullInARow > 0 ? 1 : IN_FLIGHT_BATCHES;
   }
 
+  /** How long the bound of the bandwidth holds back what is there to be sent, in ms; 0: it does not. */
+  #heldMs(): number {
+    const { waitMs } = this.#bandwidth;
+    if (waitMs > 0) this.#bandwidth.held();
+    return waitMs;
+  }
+
   #judge(verdict: string, epoch: number, received: number): void {
     if (verdict === 'full' || verdict === 'unreadable') return;
     if (verdict === 'gap') {
@@ -325,13 +327,15 @@ export class Courier {
   async #idle(signal: AbortSignal): Promise<number | undefined> {
     const { list, heartbeatMs, progress } = this.#options;
     if (this.#isPaused) this.#telling.enter('paused');
+    else if (list.reaches(this.#delivered + 1)) this.#telling.enter('streaming');
     else if (this.#telling.state === 'streaming' || this.#telling.state === 'paused')
       this.#telling.enter('caught-up');
-    await list.appended.wait(signal, heartbeatMs);
+    await list.appended.wait(signal, Math.min(heartbeatMs, this.#bandwidth.waitMs || heartbeatMs));
     const isDue = await this.#look();
     // Without them nothing may be told either: what is told counts for all that was made before it.
     if (list.reaches(this.#delivered + 1)) return undefined;
     if ((progress.seen.sequence === this.#toldSeen && !isDue) || !progress.isSettled) return undefined;
+    if (this.#bandwidth.waitMs > 0) return undefined;
     return this.#beat();
   }
 

@@ -107,3 +107,20 @@ function readsOf(startedAt: string | null | undefined, told: string | null | und
 export async function refusedAt(client: Redis, keys: KeyNames): Promise<number> {
   return Number(await answerOf(client, client.hget(keys.site, 'refused'))) || 0;
 }
+
+/**
+ * Held against what this site knew when it began: what it numbers afterwards may take the place of what it has lost.
+ * @param known the epoch of this site, and its newest sequence that the peer can have
+ * @throws TandemError EPOCH when the peer has numbers that are still to be given out here
+ */
+export function judgeReceived(
+  { epoch, received }: Pick<Handshake, 'epoch' | 'received'>,
+  known: { readonly epoch: number; readonly last: number },
+): void {
+  if (epoch <= known.epoch && received <= known.last) return;
+  throw new TandemError(
+    'EPOCH',
+    "the peer has received more of this site's changes than this site knows of: its Redis has lost writes",
+    { details: { epoch, received } },
+  );
+}

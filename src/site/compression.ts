@@ -16,15 +16,15 @@ export interface Way {
 
 /**
  * The algorithm for the next batch; undefined for none. What is named is used unless the peer is known not to read it: the courier unpacks
- * what the peer turns out not to read. `auto` is brotli where the way is long.
+ * what the peer turns out not to read. `auto` is brotli where the way is long, or its bytes are bounded.
  */
 export function algorithmFor(
-  { compress }: Pick<Config, 'compress'>,
+  { compress, wanBytesPerSecond }: Pick<Config, 'compress' | 'wanBytesPerSecond'>,
   { roundTripMs, peerReads }: Way,
 ): Algorithm | undefined {
   if (compress === 'none') return undefined;
-  const isFar = (roundTripMs ?? 0) >= FAR_MS;
-  if (compress === 'auto' && (peerReads === undefined || !isFar)) return undefined;
+  const isScarce = wanBytesPerSecond > 0 || (roundTripMs ?? 0) >= FAR_MS;
+  if (compress === 'auto' && (peerReads === undefined || !isScarce)) return undefined;
   const algorithm = compress === 'auto' ? 'brotli' : compress;
   const isRead = peerReads?.includes(algorithm) ?? true;
   return isRead && READABLE.includes(algorithm) ? algorithm : undefined;

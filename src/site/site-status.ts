@@ -174,6 +174,7 @@ export class SiteTold {
       bytesTotal: sent.bytes,
       plainBytesTotal: sent.plainBytes,
       compression: active?.packedBy ?? 'none',
+      isHeldBack: active?.courier.isHeldBack ?? false,
       roundTripMs: active?.courier.roundTripMs ?? null,
       changeListBatches: active?.list.batches ?? 0,
       changeListBytes: active?.list.bytes ?? 0,

@@ -61,10 +61,24 @@ export function courierSettings({
   | 'backoffMinMs'
   | 'backoffMaxMs'
   | 'clockSkewWarnMs'
+  | 'wanBytesPerSecond'
 > {
-  const { pair, site, peer, heartbeatMs, backoffMinMs, backoffMaxMs, clockSkewWarnMs } = config;
+  const { pair, site, peer, heartbeatMs, backoffMinMs, backoffMaxMs, clockSkewWarnMs, wanBytesPerSecond } =
+    config;
   const { epoch, next } = opened;
-  return { keys, pair, site, peer, epoch, next, heartbeatMs, backoffMinMs, backoffMaxMs, clockSkewWarnMs };
+  return {
+    keys,
+    pair,
+    site,
+    peer,
+    epoch,
+    next,
+    heartbeatMs,
+    backoffMinMs,
+    backoffMaxMs,
+    clockSkewWarnMs,
+    wanBytesPerSecond,
+  };
 }
 
 /** Room for the header of a batch, and for the words around it. */

@@ -93,6 +93,7 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     progress: { seen: { epoch: 1, sequence: 9 }, isSettled: true, readThrough: { offset: 0 } },
     clock: { last: 1 },
     clockSkewWarnMs: 1000,
+    wanBytesPerSecond: 0,
     next: 1,
     peerHistory: () => Promise.resolve({ applied: 0, received: 0, receivedEpoch: 0 }),
     events: { gap: () => {}, adopted: () => {} },

@@ -40,6 +40,9 @@ export class Proxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Bytes that have come from those who connect, on all connections, when they come. */
+  onBytes: (bytes: number) => void = () => undefined;
+
   get connections(): number {
     return this.#links.size;
   }
@@ -108,6 +111,7 @@ export class Proxy {
       near.resetAndDestroy();
       return;
     }
+    near.on('data', (chunk: Buffer) => this.onBytes(chunk.length));
     const link = new Link(near, connect({ ...this.#target, allowHalfOpen: true }), this.#weather);
     this.#links.add(link);
     link.onEnd = () => this.#links.delete(link);

@@ -304,6 +304,7 @@ describe('the configuration', () => {
       { TANDEM_BATCH_BYTES: '2MiB', TANDEM_INBOX_BYTES: '1MiB' },
       'batchBytes and inboxBytes',
     ],
+    ['a bandwidth that is too little', { TANDEM_WAN_BYTES_PER_SECOND: '4KiB' }, 'wanBytesPerSecond: 4096'],
     ['a preferred site that is neither', { TANDEM_PREFER: 'north' }, 'prefer: "north" is neither'],
     ['filters that leave nothing', { TANDEM_FILTERS_KEYS_EXCLUDE: '*' }, 'no key is left'],
     [

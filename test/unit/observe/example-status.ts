@@ -36,6 +36,7 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
       ...link,
       compression: 'brotli',
       roundTripMs: 40,
+      isHeldBack: false,
       changeListBatches: 4,
       changeListBytes: 65_536,
       deliveredSequence: 34_560,

@@ -6,8 +6,8 @@ const NEAR = { roundTripMs: 0.4, peerReads: ALL };
 const FAR = { roundTripMs: 40, peerReads: ALL };
 const UNMET = { roundTripMs: undefined, peerReads: undefined };
 
-function settings(compress: 'auto' | 'none' | 'deflate-raw' | 'brotli') {
-  return { compress };
+function settings(compress: 'auto' | 'none' | 'deflate-raw' | 'brotli', wanBytesPerSecond = 0) {
+  return { compress, wanBytesPerSecond };
 }
 
 describe('auto', () => {
@@ -19,6 +19,10 @@ describe('auto', () => {
     expect(algorithmFor(settings('auto'), UNMET)).toBeUndefined();
   });
 
+  test('packs for a peer that is near when the bytes are bounded', () => {
+    expect(algorithmFor(settings('auto', 1e6), NEAR)).toBe('brotli');
+  });
+
   test('does not pack for a peer that has not said that it reads it', () => {
     expect(algorithmFor(settings('auto'), { ...FAR, peerReads: [] })).toBeUndefined();
     expect(algorithmFor(settings('auto'), { ...FAR, peerReads: ['deflate-raw'] })).toBeUndefined();
@@ -26,7 +30,7 @@ describe('auto', () => {
 });
 
 test('none never packs', () => {
-  expect(algorithmFor(settings('none'), FAR)).toBeUndefined();
+  expect(algorithmFor(settings('none', 1e6), FAR)).toBeUndefined();
 });
 
 test('an algorithm that is named is used near and far, and before the peer is met, but for a peer that lacks it', () => {
