@@ -1,10 +1,12 @@
 /**
  * The typed door to the Lua scripts in the folders beside this file: one script, one atomic transition; its header is its contract.
  *
- * Scripts are always sent whole (`EVAL`): they are short, the server finds a known one by its digest in about a microsecond,
- * and `SCRIPT FLUSH` or a failover between two commands of a pipeline cannot break their order.
+ * Scripts are sent whole (`EVAL`): they are short, the server finds a known one by its digest in about a microsecond,
+ * and `SCRIPT FLUSH` or a failover between two commands of a pipeline cannot break their order. Only the one that delivers batches, over
+ * a link whose bytes count, is named by its digest (`EVALSHA`): an order that is broken there is mended as any gap.
  */
 
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { TandemError } from '../errors.js';
@@ -89,6 +91,8 @@ const SCRIPTS = {
 
 export type ScriptName = (typeof SCRIPTS)[keyof typeof SCRIPTS][number];
 
+const digests = new Map<ScriptName, string>();
+
 let sources: Readonly<Record<ScriptName, string>> | undefined;
 
 /** The source of a script, for a connection that is written to byte by byte. */
@@ -117,6 +121,31 @@ export async function runScript(
   } catch (error) {
     throw scriptRefusal(name, error) ?? refusalOf(error, whereOf(client));
   }
+}
+
+/**
+ * The same with a script that the server has been sent before, by its digest. Gives `forgotten`, and runs nothing, when it is not known
+ * there any more.
+ */
+export async function runKnownScript(
+  client: Redis,
+  name: ScriptName,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Promise<unknown> {
+  try {
+    return await sendCommand(client, ['EVALSHA', scriptDigest(name), keys.length, ...keys, ...args]);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return 'forgotten';
+    throw scriptRefusal(name, error) ?? refusalOf(error, whereOf(client));
+  }
+}
+
+/** The digest by which a server knows a script. */
+export function scriptDigest(name: ScriptName): string {
+  const known = digests.get(name) ?? createHash('sha1').update(scriptSource(name)).digest('hex');
+  digests.set(name, known);
+  return known;
 }
 
 /** What a script's own error reply means; nothing when the error is not the script's. */

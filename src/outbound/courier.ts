@@ -20,7 +20,7 @@ import { Bandwidth } from './bandwidth.js';
 import { answerCopy, behind } from './copied-peer.js';
 import type { CourierOptions } from './courier-options.js';
 import { DeliveryState, type CourierState } from './delivery-state.js';
-import { fly, readable, type Flying, type SentBatch } from './flight.js';
+import { fly, outcomeOf, readable, type Flying, type Outcome, type SentBatch } from './flight.js';
 import { judgeReceived, shakeHands, type Handshake } from './handshake.js';
 import { PeerClock } from './peer-clock.js';
 import { PeerError, fromPeer, refusedBy } from './peer-error.js';
@@ -34,12 +34,6 @@ const LOOK_MS = 5000;
 /** First and longest pause after `full`; it doubles. */
 const FULL_PAUSE_MS = 100;
 const MAX_FULL_PAUSE_MS = 1000;
-
-/** Where to go on, and why the peer did not take what was sent; nothing: it has less than was thought. */
-interface Outcome {
-  readonly next: number;
-  readonly refusal?: 'full' | 'unreadable';
-}
 
 export class Courier {
   readonly #options: CourierOptions;
@@ -68,6 +62,8 @@ export class Courier {
   #greeting: Handshake | undefined;
   /** The highest sequence that was passed over because it is larger than the peer takes. */
   #passedOver = -1;
+  /** Whether the server has been sent the script that delivers, since it was met. */
+  #isScriptKnown = false;
 
   constructor(options: CourierOptions) {
     this.#options = options;
@@ -181,6 +177,7 @@ export class Courier {
     const { epoch, received, adopted } = greeting;
     if (adopted !== this.#greeting?.adopted) this.#options.events.adopted();
     this.#greeting = greeting;
+    this.#isScriptKnown = false;
     const { epoch: own, next } = this.#options;
     judgeReceived({ epoch, received }, { epoch: own, last: Math.max(next - 1, this.#sentThrough) });
     this.#delivered = received;
@@ -254,30 +251,37 @@ export class Courier {
         bytes -= batch.bytes.length;
         signal.throwIfAborted();
         if (verdict === 'accepted' || verdict === 'duplicate') {
-          this.#delivered = Math.max(this.#delivered, batch.last);
-          this.#hasProgressed = true;
-          this.#refusedAt = -1;
-          this.#fullInARow = 0;
-          this.#telling.enter('streaming');
-          this.#telling.passed();
-          if (verdict === 'accepted')
-            this.#sent = {
-              changes: this.#sent.changes + batch.last - batch.first + 1,
-              bytes: this.#sent.bytes + batch.bytes.length,
-              plainBytes: this.#sent.plainBytes + batch.plainLength,
-            };
+          this.#hasTaken(batch, verdict === 'accepted');
           continue;
         }
+        if (verdict === 'forgotten') {
+          this.#isScriptKnown = false;
+          return { next: this.#delivered + 1 };
+        }
         this.#judge(verdict, epoch, received);
-        const back = received + 1;
-        return verdict === 'full' || verdict === 'unreadable'
-          ? { next: back, refusal: verdict }
-          : { next: back };
+        return outcomeOf(verdict, received);
       }
     } finally {
       // Batches behind the one that was refused have answers of their own. All must be in before anything is sent again.
       await Promise.allSettled(inFlight.map((one) => one.answer));
     }
+  }
+
+  /** The peer has a batch. @param isNew whether it had it not before */
+  #hasTaken(batch: SentBatch, isNew: boolean): void {
+    this.#delivered = Math.max(this.#delivered, batch.last);
+    this.#hasProgressed = true;
+    this.#refusedAt = -1;
+    this.#fullInARow = 0;
+    this.#telling.enter('streaming');
+    this.#telling.passed();
+    if (!isNew) return;
+    const { changes, bytes, plainBytes } = this.#sent;
+    this.#sent = {
+      changes: changes + batch.last - batch.first + 1,
+      bytes: bytes + batch.bytes.length,
+      plainBytes: plainBytes + batch.plainLength,
+    };
   }
 
   /** The peer's server would close the connection over it, again and again. Delivery goes on behind it, as behind a gap. */
@@ -369,6 +373,9 @@ export class Courier {
   #fly(batch: SentBatch, isCut: boolean): Flying {
     const { client, keys, list } = this.#options;
     const onAnswered = (): void => list.appended.raise();
-    return fly(batch, { client, keys, origin: this.#origin, isCut, roundTrip: this.#roundTrip, onAnswered });
+    const [origin, isScriptKnown, roundTrip] = [this.#origin, this.#isScriptKnown, this.#roundTrip];
+    // The server takes them in order: what is sent behind it finds it.
+    this.#isScriptKnown = true;
+    return fly(batch, { client, keys, origin, isCut, isScriptKnown, roundTrip, onAnswered });
   }
 }

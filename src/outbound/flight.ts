@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import { decodeSealed, encodeBatch, isPacked, unsealed } from '../protocol/batch.js';
 import type { Algorithm } from '../protocol/packing.js';
-import { runScript } from '../lua/scripts.js';
+import { runKnownScript, runScript } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { ListedBatch } from './listed-batch.js';
 import type { RoundTrip } from './round-trip.js';
@@ -17,6 +17,7 @@ export interface SentBatch extends ListedBatch {
 }
 
 export interface Answer {
+  /** What the script says, or `forgotten`: the server does not know the script any more, and it was not run. */
   readonly verdict: string;
   readonly epoch: number;
   readonly received: number;
@@ -26,6 +27,18 @@ export interface Flying {
   readonly batch: SentBatch;
   readonly answer: Promise<Answer>;
   isAnswered: boolean;
+}
+
+/** Where to go on, and why the peer did not take what was sent; nothing: it has less than was thought. */
+export interface Outcome {
+  readonly next: number;
+  readonly refusal?: 'full' | 'unreadable';
+}
+
+/** What follows from a verdict that is not yes. */
+export function outcomeOf(verdict: string, received: number): Outcome {
+  const next = received + 1;
+  return verdict === 'full' || verdict === 'unreadable' ? { next, refusal: verdict } : { next };
 }
 
 /** The batch in a form that the peer reads, which may run another version than when it was packed. @throws TandemError BATCH_INVALID */
@@ -52,7 +65,7 @@ export function readable(batch: ListedBatch, reads: readonly string[]): SentBatc
  */
 export function fly(
   batch: SentBatch,
-  { client, keys, origin, isCut, roundTrip, onAnswered }: FlightOptions,
+  { client, keys, origin, isCut, isScriptKnown, roundTrip, onAnswered }: FlightOptions,
 ): Flying {
   const args = [
     origin,
@@ -64,7 +77,9 @@ export function fly(
     ...(batch.packedBy === undefined ? [] : [batch.packedBy]),
   ];
   const used = [keys.received, keys.inbox, ...(batch.packedBy === undefined ? [] : [keys.site])];
-  const answer = roundTrip.of(runScript(client, 'deliver-batch', used, args)).then((reply) => {
+  const run = isScriptKnown ? runKnownScript : runScript;
+  const answer = roundTrip.of(run(client, 'deliver-batch', used, args)).then((reply) => {
+    if (reply === 'forgotten') return { verdict: reply, epoch: 0, received: 0 };
     const [verdict, epoch, received] = reply as [string, number, number];
     return { verdict, epoch, received };
   });
@@ -84,6 +99,8 @@ interface FlightOptions {
   /** Pair and site: `pair/site`. */
   readonly origin: string;
   readonly isCut: boolean;
+  /** Whether the script was sent on this connection before, and need not be sent whole. */
+  readonly isScriptKnown: boolean;
   readonly roundTrip: RoundTrip;
   readonly onAnswered: () => void;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { scriptSource, type ScriptName } from '../../src/lua/scripts.js';
+import { scriptDigest, scriptSource, type ScriptName } from '../../src/lua/scripts.js';
 import { expectEqual } from '../support/equal.js';
 import { type Pair, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
@@ -234,5 +234,6 @@ function isKey(key: string, args: readonly Buffer[]): boolean {
 }
 
 function isScript(name: ScriptName, args: readonly Buffer[]): boolean {
+  if (isNamed('EVALSHA', args)) return args[1]?.toString('latin1') === scriptDigest(name);
   return isNamed('EVAL', args) && args[1]?.toString('utf8') === scriptSource(name);
 }

@@ -201,6 +201,26 @@ test('unpacks when another version begins to work at the peer meanwhile, which h
   expect(courier.state).not.toBe('backing-off');
 });
 
+test('sends the script that delivers once, and again when the server has forgotten it', async () => {
+  await start();
+  write(1, 3);
+  await expectDelivered(3);
+  await peerClient.config('RESETSTAT');
+  write(4, 200);
+  await expectDelivered(200);
+  const calls = async (name: string): Promise<number> =>
+    Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(await peerClient.info('commandstats'))?.[1] ?? 0);
+  expect(await calls('evalsha')).toBe(197);
+  for (let from = 201; from <= 400; from += 50) {
+    await peerClient.script('FLUSH');
+    write(from, from + 49);
+    await until('some of it to be on its way', () => list.appendedThrough >= from + 20);
+  }
+  await expectDelivered(400);
+  expect(courier.sent.changes).toBe(400);
+  expect(courier.state).not.toBe('backing-off');
+});
+
 test('does not let a batch wait for the answer to the one before it', async () => {
   await start();
   await is('caught-up');

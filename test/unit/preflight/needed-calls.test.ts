@@ -21,7 +21,9 @@ const SCRIPTS = readdirSync('src/lua', { recursive: true })
 
 /** The scripts that a file of the program sends. */
 function sentBy(file: string): ScriptName[] {
-  const calls = readFileSync(file, 'utf8').matchAll(/(?:runScript\(\s*\w+,|scriptSource\()\s*'([\w-]+)'/g);
+  const calls = readFileSync(file, 'utf8').matchAll(
+    /(?:\b(?:runScript|run)\(\s*\w+,|scriptSource\()\s*'([\w-]+)'/g,
+  );
   return [...calls].map(([, name]) => name as ScriptName);
 }
 
