@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureCheck } from '../test/bench/check.mjs';
+import { ALGORITHMS, KINDS, measureCompression } from '../test/bench/compress.mjs';
 import { openLink } from '../test/bench/link.mjs';
 import {
   end,
@@ -30,9 +31,12 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --keys <n>         different keys (1000000)
   --pipelines <n,n>  commands a client sends at once (1,16)
   --rounds <n>       how often everything is measured; medians are shown (3)
-  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, hot, window, check, jobs (all but the last four)
+  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, hot, window, check, jobs, compress
+                     (all but the last five)
   --entries <n,n>    writes of the receiver that its peer has not seen, for window and check (0,1000000)
-  --rate <n>         changes per second and site while the lag is measured, for hot on a few keys of all types (20000)
+  --rate <n>         changes per second and site while the lag is measured, for hot on a few keys of all types (20000);
+                     a tenth of it for compress
+  --kinds <names>    of writes, for compress: json, session, counter, random (all)
   --jobs <n>         jobs of BullMQ per second, added at one site and worked at the other (200)
   --events <n>       events that BullMQ keeps of them (10000)
   --delay <ms>       how long everything takes from a process to the other site's server, and back again (0)
@@ -65,6 +69,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: [...Object.keys(SCENARIOS), 'lag'].join() },
     entries: { type: 'string', default: '0,1000000' },
     rate: { type: 'string', default: '20000' },
+    kinds: { type: 'string', default: KINDS.join() },
     jobs: { type: 'string', default: '200' },
     events: { type: 'string', default: '10000' },
     delay: { type: 'string', default: '0' },
@@ -88,6 +93,7 @@ const settings = {
   rounds: number('rounds'),
   entries: values.entries.split(',').map(Number),
   rate: number('rate'),
+  kinds: values.kinds.split(','),
   jobs: number('jobs'),
   events: number('events'),
   seconds: number('seconds'),
@@ -109,6 +115,7 @@ for (let round = 1; round <= settings.rounds; round++) {
   if (settings.only.includes('hot')) await lags(round, { isHot: true });
   if (settings.only.includes('check')) await checks(round);
   if (settings.only.includes('jobs')) await jobs(round);
+  if (settings.only.includes('compress')) await compressions(round);
 }
 const machine = {
   cpu: cpus()[0]?.model ?? 'unknown',
@@ -146,7 +153,7 @@ async function windows(pipeline, round) {
   for (const entries of settings.entries) {
     for (const build of settings.builds) {
       progress(`round ${round}: ${entries} unseen writes, pipeline ${pipeline}`);
-      const work = (servers, pair, link) =>
+      const work = (servers, pair, { west: link }) =>
         measureWindow({ ...settings, ...programs, servers, pair, link, pipeline, entries });
       const result = await onFreshServers(build, work, { canBeCut: true });
       const title = `${entries.toLocaleString('en')} unseen writes`;
@@ -201,6 +208,35 @@ async function lags(round, { isHot = false } = {}) {
   }
 }
 
+/** Few writes at a time, as with a server that is not busy, and as many as cross: what batches hold differs. */
+async function compressions(round) {
+  const loads = [
+    { load: 'paced', rate: settings.rate / 10, count: (settings.rate / 10) * settings.seconds },
+    { load: 'unpaced', rate: 0, count: settings.requests },
+  ];
+  for (const build of settings.builds)
+    for (const kind of settings.kinds)
+      for (const { load, rate, count } of loads)
+        for (const algorithm of ALGORITHMS) {
+          progress(`round ${round}: compress ${kind}, ${load}, ${algorithm}`);
+          const result = await onFreshServers(
+            build,
+            (servers, pair, { east: link }) => measureCompression({ servers, pair, link, kind, count, rate }),
+            { isCounted: true, given: { TANDEM_COMPRESS: algorithm } },
+          );
+          const title = `${kind}, ${load}`;
+          samples.push({
+            kind: 'compress',
+            round,
+            scenario: title,
+            title,
+            pipeline: algorithm,
+            build,
+            ...result,
+          });
+        }
+}
+
 /** On one server alone, and with the producer at east and the worker at west. */
 async function jobs(round) {
   for (const build of [undefined, ...settings.builds]) {
@@ -226,19 +262,22 @@ async function jobs(round) {
   }
 }
 
-/** @param canBeCut whether west reaches east over a link that can be cut, which costs a hop */
-async function onFreshServers(build, work, { canBeCut = false } = {}) {
+/**
+ * @param canBeCut whether west reaches east over a link that can be cut, which costs a hop
+ * @param isCounted whether east reaches west over one that counts
+ */
+async function onFreshServers(build, work, { canBeCut = false, isCounted = false, given = {} } = {}) {
   const servers = await startServers(programs.server);
   const delayMs = Number(values.delay);
   const links = {};
   let pair;
   try {
     if (canBeCut || delayMs > 0) links.west = await openLink(servers.east.port, delayMs);
-    if (delayMs > 0) links.east = await openLink(servers.west.port, delayMs);
+    if (isCounted || delayMs > 0) links.east = await openLink(servers.west.port, delayMs);
     const peerUrls = { east: links.east?.url, west: links.west?.url };
-    if (build) pair = await startPair(servers, { build, nodeOptions, peerUrls });
+    if (build) pair = await startPair(servers, { build, nodeOptions, peerUrls, given });
     else await replicate(servers);
-    return await work(servers, pair, links.west);
+    return await work(servers, pair, links);
   } finally {
     if (pair) await endPair(pair);
     for (const link of Object.values(links)) link.close();

@@ -9,6 +9,7 @@ const HOST = '127.0.0.1';
 export async function openLink(port, delayMs = 0) {
   const sockets = new Set();
   let isCut = false;
+  let sent = 0;
   const server = createServer((near) => {
     near.on('error', () => undefined);
     if (isCut) {
@@ -18,6 +19,7 @@ export async function openLink(port, delayMs = 0) {
     const far = connect({ host: HOST, port, noDelay: true });
     far.on('error', () => undefined);
     near.setNoDelay(true);
+    near.on('data', (chunk) => (sent += chunk.length));
     if (delayMs === 0) near.pipe(far).pipe(near);
     else near.pipe(delayed(delayMs)).pipe(far).pipe(delayed(delayMs)).pipe(near);
     for (const socket of [near, far]) {
@@ -37,6 +39,8 @@ export async function openLink(port, delayMs = 0) {
   };
   return {
     url: `redis://${HOST}:${server.address().port}`,
+    /** Bytes that the process has sent to the server. */
+    sentBytes: () => sent,
     cut,
     restore: () => (isCut = false),
     close: () => {

@@ -12,7 +12,7 @@ import { until, within } from './wait.mjs';
 
 const HOST = '127.0.0.1';
 const END_DEADLINE_MS = 5_000;
-const START_DEADLINE_MS = 20_000;
+const START_DEADLINE_MS = 60_000;
 const SHOWN_LOG_LINES = 10;
 const SITES = ['east', 'west'];
 
@@ -118,13 +118,14 @@ export async function replicate(servers) {
   );
 }
 
-/** Both Tandem processes of a pair, linked: every write from now on crosses. `peerUrls`: by which URL each site reaches the other. */
-export async function startPair(servers, { build, nodeOptions, peerUrls = {} }) {
+/** Both Tandem processes of a pair, linked: every write from now on crosses. `peerUrls`: by which URL each site reaches the other. `given`: further settings. */
+export async function startPair(servers, { build, nodeOptions, peerUrls = {}, given = {} }) {
   const pair = {};
   for (const site of SITES) {
     const peer = SITES.find((other) => other !== site);
     const env = {
       ...givenSettings(),
+      ...given,
       TANDEM_PAIR: 'bench',
       TANDEM_SITE: site,
       TANDEM_PEER: peer,

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 
 /** Of the measurement of the window: east's process sends, west's is the receiver. */
 const WINDOW_PROGRAMS = ['east tandem', 'west tandem', 'west server'];
+const COMPRESS_PROGRAMS = ['east tandem', 'west tandem'];
 /** Before the peer was away, while it was, when it was back, and at the highest. */
 const MOMENTS = ['before', 'away', 'back', 'peak'];
 const PROGRAMS = ['benchmark', 'east server', 'east tandem', 'west tandem', 'west server'];
@@ -77,11 +78,28 @@ export function summary({ machine, settings, samples }) {
       ...memoryOf(group),
     };
   });
-  return { machine, settings, throughput, lag, window, check, jobs };
+  const compress = grouped(samples, 'compress').map((group) => {
+    const [{ scenario, title, pipeline, build }] = group;
+    const cpu = COMPRESS_PROGRAMS.map((name) => [
+      name,
+      median(group.map((one) => one.cpuMicroseconds[name])),
+    ]);
+    return {
+      scenario,
+      title,
+      algorithm: pipeline,
+      build,
+      bytesPerChange: median(group.map((one) => one.bytesPerChange)),
+      ofPlain: median(group.map((one) => ofPlain(one, samples))),
+      changesPerSecond: median(group.map((one) => one.changesPerSecond)),
+      cpuMicroseconds: Object.fromEntries(cpu),
+    };
+  });
+  return { machine, settings, throughput, lag, window, check, jobs, compress };
 }
 
 /** The report as tables. */
-export function asText({ machine, settings, throughput, lag, window, check, jobs }) {
+export function asText({ machine, settings, throughput, lag, window, check, jobs, compress }) {
   const several = settings.builds.length > 1;
   const lines = [
     '',
@@ -181,7 +199,35 @@ export function asText({ machine, settings, throughput, lag, window, check, jobs
       ),
     );
   }
+  if (compress.length > 0) {
+    lines.push(
+      ...table(
+        ['compress', 'by', 'bytes/change', 'of none', 'changes/s', 'µs/change: east Tandem, west Tandem'],
+        compress.map((row) => [
+          titled(row, several),
+          row.algorithm,
+          row.bytesPerChange.toFixed(1),
+          row.ofPlain?.toFixed(2) ?? '',
+          Math.round(row.changesPerSecond).toLocaleString('en'),
+          COMPRESS_PROGRAMS.map((name) => row.cpuMicroseconds[name]?.toFixed(2) ?? '–').join('  '),
+        ]),
+      ),
+    );
+  }
   return lines.join('\n');
+}
+
+/** The share of the bytes that the same writes take without compression in the same round. */
+function ofPlain({ scenario, build, round, bytesPerChange }, samples) {
+  const plain = samples.find(
+    (one) =>
+      one.kind === 'compress' &&
+      one.pipeline === 'none' &&
+      one.scenario === scenario &&
+      one.build === build &&
+      one.round === round,
+  );
+  return plain ? bytesPerChange / plain.bytesPerChange : null;
 }
 
 /** How many times the bytes of one server alone the busier of two takes in the same round. */
