@@ -38,7 +38,7 @@ async function entry(): Promise<string> {
     /redis\.call\('SET', KEYS\[1\].*\n.*\n/,
     'do return parts[1] end\n',
   );
-  return String(await redis.eval(source, 1, OUT, 's', 1, fieldsExpire ? 1 : 0, 1000, 0, KEY));
+  return String(await redis.eval(source, 1, OUT, 's', 1, fieldsExpire ? 1 : 0, 1000, 1, 0, KEY));
 }
 
 /** What is sent of the key to a server that takes dumps of these versions. */

@@ -54,7 +54,7 @@ test('an expiry beyond what a number here holds is told in full, and is the same
       ['SET', KEY, 'v'],
       ['PEXPIREAT', KEY, at],
     ]);
-    const entry = (): Promise<string> => told(scriptSource('digest-keys'), 's', 1, 0, 1000, 0, KEY);
+    const entry = (): Promise<string> => told(scriptSource('digest-keys'), 's', 1, 0, 1000, 1, 0, KEY);
     const expiry = /:(\d+)~?$/.exec(await entry())?.[1] ?? '0';
     expect(Math.abs(Number(BigInt(expiry) - BigInt(at))), at).toBeLessThanOrEqual(1023);
     await run([['PEXPIREAT', KEY, expiry]]);
