@@ -129,7 +129,7 @@ test('a gap, while nobody has said whose values stay, overwrites nothing either'
   await east.kill();
   await writeMixed(east.redis, { prefix: 'missed', count: 400 });
   east.start();
-  await east.waitForLog('the sites have been compared', DEADLINE);
+  await east.waitForLog('the sites have been compared, and hold different data', DEADLINE);
   await quiet(running);
   expect(await west.redis.get('missed:7')).toBe('a7');
   expect([await east.redis.get('both:7'), await west.redis.get('both:7')]).toEqual(['e7', 'w7']);

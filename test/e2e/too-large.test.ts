@@ -63,7 +63,7 @@ test.each([
     await east.waitForLog(/^a change is (too large to be stored|larger than the server of the peer takes)/);
     await expectFlow(east, west);
     await expectFlow(west, east);
-    await east.waitForLog('the sites have been compared', { deadlineMs: 40_000 });
+    await east.waitForLog('the sites have been compared, and hold different data', { deadlineMs: 40_000 });
     expect((await statusOf(east)).gap).toBe(true);
     expect(await west.redis.exists('huge')).toBe(0);
     // Once it fits again it crosses like any other write.
