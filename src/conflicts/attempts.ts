@@ -18,7 +18,7 @@ const REMOVING: ReadonlySet<Argument | undefined> = new Set(
 
 /** Whether a command may remove a key, or fields of it. */
 export function removes(command: readonly Argument[]): boolean {
-  return isRemoval(String(command[0])) || REMOVING.has(command[1]);
+  return isRemoval(String(command[0]).toUpperCase()) || REMOVING.has(command[1]);
 }
 
 /** How commands are sent whose errors are no failed change, in their order. */

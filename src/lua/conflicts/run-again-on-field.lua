@@ -21,12 +21,13 @@ while at <= #ARGV do
   count = count + 1
   if count > skipped then
     local own = { unpack(ARGV, at + 1, at + length) }
-    local place = own[1] == 'HPEXPIREAT' and 3 or own[1] == 'HSETEX' and own[3] == 'PXAT' and 4
+    local name = string.upper(own[1])
+    local place = name == 'HPEXPIREAT' and 3 or name == 'HSETEX' and own[3] == 'PXAT' and 4
     if place then
       own[place] = ahead(own[place])
     end
     -- The field it was run on is gone, and its deadline with it.
-    local is_void = own[1] == 'HSETEX' and own[3] == 'KEEPTTL' and field_until(KEYS[2], field) == -2
+    local is_void = name == 'HSETEX' and own[3] == 'KEEPTTL' and field_until(KEYS[2], field) == -2
     local reply = not is_void and redis.pcall(unpack(own))
     if type(reply) == 'table' and reply.err then
       failed = failed + 1

@@ -14,7 +14,7 @@ if field_until(KEYS[1], ARGV[4]) == -2 then
   return 0
 end
 local command = { unpack(ARGV, 5) }
-if command[1] == 'HPEXPIREAT' and tonumber(command[3]) <= now then
+if string.upper(command[1]) == 'HPEXPIREAT' and tonumber(command[3]) <= now then
   command[3] = ahead(command[3])
 end
 redis.call(unpack(command))
