@@ -87,7 +87,8 @@ test('it stays well while the peer is away, and while it is paused: no new start
   await untilSaid(0, /ago$/);
   expect((await runCli(['pause', 'outbound'], settingsOf(east, false))).code).toBe(0);
   await untilAll({ code: 0, livez: 200, readyz: 503 });
-  await untilSaid(0, /; not ready: east to west: paused$/);
+  // The gap that the killed server left at west is not mended while the way there is paused, and may be told of behind it.
+  await untilSaid(0, /; not ready: east to west: paused(;|$)/);
 });
 
 test('of a process that was killed it is known at once, though its lease has not ended', async () => {
