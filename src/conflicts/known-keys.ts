@@ -132,7 +132,7 @@ export class KnownKeys {
   }
 
   /** Whether a local write of a list may have met changes that are forgotten. */
-  isDoubtful(write: { readonly seen: number }): boolean {
+  isDoubtful(write: { readonly sequence: number; readonly seen: number }): boolean {
     return this.#memory.lists.isDoubtful(write);
   }
 

@@ -7,20 +7,28 @@ const MAX_PLACES = 100_000;
 /**
  * The places of lists, kept from batch to batch as long as the lists have local writes that the peer has not seen. Places may be
  * forgotten, with the process or at a bound. A local list write from before that may have met changes that are forgotten: it is
- * doubted, and the peer is asked.
+ * doubted, and the peer is asked. So that a process that begins need not doubt every local write, the newest one that any places were
+ * about is kept in Redis.
  */
 export class ListMemory {
   /** The newest change of the peer's applied when something was forgotten. */
   #forgottenAt: number;
-  /** The newest local write made when something was forgotten. */
+  /** The newest local write that may have met what was forgotten. */
   #doubtedThrough = 0;
+  /** The newest local write that places were ever about; undefined: not known, before a process begins that does not know. */
+  #notedThrough: number | undefined;
   /** The longest untouched first. */
   readonly #known = new Map<string, KnownPlaces>();
   #places = 0;
 
-  /** @param appliedAtStart the newest change of the peer's that was applied when the process began */
-  constructor(appliedAtStart: number) {
+  /**
+   * @param appliedAtStart the newest change of the peer's that was applied when the process began
+   * @param notedAtStart {@link notedThrough} of the process before, as Redis has it; undefined: not known
+   */
+  constructor(appliedAtStart: number, notedAtStart: number | undefined) {
     this.#forgottenAt = appliedAtStart;
+    this.#notedThrough = notedAtStart;
+    this.#doubtedThrough = notedAtStart ?? 0;
   }
 
   /** Local writes up to here may have met others that are forgotten. */
@@ -28,21 +36,37 @@ export class ListMemory {
     return this.#doubtedThrough;
   }
 
-  /** Local writes up to a sequence were made when nothing was remembered yet. */
+  /**
+   * The newest local write that places were ever about: a later one stands where it was made. It is kept in Redis, in one step with what
+   * made it so. Undefined as long as it is not known.
+   */
+  get notedThrough(): number | undefined {
+    return this.#notedThrough;
+  }
+
+  /** Local writes up to a sequence were made before anything is applied. If it is not known what they have met, all are doubted. */
   beginBehind(sequence: number): void {
-    if (this.#forgottenAt > 0) this.#doubtedThrough = Math.max(this.#doubtedThrough, sequence);
+    if (this.#notedThrough !== undefined) return;
+    this.#notedThrough = this.#forgottenAt > 0 ? sequence : 0;
+    this.#doubtedThrough = Math.max(this.#doubtedThrough, this.#notedThrough);
+  }
+
+  /** Places are about to be remembered, with a plan that is sent. */
+  note(places: ReadonlyMap<string, KnownPlaces | undefined>): void {
+    for (const known of places.values()) if (known) this.#note(known.upTo);
   }
 
   /** The places of local writes of a list up to a sequence are unknown by now. */
   doubt(name: string, upTo: number): void {
     const before = this.#known.get(name);
+    this.#note(upTo);
     this.#forget(name);
     this.#known.set(name, { upTo: Math.max(upTo, before?.upTo ?? 0), seen: 0, places: undefined });
   }
 
-  /** Whether a local write may have met others that are forgotten. */
-  isDoubtful({ seen }: { readonly seen: number }): boolean {
-    return seen < this.#forgottenAt;
+  /** Whether a local write may have met others that are forgotten. @param write with what its site had seen of the peer's changes */
+  isDoubtful({ sequence, seen }: { readonly sequence: number; readonly seen: number }): boolean {
+    return sequence <= this.#doubtedThrough && seen < this.#forgottenAt;
   }
 
   /** The places of a list, unless the sender of a change has seen all local writes that made them so. */
@@ -72,6 +96,10 @@ export class ListMemory {
   /** The peer has seen the local writes up to `seen`: places that only they needed are forgotten. */
   advance(seen: number): void {
     for (const [name, { upTo }] of this.#known) if (upTo <= seen) this.#forget(name);
+  }
+
+  #note(upTo: number): void {
+    if (this.#notedThrough !== undefined) this.#notedThrough = Math.max(this.#notedThrough, upTo);
   }
 
   #forget(name: string): void {

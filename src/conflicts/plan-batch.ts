@@ -43,6 +43,8 @@ export interface BatchPlan {
   readonly kept?: Buffer | undefined;
   /** The last local sequence that was taken into account. */
   readonly decided: number;
+  /** The newest local sequence that places of lists are about with this plan; absent: it is about none. */
+  readonly noted?: number | undefined;
   /** The plan holds until then, in ms since 1970: later a key that it builds on may have ended. Undefined where it holds for ever. */
   readonly until?: number | undefined;
   /** Whether it empties databases, and if so, whether it was known what had been written here unseen. */
@@ -146,6 +148,11 @@ export class BatchPlanner {
     return keysWritten(this.#options.window, this.#memory.changes, range);
   }
 
+  /** The newest local sequence that places of lists were ever about; undefined as long as it is not known. */
+  get notedThrough(): number | undefined {
+    return this.#memory.lists.notedThrough;
+  }
+
   /** A late write came to stand elsewhere in a list than where it was made. @param sequence that of the write */
   passed(name: string, sequence: number): void {
     this.#memory.lists.doubt(name, sequence);
@@ -199,6 +206,7 @@ export class BatchPlanner {
     const { contended, lists, lives, fieldLives, unseen } = this.#memory;
     // Now, since the next batch may be decided before this one is applied. Said twice it is the same.
     for (const [name, { lack }] of resolved.hot) contended.lacks(name, lack);
+    lists.note(places);
     const epilogue = epilogueOf(batch, resolved, this.#options);
     return {
       payload,
@@ -210,6 +218,7 @@ export class BatchPlanner {
       stated,
       kept: kept.length === 0 ? undefined : encodeNeed({ timestamp: 0, lack: LACK.nothing, keys: kept }),
       decided,
+      noted: places.size === 0 ? undefined : lists.notedThrough,
       onApplied: () => {
         for (const conflict of conflicts) events.conflict(conflict);
         for (const args of resolved.answers) events.answered(args);

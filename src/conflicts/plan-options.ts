@@ -58,6 +58,8 @@ export interface BatchPlannerOptions extends EpilogueOptions {
   readonly deadlines: Deadlines;
   /** The peer's newest sequence that was applied here when the process began. */
   readonly appliedAtStart: number;
+  /** The newest local sequence that places of lists were about by then; undefined: not known. */
+  readonly notedAtStart: number | undefined;
   readonly captured: CapturedChanges;
   readonly appended: AppendedChanges;
   readonly translator: Translator;

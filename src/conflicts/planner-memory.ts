@@ -41,7 +41,7 @@ export class PlannerMemory {
   readonly #misplaced = new BoundedMap<string, true>(MAX_MISPLACED);
 
   constructor(options: BatchPlannerOptions) {
-    const { site, peer, window, appended, deadlines, entries, extraCommands, keys, appliedAtStart } = options;
+    const { site, peer, window, appended, deadlines, entries, extraCommands, keys } = options;
     this.names = new CommandNames(extraCommands);
     this.unseen = new Unseen(window, { isSenderFirst: peer < site });
     this.changes = new LocalChanges((sequence) => appended.fetch(sequence), extraCommands);
@@ -49,7 +49,7 @@ export class PlannerMemory {
     this.cells = new UnseenCells(window, this.changes);
     const timestampOf = (sequence: number): number | undefined => appended.timestampOf(sequence);
     this.sets = new UnseenSets({ unseen: this.unseen, timestampOf });
-    this.lists = new ListMemory(appliedAtStart);
+    this.lists = new ListMemory(options.appliedAtStart, options.notedAtStart);
     this.free = new FreeRuns({ unseen: this.unseen, memory: this.lists, deadlines, entries });
     this.lives = new LifeMemory(deadlines, appended.appendedThrough);
     this.fieldLives = new FieldLives(deadlines.fields, appended.appendedThrough);

@@ -93,8 +93,9 @@ export function sendTransaction(
   // The promises are awaited together later; until then a lost connection must not count as unhandled.
   for (const promise of [run.watched, run.guard, run.queued, run.exec]) promise.catch(() => {});
   const guarded = [keys.fence, keys.applied, keys.guard];
-  const { decided, kept = '', until } = decision;
+  const { decided, kept = '', until, noted } = decision;
   const position = ['epoch', batch.epoch, 'n', last, 'decided', decided, 'clock', clock, 'kept', kept];
+  if (noted !== undefined) position.push('noted', noted);
   const settled = [keys.applied, keys.received, keys.inbox];
   connection.write([
     ...(until === undefined ? [] : [encodeCommand(['SET', keys.guard, '', 'PXAT', until])]),

@@ -48,6 +48,8 @@ export interface ChangeListOptions {
   readonly maxBytes: number;
   /** Bytes of batches kept in memory; absent: 4 MiB. */
   readonly cachedBytes?: number | undefined;
+  /** What is kept beside the position: the newest local sequence that places of lists were about; undefined: not known. */
+  readonly notedThrough: () => number | undefined;
   readonly log: Logger;
   /** Told when the list is dropped, up to `last`. `limitBytes` is less than `maxBytes` if memory is short. */
   readonly gaps: { dropped(last: number, limitBytes: number): void };
@@ -373,7 +375,8 @@ export class ChangeList {
     const { replid, offset, database, seenEpoch, seen } = position;
     const place = [replid, offset, database, seenEpoch, seen];
     const elements = batches.map((batch) => batch.bytes);
-    const args = [token, epoch, this.#next, next, ...place, clock, limit, ...elements];
+    const noted = this.#options.notedThrough() ?? '';
+    const args = [token, epoch, this.#next, next, ...place, clock, limit, noted, ...elements];
     const expected = this.batches + batches.length;
     const reply = await runScript(client, 'append-batches', [keys.state, keys.changes, keys.fence], args);
     const [bytes, found, dropped] = reply as [number, number, number];

@@ -33,6 +33,8 @@ export interface OpenedState {
   /** Whether it worked before, and the place where capture would go on is gone with the key it stood in. */
   readonly isForgotten: boolean;
   readonly applied: { readonly epoch: number; readonly sequence: number };
+  /** The newest local sequence that places of lists were about; undefined: not known. */
+  readonly noted: number | undefined;
   /** Whether a run failed in part and its failures are not listed yet. */
   readonly isSuspect: boolean;
   /** The highest timestamp used or received. */
@@ -182,6 +184,7 @@ export async function openState({
     position: positionOf(state),
     isForgotten: state.has('forgotten'),
     applied: { epoch: number(appliedFields, 'epoch'), sequence: number(appliedFields, 'n') },
+    noted: state.has('noted') ? Math.max(number(state, 'noted'), number(appliedFields, 'noted')) : undefined,
     isSuspect: appliedFields.has('suspect'),
     clock: Math.max(number(state, 'clock'), number(appliedFields, 'clock')),
     isCopied: state.has('copied'),

@@ -70,6 +70,8 @@ export class Pipeline {
   #source: ChangeSource | undefined;
   #applier: Applier | undefined;
   #planner: BatchPlanner | undefined;
+  /** As Redis has it, if nothing of the stream was missed or is skipped. */
+  #notedAtStart: number | undefined;
   readonly #deadlines = new Deadlines();
   #stream: ReplicationStream | undefined;
   readonly #cutting: BatchTimer;
@@ -110,6 +112,7 @@ export class Pipeline {
       site: config.site,
       ...opened,
       maxBytes: config.changesBytes,
+      notedThrough: () => (this.#planner ? this.#planner.notedThrough : this.#notedAtStart),
       log,
       gaps: this.#localGaps,
     });
@@ -228,6 +231,7 @@ export class Pipeline {
 
   async #openStream(signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
+    const { position: saved, noted } = this.#options.opened;
     const opened = { ...this.#options.opened, position: await goOnAt(this.#options) };
     const stream = await openStream({ ...this.#options, signal }, opened.position);
     this.#stream = stream;
@@ -238,6 +242,8 @@ export class Pipeline {
       clock: this.clock.last,
     });
     this.#start = position;
+    // What was noted is that of the saved place: nothing between it and where the stream goes on may be left out.
+    this.#notedAtStart = resumed && opened.position === saved ? noted : undefined;
     this.#source = new PsyncSource(stream, this.#createCapture(position, stream));
     this.#progress.begin(this.#source);
     await this.list.savePosition(position, this.clock.last);
@@ -304,6 +310,7 @@ export class Pipeline {
       entries: this.#entries,
       deadlines: this.#deadlines,
       appliedAtStart: opened.applied.sequence,
+      notedAtStart: this.#notedAtStart,
       captured: this.#progress,
       appended: hurried(this.list, this.#cutting),
       rejections: this.rejections,

@@ -86,7 +86,8 @@ test.each(AT_REDIS.filter((name) => !FINDS_NOTHING.includes(name)))(
   async (command) => {
     const { code, stdout, stderr } = await run(command, { TANDEM_PAIR: 'orders' });
     expect(code, stdout + stderr).toBe(ENDS_WITH_1.includes(command) ? 1 : 6);
-    if (IN_OTHER_WORDS.includes(command)) expect(stderr).toMatch(/nothing of pair orders|belongs to pair test/);
+    if (IN_OTHER_WORDS.includes(command))
+      expect(stderr).toMatch(/nothing of pair orders|belongs to pair test/);
     else {
       expect(stdout).toBe('');
       expect(stderr).toMatch(

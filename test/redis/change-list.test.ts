@@ -33,6 +33,7 @@ function listAt(
   { maxBytes = 1e9, cachedBytes }: { maxBytes?: number; cachedBytes?: number } = {},
 ): ChangeList {
   return new ChangeList({
+    notedThrough: () => undefined,
     client,
     keys: KEYS,
     token: TOKEN,

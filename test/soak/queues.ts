@@ -149,7 +149,9 @@ export async function soakQueues(options: QueueSoakOptions): Promise<void> {
       await disturb(scene, faults, { injected, seconds, signal: stop.signal });
       full.abort();
       await producing;
+      const filled = performance.now();
       await drained(lanes, stop.signal);
+      say(`all taken ${Math.round(performance.now() - filled)} ms after the last was added`);
       stop.abort();
     })();
     under.push(done);
@@ -163,6 +165,7 @@ export async function soakQueues(options: QueueSoakOptions): Promise<void> {
     stop.abort();
     await Promise.allSettled(under);
     for (const lane of lanes) {
+      if (logs !== undefined) keepLogs(scene, logs);
       say(`${lane.name}: ${lane.pushed} in, ${lane.taken} out`);
       lane.close();
     }
@@ -186,9 +189,11 @@ async function disturb(
       const [name, fault] = left.splice(scene.random.below(left.length), 1)[0]!;
       const site = fault.at === 'durable' ? scene.durable : scene.random.pick(scene.sites);
       injected.push(`${name}@${site.name}`);
+      console.log(new Date().toISOString(), injected.at(-1));
       const cleanUp = await fault.run(site, scene);
       await scene.recovery();
       await cleanUp?.();
+      console.log(new Date().toISOString(), 'recovered');
       await scene.hold(1, CALM_MS);
     }
   }

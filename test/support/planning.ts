@@ -49,6 +49,7 @@ export function planning(
     late: { decided: () => {} },
     events: { conflict: () => {}, answered: () => {} },
     appliedAtStart: 0,
+    notedAtStart: undefined,
     ...options,
   };
 }

@@ -1,5 +1,6 @@
 -- KEYS: state, changes, fence
--- ARGV: token, epoch, expected next, next, replid, offset, database, seen epoch, seen, clock, limit in bytes, batch...
+-- ARGV: token, epoch, expected next, next, replid, offset, database, seen epoch, seen, clock, limit in bytes,
+--       the newest local sequence that places of lists were about (empty: not known), batch...
 -- Appends batches, or none, to the change list and moves the capture position past them, in one step. A list that would pass its
 -- limit is dropped before: the application's memory is not filled for a peer that is away. `trimmed` and `last` say what is gone.
 -- Result: { bytes, batches, batches dropped }. Errors: FENCED; STATE: the keys are not what this process left there.
@@ -19,7 +20,7 @@ redis.call('HDEL', KEYS[1], 'none')
 redis.call('LTRIM', KEYS[2], 0, -1)
 local length = redis.call('LLEN', KEYS[2])
 local added, bytes, dropped = 0, tonumber(state[3]) or 0, 0
-for i = 12, #ARGV do
+for i = 13, #ARGV do
   added = added + #ARGV[i]
   redis.call('RPUSH', KEYS[2], ARGV[i])
 end
@@ -36,6 +37,11 @@ if type(moved) == 'table' and moved.err then
     redis.call('LTRIM', KEYS[2], 1, 0)
   end
   return moved
+end
+if ARGV[12] == '' then
+  redis.call('HDEL', KEYS[1], 'noted')
+else
+  redis.call('HSET', KEYS[1], 'noted', ARGV[12])
 end
 if dropped > 0 then
   redis.call('LTRIM', KEYS[2], dropped, -1)

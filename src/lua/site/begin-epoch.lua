@@ -13,6 +13,8 @@ if redis.call('HGET', KEYS[1], 'next') ~= ARGV[2] then
 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'next', ARGV[4], 'replid', ARGV[5], 'offset', ARGV[6], 'database', ARGV[7],
   'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10], 'last', ARGV[11])
+-- What local writes have met in what was missed is not known.
+redis.call('HDEL', KEYS[1], 'noted')
 if ARGV[12] ~= '0' then
   redis.call('LTRIM', KEYS[2], 0, -1 - tonumber(ARGV[12]))
   redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[13]))

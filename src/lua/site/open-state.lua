@@ -49,6 +49,8 @@ if not is_sound(KEYS[3], APPLIED_TEXTS, 'epoch', 'n') then
   end
   redis.call('DEL', KEYS[3])
   redis.call('HSET', KEYS[3], 'epoch', epoch, 'n', n, 'decided', 0)
+  -- The other half of it was there.
+  redis.call('HDEL', KEYS[1], 'noted')
 end
 if not receives then
   -- What was delivered and not applied is gone with the key: the peer still has it and sends it again.

@@ -1,4 +1,4 @@
-import { type Places, listMemory } from './rules/list-memory.js';
+import { PlacesOfLists, listMemory } from './rules/list-memory.js';
 import { applyBuild, askForExpiry } from './rules/builds.js';
 import { entriesRemovedBy, isUnseenEntry } from './entries.js';
 import { Requests } from './requests.js';
@@ -55,7 +55,7 @@ export class Site {
   readonly #now: () => number;
   readonly #requests = new Requests(() => this.own);
   readonly #lives: SiteLives;
-  #lists = new Map<string, Places>();
+  readonly #lists = new PlacesOfLists();
   #restarted = { n: 0, seen: 0 };
   /** Lists on which a late write was met wrongly, until a state comes. */
   readonly #misplaced = new Set<string>();
@@ -229,10 +229,10 @@ export class Site {
   /** The process starts again: what is in its Redis is there, all else is gone. */
   restart(mode: Restart): void {
     if (mode === 'remembers') return;
-    this.#lists = new Map();
+    this.#lists.clear();
     this.#misplaced.clear();
     this.#lives.restart(this.n);
-    this.#restarted = { n: this.n, seen: this.seen };
+    this.#restarted = { n: this.#lists.notedThrough, seen: this.seen };
   }
 
   #isOutdated({ run, decided }: Decision): boolean {

@@ -51,8 +51,8 @@ describe('one site fills a queue, the other one empties it: each element is take
     expect(search(use, STEADY)).toEqual({ fault: undefined, needs: 0 });
   });
 
-  test.each(uses)('over restarts that forget: %s', (_, use) => {
-    expect(search(use, RESTARTING).fault).toBeUndefined();
+  test.each(uses)('without a request or a state, over restarts that forget: %s', (_, use) => {
+    expect(search(use, RESTARTING)).toEqual({ fault: undefined, needs: 0 });
   });
 
   test.each(uses.filter(([, { take }]) => take === 'pop'))(

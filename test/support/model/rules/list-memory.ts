@@ -23,6 +23,16 @@ export interface Places {
   readonly places: Place[] | undefined;
 }
 
+/** The places of lists by key, and what is written of them beside the data: the newest own sequence that any of them ever was about. */
+export class PlacesOfLists extends Map<string, Places> {
+  notedThrough = 0;
+
+  override set(key: string, places: Places): this {
+    this.notedThrough = Math.max(this.notedThrough, places.upTo);
+    return super.set(key, places);
+  }
+}
+
 /** What the site remembers of lists. Written in the same atomic step as the effects, or else doubted after a restart. */
 export interface ListMemory {
   get(key: string): Places | undefined;
@@ -62,7 +72,7 @@ function replacedPlaces(length: number, built: readonly UserWrite[]): Place[] | 
   return places;
 }
 
-/** What a site remembers of lists, as its rules ask for it. @param restarted its last own sequence, and what it had seen, when it began */
+/** What a site remembers of lists, as its rules ask for it. @param restarted what was noted when it began, and what it had seen then */
 export function listMemory(
   lists: Map<string, Places>,
   { decided, restarted }: { decided: number; restarted: { readonly n: number; readonly seen: number } },
