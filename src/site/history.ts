@@ -64,6 +64,8 @@ export interface Memory {
   /** How far the stream was read, if nothing that was read waited to be appended: at or behind the position. */
   readonly readThrough: Position | undefined;
   readonly applied: { readonly epoch: number; readonly sequence: number };
+  /** The newest local sequence that places of lists were about; undefined: not known. */
+  readonly noted: number | undefined;
   readonly clock: number;
 }
 
@@ -76,6 +78,7 @@ export const NO_MEMORY: Memory = {
   position: undefined,
   readThrough: undefined,
   applied: { epoch: 0, sequence: 0 },
+  noted: undefined,
   clock: 0,
 };
 
@@ -197,7 +200,7 @@ export async function openState({
 }
 
 /** What open-state.lua takes over where Redis has forgotten it. */
-function remembered({ applied, position, clock, last, trimmed, bytes }: Memory): (string | number)[] {
+function remembered({ applied, position, clock, last, trimmed, bytes, noted }: Memory): (string | number)[] {
   const { replid = '', offset = 0, database = 0, seenEpoch = 0, seen = 0 } = position ?? {};
   return [
     applied.epoch,
@@ -211,6 +214,7 @@ function remembered({ applied, position, clock, last, trimmed, bytes }: Memory):
     last,
     trimmed,
     bytes,
+    noted ?? '',
   ];
 }
 
@@ -230,6 +234,8 @@ export interface NewEpoch {
   readonly last: number;
   /** The batches that leave the end of the change list, because their changes are captured again. */
   readonly dropped?: { readonly batches: number; readonly bytes: number };
+  /** Whether nothing of the stream was missed. */
+  readonly isWhole?: boolean;
 }
 
 /** Begins a new epoch of this site, since its history cannot be continued. The changes in the list are from before it, and stay. */
@@ -256,6 +262,7 @@ export async function beginEpoch(options: NewEpoch): Promise<void> {
       last,
       batches,
       bytes,
+      options.isWhole === true ? 1 : 0,
     ],
   );
 }

@@ -112,7 +112,7 @@ export class Pipeline {
       site: config.site,
       ...opened,
       maxBytes: config.changesBytes,
-      notedThrough: () => (this.#planner ? this.#planner.notedThrough : this.#notedAtStart),
+      notedThrough: () => this.notedThrough,
       log,
       gaps: this.#localGaps,
     });
@@ -161,6 +161,10 @@ export class Pipeline {
   }
   get applier(): Applier | undefined {
     return this.#applier;
+  }
+  /** The newest local sequence that places of lists were ever about; undefined as long as it is not known. */
+  get notedThrough(): number | undefined {
+    return this.#planner ? this.#planner.notedThrough : this.#notedAtStart;
   }
   /** How far the peer's changes are applied here, in their epoch. */
   get applied(): { readonly epoch: number; readonly sequence: number } {
@@ -231,8 +235,8 @@ export class Pipeline {
 
   async #openStream(signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
-    const { position: saved, noted } = this.#options.opened;
-    const opened = { ...this.#options.opened, position: await goOnAt(this.#options) };
+    const { memory, opened: found } = this.#options;
+    const opened = { ...found, position: await goOnAt(this.#options) };
     const stream = await openStream({ ...this.#options, signal }, opened.position);
     this.#stream = stream;
     const { resumed } = stream.start;
@@ -242,8 +246,10 @@ export class Pipeline {
       clock: this.clock.last,
     });
     this.#start = position;
-    // What was noted is that of the saved place: nothing between it and where the stream goes on may be left out.
-    this.#notedAtStart = resumed && opened.position === saved ? noted : undefined;
+    // What Redis has is that of the saved place. Where the stream goes on behind that, only this process knows the rest.
+    const isKnown = resumed && found.noted !== undefined;
+    const isWhole = opened.position === found.position || memory.noted !== undefined;
+    this.#notedAtStart = isKnown && isWhole ? Math.max(found.noted, memory.noted ?? 0) : undefined;
     this.#source = new PsyncSource(stream, this.#createCapture(position, stream));
     this.#progress.begin(this.#source);
     await this.list.savePosition(position, this.clock.last);

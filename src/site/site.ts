@@ -360,6 +360,7 @@ export class Site {
       position: list.saved,
       readThrough: active.readThrough,
       applied,
+      noted: active.notedThrough,
       clock: clock.last,
     };
   }

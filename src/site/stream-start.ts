@@ -87,7 +87,7 @@ export async function beginAt(
     );
   }
   const { epoch, next, last } = opened;
-  await beginEpoch({ local, keys, token, epoch, next, last, position, clock });
+  await beginEpoch({ local, keys, token, epoch, next, last, position, clock, isWhole: resumed });
   if (!resumed)
     throw new TandemError('STREAM_GAP', 'the history of this site was cut; it goes on in a new epoch');
   // How far the peer has received the old history shows later whether any of it was lost.

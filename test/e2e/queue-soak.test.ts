@@ -15,7 +15,7 @@ const KINDS = env['TANDEM_TEST_KINDS'] ?? 'list';
 /** Each comes once at the least. */
 const FAULTS = env['TANDEM_TEST_FAULTS'] ?? 'kill,client-kill';
 /** For what was held up, and what is looked at in the end. */
-const AFTER_MS = 600_000;
+const AFTER_MS = 300_000;
 
 test(
   `each element is taken once, in order, whatever happens (seed ${SEED})`,

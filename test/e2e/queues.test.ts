@@ -223,9 +223,10 @@ describe.each([
   }, 150_000);
 });
 
-test('processes that are killed while a queue is worked cost no element, and none is taken twice', async () => {
+test('processes that are killed while a queue is worked cost no element, none is taken twice, and nothing is asked', async () => {
   const pair = await startPair({ env: QUICK, server: LONG_BACKLOG });
   try {
+    for (const { redis } of [pair.east, pair.west]) await redis.config('RESETSTAT');
     const { push, take } = WAYS[3]!;
     const working = work({
       from: pair.east,
@@ -245,6 +246,7 @@ test('processes that are killed while a queue is worked cost no element, and non
     await quiet(pair, { deadlineMs: 20_000 });
     await expectEqual(pair.east.redis, pair.west.redis);
     await expectNothingWaits(pair);
+    await expectNothingAsked(pair);
     await until(
       'the lists to be gone',
       async () => (await pair.east.redis.exists('killed', 'killed:active')) === 0,

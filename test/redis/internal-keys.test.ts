@@ -5,7 +5,13 @@ import { createLogger } from '../../src/log/log.js';
 import { Lease } from '../../src/lease/lease.js';
 import { runScript } from '../../src/lua/scripts.js';
 import { keyNames } from '../../src/redis/keys.js';
-import { bringInternalKeysHome, NO_MEMORY, openState } from '../../src/site/history.js';
+import {
+  beginEpoch,
+  bringInternalKeysHome,
+  type Memory,
+  NO_MEMORY,
+  openState,
+} from '../../src/site/history.js';
 import { type TestServer, startServer } from '../support/server.js';
 
 const KEYS = keyNames({ prefix: 'tandem', pair: 'test' });
@@ -178,5 +184,55 @@ test('what was applied last is known at the next start, whatever names the keys 
     applied: { epoch: 3, sequence: 70 },
     clock: 900,
     isSuspect: true,
+  });
+});
+
+describe('up to where places of lists were noted', () => {
+  const env = { TANDEM_PAIR: 'test', TANDEM_SITE: 'west', TANDEM_PEER: 'east' };
+  const open = async (memory: Partial<Memory> = {}): Promise<number | undefined> => {
+    const urls = { TANDEM_LOCAL_URL: server.url, TANDEM_PEER_URL: 'redis://127.0.0.1:1' };
+    const options = {
+      local: client,
+      keys: KEYS,
+      token: TOKEN,
+      config: loadConfig({ env: { ...env, ...urls } }),
+    };
+    return (await openState({ ...options, memory: { ...NO_MEMORY, ...memory } })).noted;
+  };
+
+  test('is the later one of what is kept with the position and with what is applied', async () => {
+    expect(await open()).toBeUndefined();
+    await client.hset(KEYS.applied, 'noted', 30);
+    expect(await open()).toBeUndefined();
+    await client.hset(KEYS.state, 'noted', 20);
+    expect(await open()).toBe(30);
+    await client.hset(KEYS.state, 'noted', 40);
+    expect(await open()).toBe(40);
+  });
+
+  test.each([
+    ['the state', KEYS.state],
+    ['what is applied', KEYS.applied],
+  ])('is not known where %s is gone, unless the process remembers it', async (_, key) => {
+    await open();
+    const fields = { noted: 20 };
+    await client.hset(KEYS.state, fields);
+    await client.del(key);
+    expect(await open()).toBeUndefined();
+    await client.hset(KEYS.state, fields);
+    await client.del(key);
+    expect(await open({ noted: 25, epoch: 3, next: 9 })).toBe(25);
+  });
+
+  test.each([
+    [true, 20],
+    [false, undefined],
+  ])('in a new epoch, with nothing of the stream missed: %s', async (isWhole, noted) => {
+    await open();
+    await client.hset(KEYS.state, { noted: 20, next: 9 });
+    const position = { replid: 'new', offset: 5, database: 0, seenEpoch: 1, seen: 2 };
+    const epoch = { epoch: 1, next: 9, position, clock: 1, last: 8, isWhole };
+    await beginEpoch({ local: client, keys: KEYS, token: TOKEN, ...epoch });
+    expect(await open()).toBe(noted);
   });
 });

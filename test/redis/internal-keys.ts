@@ -19,8 +19,8 @@ export async function openFresh(client: Redis, site: 'east' | 'west' = 'east'): 
   await client.flushall();
   await client.set(KEYS.fence, TOKEN);
   const peer = site === 'east' ? 'west' : 'east';
-  // Epoch and next of a new history, then nothing remembered: applied, replid, offset, database, seen, clock, last, trimmed, bytes.
-  const remembered = [EPOCH, 1, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0];
+  // Epoch and next of a new history, then nothing remembered: applied, replid, offset, database, seen, clock, last, trimmed, bytes, noted.
+  const remembered = [EPOCH, 1, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, ''];
   await runScript(
     client,
     'open-state',

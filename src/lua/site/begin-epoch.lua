@@ -1,5 +1,6 @@
 -- KEYS: state, changes, fence
--- ARGV: token, expected next, epoch, next, replid, offset, database, seen epoch, seen, clock, last, batches, bytes
+-- ARGV: token, expected next, epoch, next, replid, offset, database, seen epoch, seen, clock, last, batches, bytes, 1 where
+--       nothing of the stream was missed
 -- Begins a new epoch: the history of this site cannot be continued. The change list is from before and still good, but for
 -- the newest `batches`, which are captured again under new numbers. `last` is the newest sequence that then remains.
 -- Result: OK. Errors: FENCED, STATE.
@@ -14,7 +15,9 @@ end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'next', ARGV[4], 'replid', ARGV[5], 'offset', ARGV[6], 'database', ARGV[7],
   'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10], 'last', ARGV[11])
 -- What local writes have met in what was missed is not known.
-redis.call('HDEL', KEYS[1], 'noted')
+if ARGV[14] ~= '1' then
+  redis.call('HDEL', KEYS[1], 'noted')
+end
 if ARGV[12] ~= '0' then
   redis.call('LTRIM', KEYS[2], 0, -1 - tonumber(ARGV[12]))
   redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[13]))

@@ -1,7 +1,7 @@
 -- KEYS: state, received, applied, fence, site, inbox
 -- ARGV: token, origin of what is received ("pair/peer"), inbox limit in bytes, pair, site, version, time, epoch and next of a
 --       new history, then what this process remembers, 0 when nothing:
---       applied epoch, applied, replid, offset, database, seen epoch, seen, clock, last, trimmed, bytes;
+--       applied epoch, applied, replid, offset, database, seen epoch, seen, clock, last, trimmed, bytes, noted (empty: nothing);
 --       a name for this Redis if it has none; then fields and values that the peer is to read
 -- Makes the site's own keys what a working process expects: creates those that are missing, leaves the others.
 -- A hash with fields that are no numbers counts as missing. When the state is gone, history goes on in a new epoch from what is remembered.
@@ -23,6 +23,9 @@ if redis.call('HGET', KEYS[1], 'next') == false then
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'epoch', ARGV[8], 'next', ARGV[9], 'clock', ARGV[17], 'last', ARGV[18], 'trimmed', ARGV[19],
     'bytes', ARGV[20])
+  if ARGV[21] ~= '' then
+    redis.call('HSET', KEYS[1], 'noted', ARGV[21])
+  end
   -- Somebody has worked here, and nobody knows how far the stream was read.
   if ARGV[12] == '' and redis.call('HEXISTS', KEYS[2], 'n') == 1 then
     redis.call('HSET', KEYS[1], 'forgotten', 1)
@@ -49,8 +52,12 @@ if not is_sound(KEYS[3], APPLIED_TEXTS, 'epoch', 'n') then
   end
   redis.call('DEL', KEYS[3])
   redis.call('HSET', KEYS[3], 'epoch', epoch, 'n', n, 'decided', 0)
-  -- The other half of it was there.
-  redis.call('HDEL', KEYS[1], 'noted')
+  -- A part of it was there.
+  if ARGV[21] == '' then
+    redis.call('HDEL', KEYS[1], 'noted')
+  else
+    redis.call('HSET', KEYS[1], 'noted', ARGV[21])
+  end
 end
 if not receives then
   -- What was delivered and not applied is gone with the key: the peer still has it and sends it again.
@@ -62,8 +69,8 @@ elseif redis.call('LLEN', KEYS[6]) == 0 then
 end
 redis.call('HSET', KEYS[2], 'origin', ARGV[2], 'limit', ARGV[3])
 -- Once where the peer can read it, once where it cannot write it.
-redis.call('HSET', KEYS[5], 'pair', ARGV[4], 'site', ARGV[5], 'version', ARGV[6], 'startedAt', ARGV[7], unpack(ARGV, 22))
+redis.call('HSET', KEYS[5], 'pair', ARGV[4], 'site', ARGV[5], 'version', ARGV[6], 'startedAt', ARGV[7], unpack(ARGV, 23))
 -- A copy of the data has the same one.
-redis.call('HSETNX', KEYS[5], 'born', ARGV[21])
+redis.call('HSETNX', KEYS[5], 'born', ARGV[22])
 redis.call('HSET', KEYS[1], 'pair', ARGV[4], 'site', ARGV[5])
 return { redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]) }
