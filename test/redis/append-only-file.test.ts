@@ -1,53 +1,34 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/log/log.js';
-import { type Redis, connectClient, openClient } from '../../src/redis/connect.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { connectClient } from '../../src/redis/connect.js';
 import { judgeAppendOnlyFile } from '../../src/preflight/append-only-file.js';
 import { readFacts } from '../../src/redis/server-facts.js';
 import type { Verdict } from '../../src/preflight/finding.js';
 import { localAclRule } from '../../src/preflight/rights.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
+import { tandemClient } from '../support/tandem-clients.js';
 
-const log = createLogger({
-  pair: 'orders',
-  site: 'east',
-  logLevel: 'silent',
-  logPretty: 'never',
-  logData: false,
-});
 const WITHOUT = localAclRule().replace(' +acl|dryrun', '');
 
-let server: TestServer;
-let admin: Redis;
 /** Another version of this server's looks at nobody's rights. */
 const old = { product: 'Redis', version: '7.0.15' } as const;
 
-beforeAll(async () => {
-  server = await startServer({
-    config: { appendonly: 'yes' },
-    aclLines: [
-      'user admin on >admin ~* &* +@all',
-      `user tandem on >sesame ${localAclRule()}`,
-      `user asks on >sesame ${WITHOUT} +acl|getuser`,
-      `user blind on >sesame ${WITHOUT}`,
-    ],
-  });
-  admin = server.client({ username: 'admin', password: 'admin' });
+const { redis: admin, server } = useServer({
+  config: { appendonly: 'yes' },
+  aclLines: [
+    'user admin on >admin ~* &* +@all',
+    `user tandem on >sesame ${localAclRule()}`,
+    `user asks on >sesame ${WITHOUT} +acl|getuser`,
+    `user blind on >sesame ${WITHOUT}`,
+  ],
+  client: { username: 'admin', password: 'admin' },
 });
 afterEach(async () => {
   await admin.call('ACL', 'SETUSER', 'default', 'on', 'nopass', '~*', '&*', '+@all');
   await admin.config('SET', 'appendonly', 'yes');
 });
-afterAll(() => server.stop());
 
 async function judged(account: string, changes: object = old): Promise<Verdict> {
-  const client = openClient({
-    url: server.urlFor(account, 'sesame'),
-    tls: { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true },
-    name: 'tandem:east:check',
-    log,
-    connectTimeoutMs: 1000,
-    commandTimeoutMs: 1000,
-  });
+  const client = tandemClient({ url: server().urlFor(account, 'sesame') });
   try {
     await connectClient(client);
     return await judgeAppendOnlyFile(client, {

@@ -1,25 +1,18 @@
-import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { type Applying, batchOf, deliver, KEYS, prepare, startApplying } from '../support/applying.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
 
-let server: TestServer;
-let client: Redis;
+const { redis: client, server } = useServer({ args: ['--rename-command', 'SETRANGE', 'hidden'] });
 let applying: Applying | undefined;
 
-beforeAll(async () => {
-  server = await startServer({ args: ['--rename-command', 'SETRANGE', 'hidden'] });
-  client = server.client();
-});
 beforeEach(() => prepare(client));
 afterEach(async () => {
   await applying?.stop();
   applying = undefined;
 });
-afterAll(() => server.stop());
 
 async function applied(sequence: number): Promise<void> {
   await until(`change ${sequence} to be applied`, () => applying!.applier.appliedSequence === sequence);
@@ -71,7 +64,7 @@ describe('a batch that is no changes of data is refused, nothing of it is applie
     ['another format', Buffer.concat([Buffer.from([0x9d, 0x07]), batchOf(1, [set]).subarray(2)])],
   ])('%s', async (_, batch) => {
     await deliver(client, batch);
-    applying = await startApplying(server, client);
+    applying = await startApplying(server(), client);
     await until('the link to stop', () => applying!.applier.state === 'stopped');
     expect(applying.applier.detail).toMatch(/batch/);
     expect(await client.exists('a', 'b', KEYS.rejected)).toBe(0);
@@ -88,7 +81,7 @@ describe('a batch that is no changes of data is refused, nothing of it is applie
       batchOf(2, [['FLUSHALL'], ['EXEC']]),
       batchOf(4, [['SET', 'c', '1']]),
     );
-    applying = await startApplying(server, client);
+    applying = await startApplying(server(), client);
     await until('the link to stop', () => applying!.applier.state === 'stopped');
     expect([applying.applier.appliedSequence, await client.exists('a', 'c')]).toEqual([1, 1]);
   });
@@ -102,7 +95,7 @@ describe('a command is left out, and listed once in the same transaction,', () =
       ['SET', 'b', '1'],
     ];
     await deliver(client, batchOf(1, commands), batchOf(4, commands));
-    applying = await startApplying(server, client);
+    applying = await startApplying(server(), client);
     await applied(6);
     expect(await client.mget('a', 'b')).toEqual(['1', '1']);
     expect(applying.rejections.count).toBe(2);
@@ -121,7 +114,7 @@ describe('a command is left out, and listed once in the same transaction,', () =
         ['INCR', 'a', '7'],
       ]),
     );
-    applying = await startApplying(server, client);
+    applying = await startApplying(server(), client);
     await applied(2);
     expect([await client.get('a'), await rejected()]).toEqual([
       '1',
@@ -138,7 +131,7 @@ describe('a command is left out, and listed once in the same transaction,', () =
         ['FUTURE.SET', 'a', '7'],
       ]),
     );
-    applying = await startApplying(server, client);
+    applying = await startApplying(server(), client);
     await applied(2);
     expect([await client.get('a'), await rejected()]).toEqual([
       '1',
@@ -154,7 +147,7 @@ describe('a command is left out, and listed once in the same transaction,', () =
         ['SET', 'a', '1'],
       ]),
     );
-    applying = await startApplying(server, client);
+    applying = await startApplying(server(), client);
     await applied(2);
     expect([await client.get('a'), await rejected()]).toEqual([
       '1',
@@ -176,7 +169,7 @@ describe('a command is left out, and listed once in the same transaction,', () =
         { changes: 2 },
       ),
     );
-    applying = await startApplying(server, client);
+    applying = await startApplying(server(), client);
     await applied(2);
     expect(await client.get('a')).toBeNull();
     expect(await rejected()).toEqual([expect.stringMatching(/^1 TANDEM this server has no database 20/)]);
@@ -188,7 +181,7 @@ describe('a command is left out, and listed once in the same transaction,', () =
 });
 
 test('a failure behind the commands is listed, and the peer is asked for the keys again', async () => {
-  const asked = await server.client().monitor();
+  const asked = await server().client().monitor();
   const messages: string[] = [];
   asked.on('monitor', (_: string, words: string[]) => {
     if (words[0]?.toUpperCase() === 'SET' && words[1] === KEYS.out) messages.push(words[2] ?? '');
@@ -196,7 +189,7 @@ test('a failure behind the commands is listed, and the peer is asked for the key
   await client.set('k', '1');
   await deliver(client, batchOf(1, [['TANDEM.NEED', '5', '0', '0', 'k']], { special: 1 }));
   await client.call('ACL', 'SETUSER', 'default', '-dump');
-  applying = await startApplying(server, client);
+  applying = await startApplying(server(), client);
   await applied(1);
   await client.call('ACL', 'SETUSER', 'default', '+dump');
   expect(await rejected()).toEqual([expect.stringMatching(/^1 /)]);
@@ -206,7 +199,7 @@ test('a failure behind the commands is listed, and the peer is asked for the key
 });
 
 test('while what was applied has not come round in the stream nothing more is applied, and it says so', async () => {
-  applying = await startApplying(server, client);
+  applying = await startApplying(server(), client);
   applying.isBehind = true;
   await deliver(client, batchOf(1, [['SET', 'k', '1']]));
   const { applier } = applying;
@@ -221,23 +214,23 @@ test('while what was applied has not come round in the stream nothing more is ap
 });
 
 test("a flush leaves Tandem's own keys where they are, though the spare database has keys of their names", async () => {
-  const spare = server.client({ db: 15 });
+  const spare = server().client({ db: 15 });
   await spare.set(KEYS.fence, 'of somebody else');
   await spare.set(KEYS.inbox, 'of somebody else');
   await client.set('a', '1');
   await deliver(client, batchOf(1, [['FLUSHDB']], { special: 1 }));
-  applying = await startApplying(server, client);
+  applying = await startApplying(server(), client);
   await applied(1);
   expect([await client.exists('a'), await client.get(KEYS.fence)]).toEqual([0, '7']);
   await expectSettled(1);
 });
 
 test("a swap of databases leaves Tandem's own keys where they are, though the other has keys of their names", async () => {
-  const other = server.client({ db: 3 });
+  const other = server().client({ db: 3 });
   await other.set(KEYS.fence, 'of somebody else');
   await client.set('a', '1');
   await deliver(client, batchOf(1, [['SWAPDB', '0', '3']], { special: 1 }));
-  applying = await startApplying(server, client);
+  applying = await startApplying(server(), client);
   await applied(1);
   expect([await client.exists('a'), await other.get('a'), await client.get(KEYS.fence)]).toEqual([
     0,
@@ -250,7 +243,7 @@ test("a swap of databases leaves Tandem's own keys where they are, though the ot
 test('out of memory at any moment loses no batch, and repeats none', async () => {
   const count = 60;
   await deliver(client, ...Array.from({ length: count }, (_, i) => batchOf(i + 1, [['INCR', 'counter']])));
-  applying = await startApplying(server, client);
+  applying = await startApplying(server(), client);
   for (let i = 0; i < 80; i++) {
     await client.config('SET', 'maxmemory', i % 2 === 0 ? '1' : '0');
     if (applying.applier.appliedSequence === count) break;
@@ -277,7 +270,7 @@ test('a guard touches its key although memory forbids writes: what was sent behi
 test('a server that lets no script count its errors has nothing applied', async () => {
   await deliver(client, batchOf(1, [['SET', 'a', '1']]));
   await client.call('ACL', 'SETUSER', 'default', '-info');
-  applying = await startApplying(server, client);
+  applying = await startApplying(server(), client);
   expect(await applying.ended).toMatchObject({ code: 'NO_PERMISSION' });
   await client.call('ACL', 'SETUSER', 'default', '+info');
   expect(await client.exists('a')).toBe(0);

@@ -4,30 +4,21 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { JobQueue } from '../../src/jobs/bullmq/job-queue.js';
 import { JobWorker } from '../../src/jobs/bullmq/job-worker.js';
-import { connectClient, openClient, type Redis as OwnClient } from '../../src/redis/connect.js';
-import { createLogger } from '../../src/log/log.js';
+import { connectClient } from '../../src/redis/connect.js';
 import { JobsBench } from '../support/jobs.js';
+import { SILENT, tandemClient } from '../support/tandem-clients.js';
 
 /** The version whose keys and fields `src/jobs/bullmq/`, and the scripts in `src/lua/jobs/`, were held against. */
 const KNOWN_VERSION = '6.7.0';
 const KIND = 'copy';
 
 const bench = new JobsBench();
-const log = createLogger({
-  pair: 'test',
-  site: 'east',
-  logLevel: 'silent',
-  logPretty: 'never',
-  logData: false,
-});
 
 /** A queue and a worker of one kind, on a connection of their own. */
 async function withKind(use: (kind: { queue: JobQueue; worker: JobWorker }) => Promise<void>): Promise<void> {
-  const tls = { caFile: '', certFile: '', keyFile: '' } as Parameters<typeof openClient>[0]['tls'];
-  const limits = { connectTimeoutMs: 5000, commandTimeoutMs: 20_000 };
-  const client: OwnClient = openClient({ url: bench.server.url, tls, name: 'test', log, ...limits });
+  const client = tandemClient({ url: bench.server.url, commandTimeoutMs: 20_000 });
   await connectClient(client);
-  const options = { client, keys: bench.keys, kind: KIND, log };
+  const options = { client, keys: bench.keys, kind: KIND, log: SILENT };
   const queue = await JobQueue.open({ ...options, describes: true });
   const worker = await JobWorker.open(options);
   try {

@@ -1,7 +1,6 @@
 import { Deadlines } from '../../src/local-writes/deadlines.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { sequencedCommands } from '../../src/protocol/payload.js';
 import { Capture } from '../../src/capture/capture.js';
 import type {
@@ -18,7 +17,7 @@ import { Filter } from '../../src/config/filter.js';
 import type { Position } from '../../src/protocol/position.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
 import { samplesFor } from '../support/command-catalogue.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
 import { EPOCH, KEYS, PAIR } from './internal-keys.js';
 
@@ -26,21 +25,16 @@ import { EPOCH, KEYS, PAIR } from './internal-keys.js';
 const RESTARTS = 25;
 const DELIVERED = Buffer.from('a batch of the peer');
 
-let server: TestServer;
-let client: Redis;
+const { redis: client, server } = useServer({ config: { 'repl-backlog-size': '64mb' } });
 /** The stream of everything that `write` did, and where it begins. */
 let stream: Buffer;
 let start: Position;
 
 beforeAll(async () => {
-  server = await startServer({ config: { 'repl-backlog-size': '64mb' } });
-  client = server.client();
   start = await currentPosition();
   await write();
   stream = await bytesSince(start);
 });
-
-afterAll(() => server.stop());
 
 /** A change as it was numbered: sequence, database, words, and what the origin had seen. */
 type Numbered = string;
@@ -267,7 +261,7 @@ async function bytesSince(position: Position): Promise<Buffer> {
 
 function open(): Promise<RawConnection> {
   return RawConnection.open({
-    address: { host: server.host, port: server.port, tls: false },
+    address: { host: server().host, port: server().port, tls: false },
     name: 'test',
     connectTimeoutMs: 5000,
     signal: new AbortController().signal,

@@ -1,24 +1,16 @@
-import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeBatch } from '../../src/protocol/batch.js';
 import { ChangeList, type NewBatch } from '../../src/outbound/change-list.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
-import { EPOCH, KEYS, SILENT, TOKEN, batchOf, openFresh } from './internal-keys.js';
+import { EPOCH, KEYS, TOKEN, batchOf, openFresh } from './internal-keys.js';
+import { SILENT } from '../support/tandem-clients.js';
 
 const FAR = 10_000;
 const HOOKS = { clock: { last: 5 }, stream: { resume: () => {} } };
 
-let server: TestServer;
-let client: Redis;
+const { redis: client } = useServer();
 let stop: AbortController;
-
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-
-afterAll(() => server.stop());
 
 beforeEach(async () => {
   await openFresh(client);

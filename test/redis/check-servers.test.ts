@@ -1,31 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Config, loadConfig } from '../../src/config/config.js';
 import { keyNames } from '../../src/redis/keys.js';
 import type { Finding } from '../../src/preflight/finding.js';
 import { localAclRule, peerAclRule } from '../../src/preflight/rights.js';
 import { NoTlsError, type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
 import { findingsOf, inStep, troubles, withUser } from './checking.js';
 
 /** What servers may lack or speak, and the check finds. */
 const keys = keyNames({ prefix: 'tandem', pair: 'orders' });
-let east: TestServer;
-let west: TestServer;
-
-beforeAll(async () => {
-  [east, west] = await Promise.all([startServer({ config: { 'repl-backlog-size': '32mb' } }), startServer()]);
-});
-afterAll(() => Promise.all([east.stop(), west.stop()]));
+const { server: east } = useServer({ config: { 'repl-backlog-size': '32mb' } });
+const { server: west } = useServer();
 
 function configOf(changes: Record<string, string> = {}): Config {
   const env = {
     TANDEM_PAIR: 'orders',
     TANDEM_SITE: 'east',
     TANDEM_PEER: 'west',
-    TANDEM_LOCAL_URL: east.url,
-    TANDEM_PEER_URL: west.url,
+    TANDEM_LOCAL_URL: east().url,
+    TANDEM_PEER_URL: west().url,
   };
   return loadConfig({ env: { ...env, TANDEM_CONNECT_TIMEOUT_MS: '1000', ...changes } });
 }
@@ -120,7 +116,7 @@ describe('a server without a command', () => {
 
 describe('what can be done without', () => {
   it('is warned of, and the rights to data are looked at all the same', async () => {
-    await withUser(east, `${localAclRule()} -command -zadd -xautoclaim`, async (url) => {
+    await withUser(east(), `${localAclRule()} -command -zadd -xautoclaim`, async (url) => {
       const found = await findingsOf(configOf({ TANDEM_LOCAL_URL: url }));
       expect(found.filter(({ subject, outcome }) => subject === 'local' && outcome !== 'pass')).toMatchObject(
         [
@@ -134,8 +130,8 @@ describe('what can be done without', () => {
   it.each(['local', 'peer'])('at the %s: the names of connections', async (subject) => {
     const [server, rule, setting] =
       subject === 'local'
-        ? ([east, localAclRule(), 'TANDEM_LOCAL_URL'] as const)
-        : ([west, peerAclRule(keys), 'TANDEM_PEER_URL'] as const);
+        ? ([east(), localAclRule(), 'TANDEM_LOCAL_URL'] as const)
+        : ([west(), peerAclRule(keys), 'TANDEM_PEER_URL'] as const);
     await withUser(server, `${rule} -client|setname -client`, async (url) => {
       expect(await troubles(configOf({ [setting]: url }))).toEqual([`${subject} client names warn`]);
     });
@@ -152,10 +148,10 @@ describe('TLS', () => {
     const plainUrl = secure.url.replace('rediss:', 'redis:');
     const secureUrl = (server: TestServer): string => server.url.replace('redis:', 'rediss:');
     for (const [local, peer, message] of [
-      [secureUrl(east), west.url, `127.0.0.1:${east.port} does not speak TLS, and the URL asks for it`],
-      [east.url, secureUrl(west), `127.0.0.1:${west.port} does not speak TLS, and the URL asks for it`],
-      [plainUrl, west.url, `127.0.0.1:${secure.port} speaks TLS, and the URL does not ask for it`],
-      [east.url, plainUrl, `127.0.0.1:${secure.port} speaks TLS, and the URL does not ask for it`],
+      [secureUrl(east()), west().url, `127.0.0.1:${east().port} does not speak TLS, and the URL asks for it`],
+      [east().url, secureUrl(west()), `127.0.0.1:${west().port} does not speak TLS, and the URL asks for it`],
+      [plainUrl, west().url, `127.0.0.1:${secure.port} speaks TLS, and the URL does not ask for it`],
+      [east().url, plainUrl, `127.0.0.1:${secure.port} speaks TLS, and the URL does not ask for it`],
     ] as const) {
       const startedAt = performance.now();
       const findings = await findingsOf(

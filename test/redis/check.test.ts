@@ -6,25 +6,15 @@ import { preflight } from '../../src/preflight/preflight.js';
 import { PEER_RIGHTS } from '../../src/preflight/needed-calls.js';
 import { localAclRule, peerAclRule } from '../../src/preflight/rights.js';
 import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { findingsOf, inStep, troubles, withClients, withUser } from './checking.js';
 
 const keys = keyNames({ prefix: 'tandem', pair: 'orders' });
-let east: TestServer;
-let west: TestServer;
-let eastRedis: Redis;
-let westRedis: Redis;
-
-beforeAll(async () => {
-  [east, west] = await Promise.all([startServer({ config: { 'repl-backlog-size': '32mb' } }), startServer()]);
-  [eastRedis, westRedis] = [east.client(), west.client()];
-});
+const { redis: eastRedis, server: east } = useServer({ config: { 'repl-backlog-size': '32mb' } });
+const { redis: westRedis, server: west } = useServer();
 
 afterEach(async () => {
   await Promise.all([eastRedis.flushall(), westRedis.flushall()]);
-});
-
-afterAll(async () => {
-  await Promise.all([east.stop(), west.stop()]);
 });
 
 function configOf(changes: Record<string, string> = {}): Config {
@@ -32,8 +22,8 @@ function configOf(changes: Record<string, string> = {}): Config {
     TANDEM_PAIR: 'orders',
     TANDEM_SITE: 'east',
     TANDEM_PEER: 'west',
-    TANDEM_LOCAL_URL: east.url,
-    TANDEM_PEER_URL: west.url,
+    TANDEM_LOCAL_URL: east().url,
+    TANDEM_PEER_URL: west().url,
   };
   return loadConfig({ env: { ...env, TANDEM_CONNECT_TIMEOUT_MS: '1000', ...changes } });
 }
@@ -96,7 +86,7 @@ describe('the check', () => {
   });
 
   it('fails when two URLs lead to one server', async () => {
-    expect(await troubles(configOf({ TANDEM_PEER_URL: `redis://localhost:${east.port}` }))).toEqual([
+    expect(await troubles(configOf({ TANDEM_PEER_URL: `redis://localhost:${east().port}` }))).toEqual([
       'pair two servers fail SAME_SITE',
     ]);
   });
@@ -110,8 +100,10 @@ describe('the check', () => {
   });
 
   it('fails at a wrong password without telling it', async () => {
-    await withUser(west, '+@all', async () => {
-      const findings = await findingsOf(configOf({ TANDEM_PEER_URL: west.urlFor('tandem', 'open-sesame') }));
+    await withUser(west(), '+@all', async () => {
+      const findings = await findingsOf(
+        configOf({ TANDEM_PEER_URL: west().urlFor('tandem', 'open-sesame') }),
+      );
       expect(findings.filter(({ outcome }) => outcome === 'fail')).toMatchObject([
         { subject: 'peer', code: 'AUTH_FAILED' },
       ]);
@@ -128,14 +120,14 @@ describe('the check', () => {
 
 describe('the rights', () => {
   it('that the local rule grants are enough', async () => {
-    await withUser(east, localAclRule(), async (url) => {
+    await withUser(east(), localAclRule(), async (url) => {
       expect(await troubles(configOf({ TANDEM_LOCAL_URL: url }))).toEqual([]);
     });
   });
 
   it('that the rule for the peer grants are enough', async () => {
     await register(westRedis, 'west');
-    await withUser(west, peerAclRule(keys), async (url) => {
+    await withUser(west(), peerAclRule(keys), async (url) => {
       expect(await troubles(configOf({ TANDEM_PEER_URL: url }))).toEqual([]);
     });
   });
@@ -153,7 +145,7 @@ describe('the rights', () => {
     'publish',
     'scan',
   ])('lack %s: it is named', async (command) => {
-    await withUser(east, `${localAclRule()} -${command}`, async (url) => {
+    await withUser(east(), `${localAclRule()} -${command}`, async (url) => {
       const failures = (await findingsOf(configOf({ TANDEM_LOCAL_URL: url }))).filter(
         ({ outcome }) => outcome === 'fail',
       );
@@ -169,7 +161,7 @@ describe('the rights', () => {
 
   it.each(PEER_RIGHTS)('at the peer lack %s: it is named', async (command) => {
     await westRedis.hset(keys.received, 'origin', 'orders/east');
-    await withUser(west, `${peerAclRule(keys)} -${command}`, async (url) => {
+    await withUser(west(), `${peerAclRule(keys)} -${command}`, async (url) => {
       const failures = (await findingsOf(configOf({ TANDEM_PEER_URL: url }))).filter(
         ({ outcome }) => outcome === 'fail',
       );
@@ -185,7 +177,7 @@ describe('the rights', () => {
   });
 
   it('need not include a command that is not replicated', async () => {
-    await withUser(east, `${localAclRule()} -pfadd`, async (url) => {
+    await withUser(east(), `${localAclRule()} -pfadd`, async (url) => {
       expect(
         await troubles(configOf({ TANDEM_LOCAL_URL: url, TANDEM_FILTERS_COMMANDS_EXCLUDE: 'PFADD' })),
       ).toEqual([]);
@@ -193,7 +185,7 @@ describe('the rights', () => {
   });
 
   it.each(['zscore', 'evalsha', 'lpos'])('for jobs lack %s: it is a warning', async (command) => {
-    await withUser(east, `${localAclRule()} -${command}`, async (url) => {
+    await withUser(east(), `${localAclRule()} -${command}`, async (url) => {
       const found = await findingsOf(configOf({ TANDEM_LOCAL_URL: url }));
       expect(found.filter(({ name }) => name === 'jobs')).toMatchObject([
         {
@@ -207,7 +199,7 @@ describe('the rights', () => {
 
   it('to some keys and channels only are a warning', async () => {
     await withUser(
-      east,
+      east(),
       `~app:* ~tandem:{orders}:* resetchannels &app:* &tandem:{orders}:* +@all -@admin +psync +replconf +config|get`,
       async (url) => {
         const warnings = (await findingsOf(configOf({ TANDEM_LOCAL_URL: url }))).filter(
@@ -221,7 +213,7 @@ describe('the rights', () => {
   });
 
   it("are named together when the peer's account reaches another pair's keys only", async () => {
-    await withUser(west, peerAclRule(keyNames({ prefix: 'tandem', pair: 'sessions' })), async (url) => {
+    await withUser(west(), peerAclRule(keyNames({ prefix: 'tandem', pair: 'sessions' })), async (url) => {
       const failures = (await findingsOf(configOf({ TANDEM_PEER_URL: url }))).filter(
         ({ outcome }) => outcome === 'fail',
       );
@@ -232,7 +224,7 @@ describe('the rights', () => {
   });
 
   it('to INFO lacking are a failure of their own', async () => {
-    await withUser(west, `${peerAclRule(keys)} -info`, async (url) => {
+    await withUser(west(), `${peerAclRule(keys)} -info`, async (url) => {
       expect(await troubles(configOf({ TANDEM_PEER_URL: url }))).toEqual([
         'peer connection fail NO_PERMISSION',
       ]);
@@ -243,18 +235,20 @@ describe('the rights', () => {
 describe('replicas', () => {
   let replica: TestServer;
   beforeAll(async () => {
-    replica = await startServer({ config: { replicaof: `127.0.0.1 ${east.port}` } });
+    replica = await startServer({ config: { replicaof: `127.0.0.1 ${east().port}` } });
     await inStep(replica);
   });
   afterAll(() => replica.stop());
 
   it('are no ends of a pair', async () => {
-    const findings = await findingsOf(configOf({ TANDEM_PEER_URL: replica.url, TANDEM_LOCAL_URL: west.url }));
+    const findings = await findingsOf(
+      configOf({ TANDEM_PEER_URL: replica.url, TANDEM_LOCAL_URL: west().url }),
+    );
     expect(findings.filter(({ outcome }) => outcome === 'fail')).toMatchObject([
       {
         subject: 'peer',
         code: 'NOT_A_PRIMARY',
-        message: `a replica of 127.0.0.1:${east.port}`,
+        message: `a replica of 127.0.0.1:${east().port}`,
         advice: expect.stringContaining('primary') as string,
       },
     ]);

@@ -1,18 +1,10 @@
 import type { Config } from '../../src/config/config.js';
-import { createLogger } from '../../src/log/log.js';
 import { openClient } from '../../src/redis/connect.js';
 import { inspect, type preflight } from '../../src/preflight/preflight.js';
 import type { Finding } from '../../src/preflight/finding.js';
 import type { TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
-
-const log = createLogger({
-  pair: 'orders',
-  site: 'east',
-  logLevel: 'silent',
-  logPretty: 'never',
-  logData: false,
-});
+import { SILENT } from '../support/tandem-clients.js';
 
 /** Runs something with the two clients that a command or a site would open. */
 export async function withClients<T>(
@@ -20,10 +12,10 @@ export async function withClients<T>(
   use: (options: Parameters<typeof preflight>[0]) => Promise<T>,
 ): Promise<T> {
   const { tls, connectTimeoutMs, commandTimeoutMs, localUrl, peerUrl } = config;
-  const options = { tls, connectTimeoutMs, commandTimeoutMs, log, name: 'tandem:east:check' };
+  const options = { tls, connectTimeoutMs, commandTimeoutMs, log: SILENT, name: 'tandem:east:check' };
   const [local, peer] = [openClient({ ...options, url: localUrl }), openClient({ ...options, url: peerUrl })];
   try {
-    return await use({ config, local, peer, log });
+    return await use({ config, local, peer, log: SILENT });
   } finally {
     local.disconnect();
     peer.disconnect();

@@ -1,40 +1,22 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { Claims } from '../../src/sync/claims.js';
 import { KeyHash } from '../../src/protocol/key-hash.js';
-import { createLogger } from '../../src/log/log.js';
 import { keyNames } from '../../src/redis/keys.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
+import { SILENT } from '../support/tandem-clients.js';
 
 const KEYS = keyNames({ prefix: 'tandem', pair: 'test' });
 const TOKEN = 5;
 const MAX_BYTES = 16 * 1024 * 1024;
 const DEADLINE = { deadlineMs: 10_000 };
 
-let server: TestServer;
-let redis: Redis;
+const { redis } = useServer({ isEmptied: true });
 
-beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
-});
-afterAll(() => server.stop());
-beforeEach(async () => {
-  await redis.flushall();
-  await redis.set(KEYS.fence, TOKEN);
-});
-
-const log = createLogger({
-  logLevel: 'silent',
-  logPretty: 'never',
-  logData: false,
-  pair: 'test',
-  site: 'east',
-});
+beforeEach(() => redis.set(KEYS.fence, TOKEN));
 
 function claims(): Claims {
-  return new Claims({ local: redis, keys: KEYS, log });
+  return new Claims({ local: redis, keys: KEYS, log: SILENT });
 }
 
 const hash = new KeyHash();

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   COMMAND_TABLE,
@@ -16,7 +15,7 @@ import {
   type CommandSample,
   type ServerVersion,
 } from '../support/command-catalogue.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
 
 /** Commands that servers call writes and that have no row, each with its reason. */
@@ -40,19 +39,14 @@ const PREFIX = 'catalogue:';
 /** Flags of COMMAND GETKEYSANDFLAGS that say the command may change the key. */
 const WRITE_FLAGS = ['OW', 'RW', 'RM'];
 
-let server: TestServer;
-let client: Redis;
+const { redis: client, server } = useServer();
 let version: ServerVersion;
 let samples: CommandSample[];
 
 beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
   version = await serverVersion();
   samples = samplesFor(version, PREFIX);
 });
-
-afterAll(() => server.stop());
 
 describe('the table and the list of commands this server has', () => {
   test('every command that writes has a row, or a reason why not', async () => {
@@ -110,7 +104,7 @@ describe('every sample, run on this server', () => {
   let streams: Buffer[][][];
 
   beforeAll(async () => {
-    tap = await ReplicationTap.open(server.port);
+    tap = await ReplicationTap.open(server().port);
     await Promise.all(samples.flatMap((sample, index) => run(sample, index)));
     await until('the last sample in the replication stream', () => afterMarker(samples.length - 1) >= 0);
     streams = samples.map((_, index) => tap.commands.slice(beforeMarker(index) + 1, afterMarker(index)));

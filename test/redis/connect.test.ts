@@ -1,47 +1,27 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseRedisUrl } from '../../src/config/redis-url.js';
 import { TandemError } from '../../src/errors.js';
-import { createLogger } from '../../src/log/log.js';
-import { type ClientOptions, type Redis, connectClient, openClient } from '../../src/redis/connect.js';
+import { type ClientOptions, type Redis, connectClient } from '../../src/redis/connect.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
 import { NoTlsError, type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until, within } from '../support/wait.js';
+import { NO_TLS, useTandemClients } from '../support/tandem-clients.js';
 
-const log = createLogger({ pair: 'p', site: 's', logLevel: 'silent', logPretty: 'never', logData: false });
-const tls = { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true };
+const { server } = useServer({ requirepass: 'sesame' });
 
-let server: TestServer;
-const clients: Redis[] = [];
-
-beforeAll(async () => {
-  server = await startServer({ requirepass: 'sesame' });
-});
-afterEach(() => {
-  for (const client of clients.splice(0)) client.disconnect();
-});
-afterAll(() => server.stop());
+const openAt = useTandemClients({ connectTimeoutMs: 500, commandTimeoutMs: 500, backoffMaxMs: 100 });
 
 function open(options: Partial<ClientOptions> = {}): Redis {
-  const client = openClient({
-    url: server.url,
-    tls,
-    name: 'tandem:s:test',
-    log,
-    connectTimeoutMs: 500,
-    commandTimeoutMs: 500,
-    backoffMaxMs: 100,
-    ...options,
-  });
-  clients.push(client);
-  return client;
+  return openAt({ url: server().url, ...options });
 }
 
 describe('a client', () => {
   it('connects, under its name, with RESP2', async () => {
-    const client = open();
+    const client = open({ name: 'tandem:s:test' });
     await connectClient(client);
     expect(await client.call('CLIENT', 'GETNAME')).toBe('tandem:s:test');
     await client.hset('h', 'f', 'v');
@@ -49,8 +29,8 @@ describe('a client', () => {
   });
 
   it.each([
-    ['a wrong password', () => `redis://:wrong@127.0.0.1:${server.port}`, 'AUTH_FAILED'],
-    ['no password', () => `redis://127.0.0.1:${server.port}`, 'AUTH_FAILED'],
+    ['a wrong password', () => `redis://:wrong@127.0.0.1:${server().port}`, 'AUTH_FAILED'],
+    ['no password', () => `redis://127.0.0.1:${server().port}`, 'AUTH_FAILED'],
     ['no such host', () => 'redis://nobody.invalid', 'UNREACHABLE'],
     ['no server at the port', () => 'redis://127.0.0.1:1', 'UNREACHABLE'],
   ])('with %s says so', async (_, url, code) => {
@@ -82,9 +62,9 @@ describe('a client', () => {
   it('gives up on a server that does not answer', async () => {
     const client = open();
     await connectClient(client);
-    await server.pause();
+    await server().pause();
     await expect(connectClient(client)).rejects.toMatchObject({ code: 'TIMEOUT' });
-    await server.resume();
+    await server().resume();
   });
 
   it('stops waiting when told to', async () => {
@@ -110,10 +90,10 @@ describe('TLS', () => {
       throw error;
     }
     try {
-      await connectClient(open({ url: secure.url, tls: { ...tls, caFile: secure.caFile ?? null } }));
+      await connectClient(open({ url: secure.url, tls: { ...NO_TLS, caFile: secure.caFile ?? null } }));
       await expect(connectClient(open({ url: secure.url }))).rejects.toMatchObject({ code: 'TLS_FAILED' });
       await expect(
-        connectClient(open({ url: secure.url, tls: { ...tls, rejectUnauthorized: false } })),
+        connectClient(open({ url: secure.url, tls: { ...NO_TLS, rejectUnauthorized: false } })),
       ).resolves.toBeUndefined();
     } finally {
       await secure.stop();
@@ -126,7 +106,7 @@ describe('TLS', () => {
     try {
       const file = join(dir, 'garbage');
       writeFileSync(file, 'garbage');
-      const client = open({ url: 'rediss://127.0.0.1:1', tls: { ...tls, certFile: file, keyFile: file } });
+      const client = open({ url: 'rediss://127.0.0.1:1', tls: { ...NO_TLS, certFile: file, keyFile: file } });
       for (let attempt = 0; attempt < 2; attempt++)
         await expect(within('the refusal', 2000, connectClient(client))).rejects.toMatchObject({
           code: 'TLS_FAILED',

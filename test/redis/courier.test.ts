@@ -5,17 +5,16 @@ import { pack, type Algorithm } from '../../src/protocol/packing.js';
 import { Courier } from '../../src/outbound/courier.js';
 import type { CourierOptions } from '../../src/outbound/courier-options.js';
 import { ChangeList } from '../../src/outbound/change-list.js';
-import { openClient } from '../../src/redis/connect.js';
 import { Proxy } from '../support/proxy.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
-import { EPOCH, KEYS, PAIR, SILENT, TOKEN, batchOf, openFresh } from './internal-keys.js';
+import { EPOCH, KEYS, PAIR, TOKEN, batchOf, openFresh } from './internal-keys.js';
+import { SILENT, useTandemClients } from '../support/tandem-clients.js';
 
 /** The peer's server; west works there. The list of east's changes stands on another. */
-let peer: TestServer;
-let own: TestServer;
-let peerClient: Redis;
-let ownClient: Redis;
+const { redis: peerClient, server: peer } = useServer();
+const { redis: ownClient } = useServer();
+const open = useTandemClients();
 let proxy: Proxy;
 let stop: AbortController;
 let list: ChangeList;
@@ -24,15 +23,10 @@ let courier: Courier;
 let running: Promise<unknown>;
 
 beforeAll(async () => {
-  [peer, own] = [await startServer(), await startServer()];
-  [peerClient, ownClient] = [peer.client(), own.client()];
-  proxy = await Proxy.start({ port: peer.port });
+  proxy = await Proxy.start({ port: peer().port });
 });
 
-afterAll(async () => {
-  await proxy.close();
-  await Promise.all([peer.stop(), own.stop()]);
-});
+afterAll(() => proxy.close());
 
 beforeEach(async () => {
   await openFresh(peerClient, 'west');
@@ -47,7 +41,6 @@ afterEach(async () => {
   proxy.delay(0);
   proxy.resume();
   await running.catch(() => {});
-  client.disconnect();
 });
 
 async function start(options: Partial<CourierOptions> = {}): Promise<void> {
@@ -68,16 +61,7 @@ async function start(options: Partial<CourierOptions> = {}): Promise<void> {
     log: SILENT,
   });
   list.run(stop.signal, { clock: { last: 1 }, stream: { resume: () => {} } }).catch(() => {});
-  client = openClient({
-    url: `redis://127.0.0.1:${proxy.port}`,
-    tls: { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true },
-    name: 'test',
-    log: SILENT,
-    connectTimeoutMs: 1000,
-    commandTimeoutMs: 1000,
-    backoffMinMs: 5,
-    backoffMaxMs: 20,
-  });
+  client = open({ url: `redis://127.0.0.1:${proxy.port}`, backoffMinMs: 5, backoffMaxMs: 20 });
   courier = new Courier({
     client,
     keys: KEYS,

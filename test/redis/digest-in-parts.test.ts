@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { digestInParts } from '../../src/sync/digest-in-parts.js';
 import { runUnlessWritten, watchKey, Watchers } from '../../src/sync/watchers.js';
 import { random } from '../e2e/random.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { KEY, LARGE, SMALL, type Command } from './value-samples.js';
 
 const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 1_000_000);
@@ -12,23 +12,18 @@ const ELEMENTS = 5000;
 const FAR = 1_900_000_000_000;
 const key = Buffer.from(KEY);
 
-let server: TestServer;
-let redis: Redis;
+const { redis } = useServer({ isEmptied: true });
 let fieldsExpire: boolean;
 let inOneStep: string;
 let parts: number;
 
 beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
   const known = (await redis.call('COMMAND', 'INFO', 'HPEXPIRETIME')) as unknown[];
   fieldsExpire = Boolean(known[0]);
   const [head] = scriptSource('digest-keys').split('local parts, sizes');
   inOneStep = `${head!.replace("string.sub(ARGV[3], 1, 1) == '1'", String(fieldsExpire))} return entry_of(KEYS[1], ARGV[1] == '1')`;
 });
-afterAll(() => server.stop());
 beforeEach(async () => {
-  await redis.flushall();
   await encodings(LARGE);
 });
 

@@ -1,28 +1,21 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { random } from '../e2e/random.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { KEY, LARGE, NEEDS, SAMPLES, SMALL, type Command, type Way } from './value-samples.js';
 
 const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 1_000_000);
 const ROUNDS = 12;
 const FAR = 1_900_000_000_000;
 
-let server: TestServer;
-let redis: Redis;
+const { redis } = useServer({ isEmptied: true });
 let source: string;
 
 beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
   const known = (await redis.call('COMMAND', 'INFO', 'HPEXPIRETIME')) as unknown[];
   const [parts] = scriptSource('digest-keys').split('local parts, sizes');
   source = `${parts!.replace("string.sub(ARGV[3], 1, 1) == '1'", known[0] ? 'true' : 'false')} return entry_of(KEYS[1])`;
 });
-
-afterAll(() => server.stop());
-beforeEach(() => redis.flushall());
 
 async function entry(): Promise<string> {
   return String(await redis.eval(source, 1, KEY));

@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { CommandReader } from '../../src/redis-commands/command-reader.js';
 import { valueOf } from '../../src/conflicts/rules/states.js';
 import { messageFault } from '../../src/protocol/messages/messages.js';
@@ -7,26 +6,20 @@ import { type KeyState, parseState } from '../../src/protocol/messages/state.js'
 import { scriptSource } from '../../src/lua/scripts.js';
 import { restorableVersions, takes } from '../../src/redis/restorable.js';
 import { random } from '../e2e/random.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { KEY, SAMPLES, type Command } from './value-samples.js';
 
 const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 1_000_000);
 const FAR = 1_900_000_000_000;
 const OUT = 'tandem:{test}:out';
 
-let server: TestServer;
-let redis: Redis;
+const { redis } = useServer({ isEmptied: true });
 let fieldsExpire: boolean;
 
 beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
   const [known] = (await redis.call('COMMAND', 'INFO', 'HPEXPIRETIME')) as unknown[];
   fieldsExpire = known !== null && known !== undefined;
 });
-
-afterAll(() => server.stop());
-beforeEach(() => redis.flushall());
 
 async function run(commands: readonly Command[]): Promise<void> {
   for (const [name, ...args] of commands) await redis.call(name, ...args);

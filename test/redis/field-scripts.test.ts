@@ -1,24 +1,18 @@
 /** The scripts that run commands on fields with a deadline, on servers that have such fields. Clients write names in either case. */
 
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { scriptSource } from '../../src/lua/scripts.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 
 const [APPLIED, OUT, KEY] = ['applied', 'out', 'k'];
 
-let server: TestServer;
-let redis: Redis;
+const { redis } = useServer({ isEmptied: true });
 let hasFields: boolean;
 
 beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
   const [known] = (await redis.call('COMMAND', 'INFO', 'HPEXPIREAT')) as unknown[];
   hasFields = known !== null;
 });
-afterAll(() => server.stop());
-beforeEach(() => redis.flushall());
 
 /** When the field ends, in ms since 1970. */
 async function deadline(): Promise<number> {

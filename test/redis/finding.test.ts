@@ -1,19 +1,11 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { ANSWER_MESSAGE, parseAnswer, withMarks } from '../../src/protocol/messages/answer.js';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { findingOf } from '../../src/sync/entry-finding.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 
 const FAR = 1_900_000_000_000;
-let server: TestServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
-});
-afterAll(() => server.stop());
+const { redis } = useServer();
 
 const nobody = {
   isBusy: () => false,

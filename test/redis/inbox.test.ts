@@ -1,39 +1,20 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { decodeBatch, encodeBatch, encodeSealed } from '../../src/protocol/batch.js';
 import { pack } from '../../src/protocol/packing.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
-import { createLogger } from '../../src/log/log.js';
 import { Inbox } from '../../src/inbound/inbox.js';
 import { keyNames } from '../../src/redis/keys.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
+import { SILENT } from '../support/tandem-clients.js';
 
 const PAIR = 'test';
 const PEER = 'east';
 const TOKEN = 7;
-const LOG = createLogger({
-  pair: 'test',
-  site: 'west',
-  logLevel: 'silent',
-  logPretty: 'never',
-  logData: false,
-});
 const KEYS = keyNames({ prefix: 'tandem', pair: PAIR });
 
-let server: TestServer;
-let client: Redis;
+const { redis: client } = useServer({ isEmptied: true });
 
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-
-afterAll(() => server.stop());
-
-beforeEach(async () => {
-  await client.flushall();
-  await client.set(KEYS.fence, TOKEN);
-});
+beforeEach(() => client.set(KEYS.fence, TOKEN));
 
 /** A batch of one change. */
 function batch(epoch: number, sequence: number): Buffer {
@@ -61,7 +42,7 @@ function inboxBehind(sequence: number): Inbox {
     peer: PEER,
     applied: { epoch: 1, sequence },
     token: TOKEN,
-    log: LOG,
+    log: SILENT,
   });
 }
 

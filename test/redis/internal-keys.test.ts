@@ -1,7 +1,5 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/config.js';
-import { createLogger } from '../../src/log/log.js';
 import { Lease } from '../../src/lease/lease.js';
 import { runScript } from '../../src/lua/scripts.js';
 import { keyNames } from '../../src/redis/keys.js';
@@ -12,29 +10,15 @@ import {
   NO_MEMORY,
   openState,
 } from '../../src/site/history.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
+import { SILENT } from '../support/tandem-clients.js';
 
 const KEYS = keyNames({ prefix: 'tandem', pair: 'test' });
 const TOKEN = 7;
-const LOG = createLogger({
-  pair: 'test',
-  site: 'west',
-  logLevel: 'silent',
-  logPretty: 'never',
-  logData: false,
-});
 const ORIGIN = 'test/east';
 const NEVER = new AbortController().signal;
 
-let server: TestServer;
-let client: Redis;
-
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-
-afterAll(() => server.stop());
+const { redis: client, server } = useServer();
 
 beforeEach(async () => {
   await client.config('SET', 'maxmemory', '0');
@@ -43,7 +27,7 @@ beforeEach(async () => {
 });
 
 function lease(): Lease {
-  return new Lease({ client, keys: KEYS, leaseMs: 5000, log: LOG });
+  return new Lease({ client, keys: KEYS, leaseMs: 5000, log: SILENT });
 }
 
 describe('fencing tokens', () => {
@@ -173,7 +157,7 @@ test('the own keys are sound with whatever names the keys whose own value stays,
 
 test('what was applied last is known at the next start, whatever names the keys whose own value stays', async () => {
   const env = { TANDEM_PAIR: 'test', TANDEM_SITE: 'west', TANDEM_PEER: 'east' };
-  const urls = { TANDEM_LOCAL_URL: server.url, TANDEM_PEER_URL: 'redis://127.0.0.1:1' };
+  const urls = { TANDEM_LOCAL_URL: server().url, TANDEM_PEER_URL: 'redis://127.0.0.1:1' };
   const config = loadConfig({ env: { ...env, ...urls } });
   const open = (): ReturnType<typeof openState> =>
     openState({ local: client, keys: KEYS, token: TOKEN, config, memory: NO_MEMORY });
@@ -190,7 +174,7 @@ test('what was applied last is known at the next start, whatever names the keys 
 describe('up to where places of lists were noted', () => {
   const env = { TANDEM_PAIR: 'test', TANDEM_SITE: 'west', TANDEM_PEER: 'east' };
   const open = async (memory: Partial<Memory> = {}): Promise<number | undefined> => {
-    const urls = { TANDEM_LOCAL_URL: server.url, TANDEM_PEER_URL: 'redis://127.0.0.1:1' };
+    const urls = { TANDEM_LOCAL_URL: server().url, TANDEM_PEER_URL: 'redis://127.0.0.1:1' };
     const options = {
       local: client,
       keys: KEYS,

@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import { pino, type Logger } from 'pino';
 import { type Batch, encodeBatch } from '../../src/protocol/batch.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { runScript } from '../../src/lua/scripts.js';
@@ -11,8 +10,6 @@ export const KEYS = keyNames({ prefix: 'tandem', pair: PAIR });
 export const TOKEN = 1;
 export const EPOCH = 1;
 export const INBOX_LIMIT = 10_000;
-
-export const SILENT: Logger = pino({ level: 'silent' });
 
 /** Empties the server, and makes the keys as a process finds them that works there for the first time. */
 export async function openFresh(client: Redis, site: 'east' | 'west' = 'east'): Promise<void> {

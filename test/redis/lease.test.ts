@@ -1,26 +1,18 @@
 import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Lease } from '../../src/lease/lease.js';
-import { openClient } from '../../src/redis/connect.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
-import { KEYS, SILENT } from './internal-keys.js';
+import { KEYS } from './internal-keys.js';
+import { SILENT, useTandemClients } from '../support/tandem-clients.js';
 
 const LEASE_MS = 300;
 
-let server: TestServer;
-let client: Redis;
+const { redis: client, server } = useServer({ isEmptied: true });
+const open = useTandemClients();
 let stop: AbortController;
 
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-
-afterAll(() => server.stop());
-
 beforeEach(async () => {
-  await client.flushall();
   stop = new AbortController();
 });
 
@@ -32,15 +24,7 @@ function process(): Lease {
 
 /** With a lease that outlasts any test. */
 function presentProcess(): { lease: Lease; presence: Redis } {
-  const presence = openClient({
-    url: server.url,
-    tls: { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true },
-    name: 'test:lease',
-    log: SILENT,
-    connectTimeoutMs: 1000,
-    commandTimeoutMs: 1000,
-  });
-  stop.signal.addEventListener('abort', () => presence.disconnect());
+  const presence = open({ url: server().url, name: 'test:lease' });
   return { lease: new Lease({ client, keys: KEYS, leaseMs: 600_000, log: SILENT, presence }), presence };
 }
 

@@ -1,17 +1,10 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { pause, Pauses, readPauses, resume } from '../../src/site/pauses.js';
-import { type TestServer, startServer } from '../support/server.js';
-import { KEYS, SILENT } from './internal-keys.js';
+import { useServer } from '../support/use-server.js';
+import { KEYS } from './internal-keys.js';
+import { SILENT } from '../support/tandem-clients.js';
 
-let server: TestServer;
-let client: Redis;
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-afterAll(() => server.stop());
-beforeEach(() => client.flushall());
+const { redis: client } = useServer({ isEmptied: true });
 
 test('a direction is paused on a server without memory too, and goes on there', async () => {
   await client.config('SET', 'maxmemory', '1');

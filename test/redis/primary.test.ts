@@ -1,24 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseRedisUrl } from '../../src/config/redis-url.js';
-import { createLogger } from '../../src/log/log.js';
 import { AddressLook } from '../../src/redis/address-look.js';
-import { type Redis, connectClient, openClient } from '../../src/redis/connect.js';
+import { type Redis, connectClient } from '../../src/redis/connect.js';
 import { connectPrimary, followPrimary, runIdOf, untilLost } from '../../src/redis/primary.js';
 import { findServer } from '../support/find-server.js';
 import { Proxy } from '../support/proxy.js';
 import { Sentinels } from '../support/sentinels.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { until, within } from '../support/wait.js';
+import { useTandemClients } from '../support/tandem-clients.js';
 
-const log = createLogger({ pair: 'p', site: 's', logLevel: 'silent', logPretty: 'never', logData: false });
-const tls = { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true };
 /** Of the looks and what follows them, on a loaded machine. */
 const SOON_MS = 15_000;
 
 let [first, second]: TestServer[] = [];
 let address: Proxy;
-const clients: Redis[] = [];
 const stop: AbortController[] = [];
 
 beforeEach(async () => {
@@ -27,24 +24,14 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const each of stop.splice(0)) each.abort();
-  for (const client of clients.splice(0)) client.disconnect();
   await address.close();
   await Promise.all([first!.stop(), second!.stop()]);
 });
 
+const openAt = useTandemClients();
+
 function open(url = address.through(first!.url), backoffMs = 20): Redis {
-  const client = openClient({
-    url,
-    tls,
-    name: 'tandem:s:test',
-    log,
-    connectTimeoutMs: 1000,
-    commandTimeoutMs: 1000,
-    backoffMinMs: backoffMs,
-    backoffMaxMs: backoffMs,
-  });
-  clients.push(client);
-  return client;
+  return openAt({ url, backoffMinMs: backoffMs, backoffMaxMs: backoffMs });
 }
 
 function signal(): AbortSignal {

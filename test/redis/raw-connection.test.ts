@@ -2,17 +2,18 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ReplicationStream } from '../../src/capture/psync/replication-stream.js';
 import { parseRedisUrl } from '../../src/config/redis-url.js';
-import { connectClient, openClient } from '../../src/redis/connect.js';
+import { connectClient } from '../../src/redis/connect.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
 import { sendCommand } from '../../src/redis/send-command.js';
-import { createLogger } from '../../src/log/log.js';
 import { NoTlsError, startServer, type TestServer } from '../support/server.js';
 import { until } from '../support/wait.js';
+import { NO_TLS, useTandemClients } from '../support/tandem-clients.js';
 
 const VALUE_BYTES = 3000;
 const WRITES = 2000;
 
 describe.each([{ tls: false }, { tls: true }])('with TLS $tls', ({ tls }) => {
+  const open = useTandemClients({ connectTimeoutMs: 5000, commandTimeoutMs: 5000 });
   let server: TestServer | undefined;
 
   beforeAll(async () => {
@@ -84,14 +85,7 @@ describe.each([{ tls: false }, { tls: true }])('with TLS $tls', ({ tls }) => {
 
   test('a command sent without copying arrives as it is, also many at once', async (context) => {
     if (!server) return context.skip();
-    const client = openClient({
-      url: server.url,
-      tls: { caFile: server.caFile ?? null, certFile: null, keyFile: null, rejectUnauthorized: true },
-      name: 'tandem:test',
-      log: createLogger({ logLevel: 'silent', logPretty: 'never', logData: false } as never),
-      connectTimeoutMs: 5000,
-      commandTimeoutMs: 5000,
-    });
+    const client = open({ url: server.url, tls: { ...NO_TLS, caFile: server.caFile ?? null } });
     await connectClient(client);
     const values = [Buffer.from([0, 13, 10, 255]), Buffer.alloc(0), Buffer.alloc(300_000, 7)];
     await Promise.all(

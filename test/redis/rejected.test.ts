@@ -12,32 +12,25 @@ import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { parseNeed } from '../../src/protocol/messages/state-request.js';
 import { readMessage } from '../../src/capture/internal-commands.js';
 import { runScript } from '../../src/lua/scripts.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
 import { KEYS } from './internal-keys.js';
 
-let server: TestServer;
+const { redis: client, server } = useServer({ isEmptied: true });
 let monitor: Redis;
-let client: Redis;
 /** What was written to the key `out`. */
 let said: Buffer[];
 
 beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-  monitor = await server.client().monitor();
+  monitor = await server().client().monitor();
   monitor.on('monitor', (_: string, words: string[]) => {
     if (words[0] === 'SET' && words[1] === KEYS.out)
       said.push(Buffer.from((words[2] ?? '').replaceAll('\\r\\n', '\r\n')));
   });
 });
-afterAll(() => {
-  monitor.disconnect();
-  return server.stop();
-});
+afterAll(() => monitor.disconnect());
 beforeEach(async () => {
   said = [];
-  await client.flushall();
 });
 
 async function list(

@@ -1,18 +1,9 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { runScript } from '../../src/lua/scripts.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { EPOCH, INBOX_LIMIT, KEYS, PAIR, TOKEN, batchOf, deliver, openFresh } from './internal-keys.js';
 
-let server: TestServer;
-let client: Redis;
-
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-
-afterAll(() => server.stop());
+const { redis: client, server } = useServer();
 
 beforeEach(() => openFresh(client));
 
@@ -177,7 +168,7 @@ describe('append and trim', () => {
       await append(1, 2, batchOf(1, 1));
       const before = [await client.hgetall(KEYS.state), await client.lrangeBuffer(KEYS.changes, 0, -1)];
       await client.call('ACL', 'SETUSER', 'limited', 'reset', 'on', 'nopass', '~*', '+@all', `-${right}`);
-      const limited = server.client({ username: 'limited', password: 'any' });
+      const limited = server().client({ username: 'limited', password: 'any' });
       const refused = runScript(
         limited,
         'append-batches',

@@ -1,51 +1,29 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/log/log.js';
-import { type Redis, connectClient, openClient } from '../../src/redis/connect.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Redis, connectClient } from '../../src/redis/connect.js';
 import { untilLost } from '../../src/redis/primary.js';
 import { readFacts } from '../../src/redis/server-facts.js';
 import { findServer } from '../support/find-server.js';
 import { PRIMARY_NAME, Sentinels } from '../support/sentinels.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until, within } from '../support/wait.js';
+import { useTandemClients } from '../support/tandem-clients.js';
 
-const log = createLogger({ pair: 'p', site: 's', logLevel: 'silent', logPretty: 'never', logData: false });
-const tls = { caFile: null, certFile: null, keyFile: null, rejectUnauthorized: true };
-
-let primary: TestServer;
+const { server: primary } = useServer({ requirepass: 'sesame' });
 let sentinels: Sentinels;
-const clients: Redis[] = [];
 
 beforeAll(async () => {
-  primary = await startServer({ requirepass: 'sesame' });
   sentinels = await Sentinels.reserve({
     count: 1,
     downAfterMs: 60_000,
     requirepass: 'eye',
     serverPassword: 'sesame',
   });
-  await sentinels.watch(primary, 0);
+  await sentinels.watch(primary(), 0);
 });
-afterEach(() => {
-  for (const client of clients.splice(0)) client.disconnect();
-});
-afterAll(async () => {
-  await sentinels.close();
-  await primary.stop();
-});
+afterAll(() => sentinels.close());
 
-function open(url: string): Redis {
-  const client = openClient({
-    url,
-    tls,
-    name: 'tandem:s:test',
-    log,
-    connectTimeoutMs: 500,
-    commandTimeoutMs: 500,
-    backoffMaxMs: 100,
-  });
-  clients.push(client);
-  return client;
-}
+const openAt = useTandemClients({ connectTimeoutMs: 500, commandTimeoutMs: 500, backoffMaxMs: 100 });
+const open = (url: string): Redis => openAt({ url });
 
 function withPassword(url: string): string {
   return url.replace('sentinel://', 'sentinel://:sesame@');
@@ -55,7 +33,7 @@ describe.skipIf((await findServer()).kind !== 'program')('a client that asks Sen
   it('is connected to the primary they name, with an account for each', async () => {
     const client = open(withPassword(sentinels.urlOf(PRIMARY_NAME, '?sentinelPassword=eye')));
     await connectClient(client);
-    expect(await client.info('server')).toContain(`tcp_port:${primary.port}`);
+    expect(await client.info('server')).toContain(`tcp_port:${primary().port}`);
   });
 
   it('says what is wrong with the Sentinels', async () => {
@@ -71,7 +49,7 @@ describe.skipIf((await findServer()).kind !== 'program')('a client that asks Sen
         /no Sentinel names the primary shop: .*127.0.0.1:1 .*127.0.0.1:2 /,
       ],
       [
-        `sentinel://127.0.0.1:${primary.port}/shop?sentinelPassword=sesame`,
+        `sentinel://127.0.0.1:${primary().port}/shop?sentinelPassword=sesame`,
         'CONFIG_INVALID',
         /is no Sentinel/,
       ],
@@ -92,7 +70,7 @@ describe.skipIf((await findServer()).kind !== 'program')('a client that asks Sen
   });
 
   it('refuses a server that they name and that is a replica, and comes to it when it is a primary', async () => {
-    const other = primary.client();
+    const other = primary().client();
     await other.replicaof('127.0.0.1', '1');
     const client = open(withPassword(sentinels.urlOf(PRIMARY_NAME, '?sentinelPassword=eye')));
     await expect(connectClient(client)).rejects.toMatchObject({
@@ -108,7 +86,7 @@ describe.skipIf((await findServer()).kind !== 'program')('a client that asks Sen
     await connectClient(client);
     const lost = untilLost(client, new AbortController().signal);
     lost.catch(() => undefined);
-    await primary.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await primary().client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await expect(within('the loss to be noticed', 2000, lost)).rejects.toMatchObject({ code: 'UNREACHABLE' });
     await until('the client to be back', () => connectClient(client).then(() => true));
   });

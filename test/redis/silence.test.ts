@@ -1,29 +1,24 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseRedisUrl } from '../../src/config/redis-url.js';
 import { RawConnection } from '../../src/redis/raw-connection.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 
 const LIMITS = { limitMs: 2000, pingMs: 1000 };
-let server: TestServer;
-
-beforeAll(async () => {
-  server = await startServer();
-});
-afterAll(() => server.stop());
+const { server } = useServer();
 
 async function open(): Promise<RawConnection> {
-  const address = parseRedisUrl(server.url);
+  const address = parseRedisUrl(server().url);
   const signal = new AbortController().signal;
   return RawConnection.open({ address, name: 'silence', connectTimeoutMs: 5000, signal });
 }
 
 /** Stops the server as a firewall does that has forgotten the connection: nothing is closed, nothing comes. */
 async function silenced(connection: RawConnection): Promise<string> {
-  await server.pause();
+  await server().pause();
   try {
     return (await connection.closed).code;
   } finally {
-    await server.resume();
+    await server().resume();
   }
 }
 
@@ -44,7 +39,7 @@ test('an idle connection is asked for a sign of life, and closed when none comes
 });
 
 test('an idle connection that answers stays', async () => {
-  const client = server.client();
+  const client = server().client();
   await client.config('SET', 'timeout', '3');
   const connection = await open();
   connection.watchSilence(LIMITS);

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config/config.js';
 import { createLogger } from '../../src/log/log.js';
 import { Site } from '../../src/site/site.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { within } from '../support/wait.js';
 
 /** A site that has begun its work has sent no more than this; what comes later is as often as time goes by. */
@@ -12,13 +12,9 @@ const END_MS = 3000;
 /** Without a further command for so long it is at work. */
 const STEADY_MS = 400;
 
-let local: TestServer;
-let peer: TestServer;
+const { server: local } = useServer();
+const { server: peer } = useServer();
 
-beforeAll(async () => {
-  [local, peer] = await Promise.all([startServer(), startServer()]);
-});
-afterAll(() => Promise.all([local.stop(), peer.stop()]));
 afterEach(() => vi.restoreAllMocks());
 
 function newSite(onLog: (line: string) => void): Site {
@@ -26,8 +22,8 @@ function newSite(onLog: (line: string) => void): Site {
     TANDEM_PAIR: 'stop',
     TANDEM_SITE: 'east',
     TANDEM_PEER: 'west',
-    TANDEM_LOCAL_URL: local.url,
-    TANDEM_PEER_URL: peer.url,
+    TANDEM_LOCAL_URL: local().url,
+    TANDEM_PEER_URL: peer().url,
     TANDEM_HTTP_PORT: '0',
   };
   const config = loadConfig({ env: { ...env, TANDEM_LOG_LEVEL: 'debug', TANDEM_LOG_PRETTY: 'never' } });

@@ -1,7 +1,7 @@
 /** What the stages rely on in any source of changes, as tests. An implementation's own test file calls {@link conformance}. */
 
 import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChangeSource } from '../../src/capture/change-source.js';
 import type {
   CapturedBatch,
@@ -14,7 +14,8 @@ import { decodeBatch } from '../../src/protocol/batch.js';
 import { sequencedCommands } from '../../src/protocol/payload.js';
 import type { Position } from '../../src/protocol/position.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
-import { startServer, type TestServer } from '../support/server.js';
+import type { TestServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
 import { KEYS } from './internal-keys.js';
 
@@ -92,17 +93,11 @@ class Heard {
 /** @param open opens a source at a server, of the site east */
 export function conformance(name: string, open: OpenSource): void {
   describe(`the source ${name}`, () => {
-    let server: TestServer;
-    let client: Redis;
+    const { redis: client, server } = useServer({ config: { 'repl-backlog-size': '64mb' } });
     let heard: Heard;
 
-    beforeAll(async () => {
-      server = await startServer({ config: { 'repl-backlog-size': '64mb' } });
-      client = server.client();
-    });
-    afterAll(() => server.stop());
     beforeEach(async () => {
-      heard = await new Heard().begin(open, server);
+      heard = await new Heard().begin(open, server());
     });
     afterEach(() => heard.source.close());
 
@@ -169,7 +164,7 @@ export function conformance(name: string, open: OpenSource): void {
       await heard.upTo(client, 'a');
       const at = heard.batches[Math.floor(heard.batches.length / 2)]!;
       const next = at.first + at.changes;
-      const again = await new Heard().begin(open, server, at.position, next);
+      const again = await new Heard().begin(open, server(), at.position, next);
       try {
         await again.upTo(client, 'b');
         expect(again.changes).toEqual(heard.changes.slice(next - 1));

@@ -1,18 +1,8 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { scriptSource } from '../../src/lua/scripts.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 
-let server: TestServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
-});
-
-afterAll(() => server.stop());
-beforeEach(() => redis.flushall());
+const { redis } = useServer({ isEmptied: true });
 
 const insert = (...added: string[]): Promise<unknown> =>
   redis.eval(

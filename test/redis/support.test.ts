@@ -3,22 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset } from '../support/dataset.js';
 import { expectEqual } from '../support/equal.js';
 import { Proxy } from '../support/proxy.js';
-import { NoTlsError, type TestServer, startServer } from '../support/server.js';
+import { NoTlsError, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { until } from '../support/wait.js';
 
 describe('the assertion that two servers are equal', () => {
-  let servers: [TestServer, TestServer];
-  let east: Redis;
-  let west: Redis;
-
-  beforeAll(async () => {
-    servers = [await startServer(), await startServer()];
-    [east, west] = [servers[0].client(), servers[1].client()];
-  });
-
-  afterAll(async () => {
-    for (const server of servers) await server.stop();
-  });
+  const { redis: east } = useServer();
+  const { redis: west } = useServer();
 
   test('holds for the same value of every type, whatever the way to it', async () => {
     await fill(east, ['a', 'b']);
@@ -158,20 +149,16 @@ describe('a test server', () => {
 });
 
 describe('the proxy', () => {
-  let server: TestServer;
+  const { server } = useServer();
   let proxy: Proxy;
   let client: Redis;
 
   beforeAll(async () => {
-    server = await startServer();
-    proxy = await Proxy.start({ port: server.port });
-    client = server.client({ port: proxy.port });
+    proxy = await Proxy.start({ port: server().port });
+    client = server().client({ port: proxy.port });
   });
 
-  afterAll(async () => {
-    await proxy.close();
-    await server.stop();
-  });
+  afterAll(() => proxy.close());
 
   test('delays each way', async () => {
     await client.ping();

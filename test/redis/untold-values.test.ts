@@ -1,19 +1,9 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { scriptSource } from '../../src/lua/scripts.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { KEY, type Command } from './value-samples.js';
 
-let server: TestServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await startServer();
-  redis = server.client();
-});
-
-afterAll(() => server.stop());
-beforeEach(() => redis.flushall());
+const { redis } = useServer({ isEmptied: true });
 
 async function run(commands: readonly Command[]): Promise<void> {
   for (const [name, ...args] of commands) await redis.call(name, ...args);

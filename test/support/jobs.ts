@@ -1,12 +1,14 @@
 import type { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { afterEach, beforeEach } from 'vitest';
 import { loadConfig } from '../../src/config/config.js';
 import { JobClient, type JobView } from '../../src/jobs/job-client.js';
 import { ControlPlane, type Task } from '../../src/jobs/jobs.js';
 import { createLogger } from '../../src/log/log.js';
-import { connectClient, openClient, type Redis as OwnClient } from '../../src/redis/connect.js';
+import { connectClient, type Redis as OwnClient } from '../../src/redis/connect.js';
 import { type KeyNames, keyNames } from '../../src/redis/keys.js';
-import { type TestServer, startServer } from './server.js';
+import type { TestServer } from './server.js';
+import { tandemClient } from './tandem-clients.js';
+import { useServer } from './use-server.js';
 import { until } from './wait.js';
 
 /** A control plane at work, and how to end it. */
@@ -20,21 +22,23 @@ const PAIR = 'test';
 /** A server, a client of its jobs, and control planes that end with the test. Made once for a file. */
 export class JobsBench {
   readonly keys: KeyNames = keyNames({ prefix: 'tandem', pair: PAIR });
-  server!: TestServer;
-  redis!: Redis;
+  readonly redis: Redis;
   client!: JobClient;
   log: { level: string; msg: string }[] = [];
   readonly #running: (() => Promise<void>)[] = [];
+  readonly #server: () => TestServer;
   #own!: OwnClient;
 
   constructor() {
-    beforeAll(async () => {
-      this.server = await startServer();
-      this.redis = this.server.client();
-    });
-    afterAll(() => this.server.stop());
+    const { redis, server } = useServer({ isEmptied: true });
+    this.redis = redis;
+    this.#server = server;
     beforeEach(() => this.#begin());
     afterEach(() => this.#end());
+  }
+
+  get server(): TestServer {
+    return this.#server();
   }
 
   start(tasks: Record<string, Task>, env: Record<string, string> = {}, fence?: number): RunningPlane {
@@ -68,12 +72,9 @@ export class JobsBench {
   }
 
   async #begin(): Promise<void> {
-    await this.redis.flushall();
     this.log = [];
-    const { tls } = this.#config();
     const log = this.#logger();
-    const limits = { connectTimeoutMs: 1000, commandTimeoutMs: 5000 };
-    this.#own = openClient({ url: this.server.url, tls, name: 'test', log, ...limits });
+    this.#own = tandemClient({ url: this.server.url, name: 'test', log, commandTimeoutMs: 5000 });
     await connectClient(this.#own);
     this.client = new JobClient({ client: this.#own, keys: this.keys, log });
   }

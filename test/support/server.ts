@@ -47,6 +47,8 @@ export interface TestServer {
   urlFor(user: string, password: string): string;
   /** An ioredis client (RESP2) that `stop` disconnects. It reconnects within 50 ms when the server is back. */
   client(options?: RedisOptions): Redis;
+  /** Connects a client that was made, with `lazyConnect`, before the server ran. From then on it is one of the server's. */
+  adopt(client: Redis, options?: RedisOptions): Promise<void>;
   /** Starts again after `kill` or `halt`, on the same port and folder; with another program if one is named. */
   start(program?: string): Promise<void>;
   /** SIGKILL: nothing is saved, no connection is closed properly. */
@@ -142,22 +144,16 @@ class Server implements TestServer {
   }
 
   client(options: RedisOptions = {}): Redis {
-    const { requirepass } = this.#options;
-    const client = new Redis({
-      host: this.host,
-      port: this.port,
-      protocol: 2,
-      retryStrategy: () => RECONNECT_MS,
-      maxRetriesPerRequest: null,
-      ...(requirepass ? { password: requirepass } : {}),
-      ...(this.caFile ? { tls: { ca: readFileSync(this.caFile) } } : {}),
-      ...options,
-    });
-    // Without a listener ioredis prints every lost connection. The commands reject in any case.
-    client.on('error', () => undefined);
-    client.once('end', () => this.#clients.delete(client));
-    this.#clients.add(client);
+    const client = new Redis({ ...this.#clientOptions(), ...options });
+    this.#keep(client);
     return client;
+  }
+
+  async adopt(client: Redis, options: RedisOptions = {}): Promise<void> {
+    // A duplicate of it connects at once, as one of any other client does.
+    Object.assign(client.options, this.#clientOptions(), options, { lazyConnect: false });
+    this.#keep(client);
+    await client.connect();
   }
 
   async start(program?: string): Promise<void> {
@@ -207,6 +203,26 @@ class Server implements TestServer {
     for (const client of this.#clients) client.disconnect();
     await this.kill();
     if (!this.#options.dir) rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #clientOptions(): RedisOptions {
+    const { requirepass } = this.#options;
+    return {
+      host: this.host,
+      port: this.port,
+      protocol: 2,
+      retryStrategy: () => RECONNECT_MS,
+      maxRetriesPerRequest: null,
+      ...(requirepass ? { password: requirepass } : {}),
+      ...(this.caFile ? { tls: { ca: readFileSync(this.caFile) } } : {}),
+    };
+  }
+
+  #keep(client: Redis): void {
+    // Without a listener ioredis prints every lost connection. The commands reject in any case.
+    client.on('error', () => undefined);
+    client.once('end', () => this.#clients.delete(client));
+    this.#clients.add(client);
   }
 
   get #scheme(): string {
