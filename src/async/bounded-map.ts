@@ -1,4 +1,4 @@
-/** A map of at most so many entries: of more, the one that was set longest ago goes. */
+/** A map of at most `limit` entries. When one more is set, the entry that was set longest ago goes. */
 export class BoundedMap<Key, Value> {
   readonly #limit: number;
   readonly #entries = new Map<Key, Value>();
@@ -15,16 +15,30 @@ export class BoundedMap<Key, Value> {
     return this.#entries.has(key);
   }
 
-  /** Sets an entry, the newest from now on. @returns whether another one went for it */
-  set(key: Key, value: Value): boolean {
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The oldest first. */
+  values(): IterableIterator<Value> {
+    return this.#entries.values();
+  }
+
+  /** Sets an entry, the newest from now on. @returns the value that went for it */
+  set(key: Key, value: Value): Value | undefined {
     this.#entries.delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size <= this.#limit) return false;
-    this.#entries.delete(this.#entries.keys().next().value!);
-    return true;
+    if (this.#entries.size <= this.#limit) return undefined;
+    const [oldest, gone] = this.#entries.entries().next().value!;
+    this.#entries.delete(oldest);
+    return gone;
   }
 
   delete(key: Key): void {
     this.#entries.delete(key);
+  }
+
+  clear(): void {
+    this.#entries.clear();
   }
 }

@@ -7,6 +7,7 @@
  * its trim. The first one to a stream is sent as it is: how long the stream was before is not known.
  */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import type { KnownName } from '../redis-commands/command-names.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import { destinationDatabase, writtenKeys } from '../redis-commands/command-table.js';
@@ -17,7 +18,7 @@ const MAX_FOLLOWED = 10_000;
 
 export class StreamLengths {
   /** Entries a stream has at the most, by database and name. */
-  readonly #lengths = new Map<string, number>();
+  readonly #lengths = new BoundedMap<string, number>(MAX_FOLLOWED);
   /** Entries that an applied transaction has taken off, by the name of the stream and the ID: they may be put back. */
   readonly #takenOff = new Set<string>();
 
@@ -81,9 +82,7 @@ export class StreamLengths {
     // A stream of which nothing is known, and nothing is said, is not followed.
     const length = Math.min(before + 1, limit);
     if (length === Infinity) return undefined;
-    this.#lengths.delete(stream);
     this.#lengths.set(stream, length);
-    if (this.#lengths.size > MAX_FOLLOWED) this.#lengths.delete(this.#lengths.keys().next().value!);
     return limit !== Infinity && before + 1 <= limit ? withoutTrim(args, options) : undefined;
   }
 }

@@ -4,6 +4,7 @@
  * the older one tells.
  */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import { wholeId } from '../redis-commands/stream-id.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { nameOf } from '../protocol/payload.js';
@@ -19,7 +20,7 @@ interface Remembered {
 }
 
 export class LocalArrivals {
-  readonly #streams = new Map<string, Remembered[]>();
+  readonly #streams = new BoundedMap<string, Remembered[]>(MAX_STREAMS);
   /** Of streams that are not remembered nothing is known up to this sequence. */
   #forgottenThrough = 0;
 
@@ -27,18 +28,10 @@ export class LocalArrivals {
   record(key: PlacedKey, id: string, sequence: number): void {
     const name = nameOf(key);
     const entries = this.#streams.get(name) ?? [];
-    this.#streams.delete(name);
-    this.#streams.set(name, entries);
     entries.push({ id: wholeId(id), sequence });
-    if (entries.length > MAX_REMEMBERED)
-      this.#streams.set(
-        name,
-        entries.filter((_, at) => at % 2 === 0 || at === entries.length - 1),
-      );
-    if (this.#streams.size <= MAX_STREAMS) return;
-    const [oldest, forgotten] = this.#streams.entries().next().value!;
-    this.#forgottenThrough = Math.max(this.#forgottenThrough, forgotten.at(-1)!.sequence);
-    this.#streams.delete(oldest);
+    const isFull = entries.length > MAX_REMEMBERED;
+    const forgotten = this.#streams.set(name, isFull ? everyOther(entries) : entries);
+    if (forgotten) this.#forgottenThrough = Math.max(this.#forgottenThrough, forgotten.at(-1)!.sequence);
   }
 
   /**
@@ -53,4 +46,9 @@ export class LocalArrivals {
     const [first] = entries as [Remembered];
     return at < 0 ? first.id : `(${first.id}`;
   }
+}
+
+/** With the newest one. */
+function everyOther(entries: readonly Remembered[]): Remembered[] {
+  return entries.filter((_, at) => at % 2 === 0 || at === entries.length - 1);
 }

@@ -4,6 +4,7 @@
  * own commands; here it shows afterwards, by the IDs, whether they were.
  */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import { streamOptions } from '../redis-commands/options/stream-options.js';
 import { HIGHEST_ID, isIdBelow, wholeId } from '../redis-commands/stream-id.js';
 import { ARRIVAL, parseArrival } from '../protocol/messages/arrival.js';
@@ -43,7 +44,7 @@ export class LocalEntries {
   /** The same for members of sorted sets. */
   readonly members: UnseenMembers;
   readonly #letGo: () => number;
-  readonly #streams = new Map<string, Stream>();
+  readonly #streams = new BoundedMap<string, Stream>(MAX_STREAMS);
   #count = 0;
   /** Of streams that are not held nothing is known up to this sequence. */
   #forgottenThrough = 0;
@@ -160,14 +161,12 @@ export class LocalEntries {
       own: LOWEST,
       theirs: HIGHEST_ID,
     };
-    this.#streams.delete(name);
-    this.#streams.set(name, stream);
-    if (this.#streams.size > MAX_STREAMS) {
-      const [oldest, { entries, blurredThrough }] = this.#streams.entries().next().value!;
+    const forgotten = this.#streams.set(name, stream);
+    if (forgotten) {
+      const { entries, blurredThrough } = forgotten;
       const last = [...entries.values()].at(-1)?.sequence ?? 0;
       this.#forgottenThrough = Math.max(this.#forgottenThrough, blurredThrough, last);
       this.#count -= entries.size;
-      this.#streams.delete(oldest);
     }
     return stream;
   }

@@ -4,6 +4,7 @@
  * on which cells they are.
  */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import { effectCode } from '../redis-commands/effect-code.js';
 import type { KeyHash } from '../protocol/key-hash.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -39,7 +40,7 @@ const KEPT_CELLS = 50_000;
 export class UnseenCells {
   readonly #window: Window;
   readonly #changes: LocalChanges;
-  readonly #kept = new Map<string, Cells>();
+  readonly #kept = new BoundedMap<string, Cells>(KEPT_KEYS);
 
   constructor(window: Window, changes: LocalChanges) {
     this.#window = window;
@@ -80,8 +81,6 @@ export class UnseenCells {
 
   #keptOf(name: string): Cells {
     const cells = this.#kept.get(name) ?? { decided: 0, newest: new Map(), blurredThrough: 0 };
-    this.#kept.delete(name);
-    if (this.#kept.size >= KEPT_KEYS) this.#kept.delete(this.#kept.keys().next().value!);
     this.#kept.set(name, cells);
     return cells;
   }

@@ -3,6 +3,7 @@
  * has thousands of them, and each batch adds a few and takes a few away.
  */
 
+import { BoundedMap } from '../async/bounded-map.js';
 import { codesOf, effectCode } from '../redis-commands/effect-code.js';
 import type { KeyHash } from '../protocol/key-hash.js';
 import { type Lack, LACK, NEED, parseNeed } from '../protocol/messages/state-request.js';
@@ -89,7 +90,7 @@ export class UnseenOnKey {
   readonly #site: string;
   readonly #window: Window;
   readonly #changes: LocalChanges;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new BoundedMap<string, Kept>(KEPT_KEYS);
 
   constructor({ site, window, changes }: { site: string; window: Window; changes: LocalChanges }) {
     this.#site = site;
@@ -124,7 +125,7 @@ export class UnseenOnKey {
     }
     const entries = before ? still(before.entries, range.seen, later) : [];
     const all = [...entries, ...added];
-    this.#keep(name, { ...range, entries: all });
+    this.#kept.set(name, { ...range, entries: all });
     return together(all);
   }
 
@@ -165,12 +166,6 @@ export class UnseenOnKey {
     }
     for (const sequence of this.#window.flushesIn(seen, decided)) found.push({ sequence, effect: REMOVING });
     return found.toSorted((one, other) => one.sequence - other.sequence);
-  }
-
-  #keep(name: string, kept: Kept): void {
-    this.#kept.delete(name);
-    if (this.#kept.size >= KEPT_KEYS) this.#kept.delete(this.#kept.keys().next().value!);
-    this.#kept.set(name, kept);
   }
 }
 
