@@ -29,7 +29,7 @@ import type { KeyNames } from '../redis/keys.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import { ErrorReply } from '../redis/reply-reader.js';
 import { NOTHING, OTHER, type Held } from '../conflicts/rules/rule-context.js';
-import { backoffDelayMs } from '../redis/connect.js';
+import { Backoff } from '../async/backoff.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GapEvents } from '../protocol/gap.js';
 import type { LateWrites } from '../local-writes/late-writes.js';
@@ -82,6 +82,7 @@ const BEHIND_MS = 10;
 
 export class Applier {
   readonly #options: ApplierOptions;
+  readonly #backoff: Backoff;
   #applied: { epoch: number; sequence: number };
   /** Where the last run sent would leave {@link #applied}. */
   #sent: { epoch: number; sequence: number };
@@ -95,6 +96,7 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#backoff = new Backoff({ minMs: options.backoffMinMs, maxMs: options.backoffMaxMs });
     this.#telling = new ApplyingState(options.log);
     this.#applied = { ...options.applied };
     this.#sent = { ...options.applied };
@@ -130,7 +132,7 @@ export class Applier {
     const { inbox } = this.#options;
     const flying: Transaction[] = [];
     await this.#expectErrorCount();
-    for (let attempt = 0; ;) {
+    for (let tries = 0; ;) {
       signal.throwIfAborted();
       await this.#launch(flying, signal);
       const oldest = flying[0];
@@ -145,7 +147,8 @@ export class Applier {
       }
       const outcome = await outcomeOf(oldest);
       if (outcome.kind === 'applied') {
-        attempt = 0;
+        tries = 0;
+        this.#backoff.succeeded();
         flying.shift();
         this.#telling.passed();
         this.#finish(oldest);
@@ -155,10 +158,11 @@ export class Applier {
       const failed = flying.splice(0);
       if (outcome.kind !== 'failed') await this.#expectNoneApplied(failed);
       else await Promise.allSettled(failed.slice(1).map((run) => run.exec));
-      const again = await this.#recover(outcome, failed, signal, ++attempt);
+      const again = await this.#recover(outcome, failed, signal);
+      tries++;
       this.#sent = { ...this.#applied };
       if (this.#isPaused) this.#waiting.unshift(...again);
-      else await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? attempt : 0 });
+      else await this.#again(again, flying, { signal, tries: outcome.kind === 'changed' ? tries : 0 });
     }
   }
 
@@ -338,9 +342,8 @@ export class Applier {
     outcome: Outcome,
     failed: readonly Transaction[],
     signal: AbortSignal,
-    attempt: number,
   ): Promise<DeliveredBatch[]> {
-    const { backoffMinMs, backoffMaxMs, connection, planner } = this.#options;
+    const { connection, planner } = this.#options;
     const [oldest] = failed as [Transaction];
     const batches = failed.map((run) => run.batch);
     switch (outcome.kind) {
@@ -353,9 +356,7 @@ export class Applier {
         return batches;
       case 'passing':
         this.#telling.enter('backing-off', connection.refusal(outcome.error, 'EXEC'));
-        await sleep(backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs }), undefined, {
-          signal,
-        });
+        await sleep(this.#backoff.failed(), undefined, { signal });
         return batches;
       case 'unqueueable':
         // The server does not even take these commands into a transaction: they are left out and listed.

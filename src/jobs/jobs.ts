@@ -8,7 +8,7 @@ import type { Config } from '../config/config.js';
 import { describeError, TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { Trouble } from '../log/trouble.js';
-import { backoffDelayMs } from '../redis/connect.js';
+import { Backoff } from '../async/backoff.js';
 import type { KeyNames } from '../redis/keys.js';
 import { JobKind } from './job-kind.js';
 import { NO_JOBS, type AddOptions, type JobCounts } from './job-view.js';
@@ -84,7 +84,8 @@ export class ControlPlane {
   }
 
   async #sessions(signal: AbortSignal, fence: number | undefined): Promise<void> {
-    let attempt = 0;
+    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#options.config;
+    const backoff = new Backoff({ minMs, maxMs });
     const trouble = new Trouble();
     while (!signal.aborted) {
       const began = Date.now();
@@ -105,8 +106,8 @@ export class ControlPlane {
       } catch (error) {
         if (signal.aborted) break;
         this.#faults++;
-        attempt = Date.now() - began > STEADY_MS ? 1 : attempt + 1;
-        const pauseMs = this.#pauseMs(attempt);
+        if (Date.now() - began > STEADY_MS) backoff.succeeded();
+        const pauseMs = backoff.failed();
         const fields = { err: error, faults: this.#faults, pauseMs };
         const lasting = trouble.met(describeError(error).message);
         if (lasting) this.#log.warn({ ...fields, ...lasting }, 'jobs are backing off');
@@ -114,10 +115,5 @@ export class ControlPlane {
         await sleep(pauseMs, undefined, { signal }).catch(() => {});
       }
     }
-  }
-
-  #pauseMs(attempt: number): number {
-    const { backoffMinMs, backoffMaxMs } = this.#options.config;
-    return backoffDelayMs({ attempt, minMs: backoffMinMs, maxMs: backoffMaxMs });
   }
 }

@@ -11,10 +11,11 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../async/backoff.js';
 import { decodeSealed } from '../protocol/batch.js';
 import { TandemError } from '../errors.js';
 import { runScript } from '../lua/scripts.js';
-import { backoffDelayMs, connectionOf } from '../redis/connect.js';
+import { connectionOf } from '../redis/connect.js';
 import { connectPrimary } from '../redis/primary.js';
 import { Bandwidth } from './bandwidth.js';
 import { answerCopy, behind } from './copied-peer.js';
@@ -125,7 +126,9 @@ export class Courier {
 
   /** Delivers until the signal aborts; nothing the peer does ends it. @throws only what the local side throws, and the abort */
   async run(signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#options;
+    const backoff = new Backoff({ minMs, maxMs });
+    for (;;) {
       try {
         this.#telling.enter('connecting');
         await fromPeer(this.#options.client, connectPrimary(this.#options.client, signal));
@@ -134,15 +137,10 @@ export class Courier {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof PeerError)) throw error;
-        if (this.#hasProgressed) attempt = 0;
+        if (this.#hasProgressed) backoff.succeeded();
         this.#hasProgressed = false;
-        const pauseMs = backoffDelayMs({
-          attempt: Math.max(attempt, 1),
-          minMs: this.#options.backoffMinMs,
-          maxMs: this.#options.backoffMaxMs,
-        });
         this.#telling.enter('backing-off', error.reason);
-        await sleep(pauseMs, undefined, { signal });
+        await sleep(backoff.failed(), undefined, { signal });
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { Redis, RedisOptions } from 'ioredis';
+import { backoffDelayMs } from '../async/backoff.js';
 import type { TlsConfig } from '../config/config.js';
 import { hostAndPort, type RedisAddress } from '../config/redis-url.js';
 import { isSentinelTarget, parseTarget, primaryCalled } from '../config/sentinel-url.js';
@@ -34,9 +35,6 @@ const DISCONNECT_TIMEOUT_MS = 200;
 
 /** A signal that never aborts. */
 const NEVER = new AbortController().signal;
-
-/** Beyond this number of doublings every pause is the longest one; the bound keeps the power finite. */
-const MAX_DOUBLINGS = 20;
 
 /** The last thing that went wrong with each client, for `connectClient`: ioredis rejects with "Connection is closed". */
 const lastErrors = new WeakMap<Redis, Error>();
@@ -216,20 +214,6 @@ async function nextAttempt(client: Redis, signal?: AbortSignal): Promise<void> {
     client.off('close', onClose);
     signal?.removeEventListener('abort', onAbort);
   }
-}
-
-/** Half of the pause is fixed, half is chance, so that many clients of one server do not return in step. */
-export function backoffDelayMs({
-  attempt,
-  minMs,
-  maxMs,
-}: {
-  attempt: number;
-  minMs: number;
-  maxMs: number;
-}): number {
-  const fullMs = Math.min(maxMs, minMs * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS));
-  return Math.round(fullMs / 2 + (Math.random() * fullMs) / 2);
 }
 
 /** @param where the server that was being connected to */

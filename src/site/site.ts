@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../async/backoff.js';
 import { Pipeline } from './pipeline.js';
 import { Claims } from '../sync/claims.js';
 import type { Config } from '../config/config.js';
@@ -20,7 +21,7 @@ import { SiteTold } from './site-status.js';
 import { LongWork } from './long-work.js';
 import { mendInternalKeys, watchInternalKeys } from './internal-keys-watch.js';
 import { PeerWord, toldOf } from '../outbound/peer-word.js';
-import { answerOf, backoffDelayMs, openClient, whereOf, type Redis } from '../redis/connect.js';
+import { answerOf, openClient, whereOf, type Redis } from '../redis/connect.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
 import { connectPrimary, followPrimary, untilLost } from '../redis/primary.js';
 import { refusalOf } from '../redis/refusal.js';
@@ -139,7 +140,8 @@ export class Site {
 
   /** Works until the signal aborts. @throws TandemError for what a person must change */
   async run(signal: AbortSignal): Promise<void> {
-    let attempt = 0;
+    const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#config;
+    const backoff = new Backoff({ minMs, maxMs });
     let cuts = 0;
     const leaving = new Trouble();
     void followPrimary(this.#peer, signal, ({ message: detail }) => {
@@ -164,12 +166,11 @@ export class Site {
           // Nothing is wrong with a server that has begun a new history: the work goes on in it at once.
           const isCut = CUTS.has(error.code) && (wasSteady || cuts < MAX_CUTS);
           cuts = isCut && !wasSteady ? cuts + 1 : 0;
-          if (!isFlushed) attempt = wasSteady || isCut ? 1 : attempt + 1;
+          if (!isFlushed && (wasSteady || isCut)) backoff.succeeded();
           this.#trouble = error;
           // A socket without answers may stay open for a quarter of an hour: a new one is better.
           if (error.code === 'TIMEOUT' && this.#local.status === 'ready') this.#local.disconnect(true);
-          const { backoffMinMs: minMs, backoffMaxMs: maxMs } = this.#config;
-          const pauseMs = isFlushed ? FLUSHED_PAUSE_MS : backoffDelayMs({ attempt, minMs, maxMs });
+          const pauseMs = isFlushed ? FLUSHED_PAUSE_MS : backoff.failed();
           this.#tellFailure(error, pauseMs);
           await sleep(pauseMs, undefined, { signal }).catch(() => {});
         }

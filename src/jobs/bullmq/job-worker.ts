@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Job, Worker } from 'bullmq';
 import { runScript } from '../../lua/scripts.js';
-import { answerOf, backoffDelayMs, type Redis } from '../../redis/connect.js';
+import { backoffDelayMs } from '../../async/backoff.js';
+import { answerOf, type Redis } from '../../redis/connect.js';
 import type { JobProgress } from '../task.js';
 import { CANCEL_FIELD, baseOptions, loadBullMq, lockOf, type BullMq, type QueueOptions } from './bullmq.js';
 

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { parseRedisUrl } from '../../../src/config/redis-url.js';
 import { parseTarget, whereTo } from '../../../src/config/sentinel-url.js';
 import { withoutSecrets } from '../../../src/errors.js';
-import { backoffDelayMs } from '../../../src/redis/connect.js';
 
 describe('a Redis URL', () => {
   it.each([
@@ -112,16 +111,5 @@ describe('a Sentinel URL', () => {
     const url = 'sentinel://tandem:sesame@b,a:1/shop?sentinelPassword=sesame';
     expect(whereTo(url)).toBe('shop at the Sentinels a:1, b:26379');
     expect(withoutSecrets(`cannot use ${url}`)).not.toContain('sesame');
-  });
-});
-
-describe('the pause before the next attempt', () => {
-  it('doubles from the shortest to the longest and is at least half of that', () => {
-    for (let attempt = 1; attempt < 2000; attempt++) {
-      const fullMs = Math.min(5000, 50 * 2 ** Math.min(attempt - 1, 20));
-      const delayMs = backoffDelayMs({ attempt, minMs: 50, maxMs: 5000 });
-      expect(delayMs).toBeGreaterThanOrEqual(Math.floor(fullMs / 2));
-      expect(delayMs).toBeLessThanOrEqual(fullMs);
-    }
   });
 });
