@@ -226,7 +226,9 @@ describe('a key that is watched', () => {
   it('tells of its end', async () => {
     const watching = redis.duplicate();
     try {
-      await redis.set(KEY, 1, 'PX', 20);
+      // Connected before the key's time runs, so that it is watched while it is there.
+      await watching.ping();
+      await redis.set(KEY, 1, 'PX', 200);
       await watchKey(watching, { database: 0, key });
       await expect.poll(() => redis.exists(KEY)).toBe(0);
       expect(await runUnlessWritten(watching, [])).toBeUndefined();
