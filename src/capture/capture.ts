@@ -5,7 +5,7 @@
  * Three kinds of commands go by:
  * - an **echo**: a transaction whose first command is the applied marker. It is the peer's change coming round, is skipped whole, and
  *   moves `seen` at exactly this place. A marker that stands alone (the change had no effect) counts too.
- * - **own** commands, on Tandem's own keys: never replicated.
+ * - **own** commands, on the internal keys: never replicated.
  * - everything else is a local **change**: a single command, or a whole transaction.
  *
  * All that capture decides depends on the stream alone. So after a restart the same bytes become the same changes with the same

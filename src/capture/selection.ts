@@ -58,7 +58,7 @@ export interface Verdict {
   readonly instead?: readonly Buffer[];
   /** A command of Tandem's own that is sent in its place. */
   readonly special?: readonly Buffer[];
-  /** Whether it is on whole databases, so that the receiver has to translate it: its own keys must stay. */
+  /** Whether it is on whole databases, so that the receiver has to translate it: its internal keys must stay. */
   readonly isWhole: boolean;
   readonly keyspace: readonly KeyspaceEvent[];
 }

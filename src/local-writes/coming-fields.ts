@@ -25,7 +25,7 @@ export class ComingFields {
   /** By the hash of the key. */
   readonly #notes = new Map<number, Map<string, Note>>();
   #inFlight: Note[] = [];
-  /** In order, with the last own sequence that the peer has to see. */
+  /** In order, with the last local sequence that the peer has to see. */
   readonly #missing: { readonly note: Note; readonly through: number }[] = [];
   /** Last sequence of the batch that has come round, or does so now. */
   #round = 0;
@@ -47,7 +47,7 @@ export class ComingFields {
     return this.#notes.get(hash)?.keys() ?? [];
   }
 
-  /** A batch, told by its last sequence, is decided, maybe again. @param seen the last own sequence that its sender had seen */
+  /** A batch, told by its last sequence, is decided, maybe again. @param seen the last local sequence that its sender had seen */
   begin(batch: number, seen: number): void {
     const again = this.#inFlight.filter((note) => note.batch === batch);
     if (again.length > 0) this.#inFlight = this.#inFlight.filter((note) => note.batch !== batch);
@@ -69,7 +69,7 @@ export class ComingFields {
     this.#round = batch;
   }
 
-  /** The batch has come round. @param through the own sequence of that @returns whether something was forgotten for want of room */
+  /** The batch has come round. @param through the local sequence of that @returns whether something was forgotten for want of room */
   cameRound(through: number): boolean {
     if (this.#inFlight.length === 0) return false;
     const round = this.#inFlight.filter(({ batch }) => batch <= this.#round);

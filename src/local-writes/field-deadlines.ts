@@ -61,7 +61,7 @@ export class FieldDeadlines {
     for (const field of new Set(fields)) this.comesRemoved(low, high, field, batch);
   }
 
-  /** A batch of the peer's has come round. @param through the own sequence of that */
+  /** A batch of the peer's has come round. @param through the local sequence of that */
   cameRound(through: number): void {
     if (this.coming.cameRound(through)) this.#isLosing = true;
   }

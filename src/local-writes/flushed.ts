@@ -8,17 +8,17 @@ import { keysOf, nameOf } from '../protocol/payload.js';
 import type { Window } from './window.js';
 import { isFlush, empties, asDeletion } from '../protocol/flushes.js';
 
-/** Own changes that are held against a flush; where the sender had not seen more, the sites are compared. */
+/** Local changes that are held against a flush; where the sender had not seen more, the sites are compared. */
 const MAX_CHANGES = 100_000;
 
-/** Own commands as far as they concern one key: a flush is one of them. */
+/** Local commands as far as they concern one key: a flush is one of them. */
 export function onKey(commands: readonly LocalCommand[], key: PlacedKey): readonly LocalCommand[] {
   return commands.map((command) =>
     isFlush(command) && empties(command, key.database) ? asDeletion(command, key) : command,
   );
 }
 
-/** The keys that own changes in a range have written; nothing when these are too many, or not known. */
+/** The keys that local changes in a range have written; nothing when these are too many, or not known. */
 export async function keysWritten(
   window: Window,
   changes: LocalChanges,

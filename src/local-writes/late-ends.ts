@@ -36,7 +36,7 @@ export class LateEnds {
   /** Keys whose life has ended in the applied transaction, at a deadline that is known. */
   readonly #ended = new Map<string, EndedKey>();
 
-  /** @param options `onLifeEnded`: own writes on a key up to a sequence belong to a life that has ended at the peer */
+  /** @param options `onLifeEnded`: local writes on a key up to a sequence belong to a life that has ended at the peer */
   constructor(
     window: Window,
     {

@@ -87,7 +87,7 @@ interface Echo {
 export interface LateWritesOptions {
   readonly entries: LocalEntries;
   readonly extra?: ExtraCommands;
-  /** What the names of Tandem's own keys start with. */
+  /** What the names of the internal keys start with. */
   readonly ownPrefix: string;
   /** Whether the other site has the smaller name. */
   readonly isSenderFirst: boolean;
@@ -97,7 +97,7 @@ export interface LateWritesOptions {
   readonly onMisplaced: (name: string) => void;
   /** Deadlines of this server's keys. */
   readonly deadlines: Deadlines;
-  /** Own writes on a key up to a sequence belong to a life that has ended at the peer. */
+  /** Local writes on a key up to a sequence belong to a life that has ended at the peer. */
   readonly onLifeEnded: (name: string, through: number, fields: readonly Buffer[]) => void;
 }
 
@@ -244,7 +244,7 @@ export class LateWrites {
     const derives = isDerived(command);
     const late = keysOf(command, 'all').filter((key, at) => {
       const effect = effectCode(recordedEffectAt(command, at));
-      // A flush or a swap of the peer's moves Tandem's own keys out of the way and back: those are no data.
+      // A flush or a swap of the peer's moves the internal keys out of the way and back: those are no data.
       if (key.key.toString('latin1').startsWith(this.#ownPrefix)) return false;
       if (this.#entries.wasMisjudged(command.name, effect === TRIM, { key, decided: echo.decided }))
         return true;

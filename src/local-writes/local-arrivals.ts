@@ -1,5 +1,5 @@
 /**
- * Which own entries the peer has seen of streams whose entries are added in the order of their arrival: a trim of the peer's counts
+ * Which local entries the peer has seen of streams whose entries are added in the order of their arrival: a trim of the peer's counts
  * no entry that was not there. What is remembered are some of the entries, by sequence and ID: of what stands between two of them
  * the older one tells.
  */
@@ -24,7 +24,7 @@ export class LocalArrivals {
   /** Of streams that are not remembered nothing is known up to this sequence. */
   #forgottenThrough = 0;
 
-  /** Notes an own addition. */
+  /** Notes a local addition. */
   record(key: PlacedKey, id: string, sequence: number): void {
     const name = nameOf(key);
     const entries = this.#streams.get(name) ?? [];
@@ -35,7 +35,7 @@ export class LocalArrivals {
   }
 
   /**
-   * Where own entries begin that a sender who has seen `seen` does not know, as `cap-stream.lua` takes it: an ID, behind `(` if that one is
+   * Where local entries begin that a sender who has seen `seen` does not know, as `cap-stream.lua` takes it: an ID, behind `(` if that one is
    * known; `-` where all may be unknown, `~` where nothing was added here since the process began, or the peer knows it.
    */
   unseenFrom(key: PlacedKey, seen: number): string {

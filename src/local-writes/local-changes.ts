@@ -1,5 +1,5 @@
 /**
- * The own changes that an incoming one may not have seen, with their commands: the window knows which they are, the change list
+ * The local changes that an incoming one may not have seen, with their commands: the window knows which they are, the change list
  * has them. A batch is scanned once for where its commands stand; only commands that are asked for are taken apart.
  */
 
@@ -49,7 +49,7 @@ export class LocalChanges {
     this.#extra = extra;
   }
 
-  /** The commands of an own change. @throws TandemError STATE_LOST when it is in the change list no more */
+  /** The commands of a local change. @throws TandemError STATE_LOST when it is in the change list no more */
   async commandsOf(sequence: number): Promise<readonly LocalCommand[]> {
     const known = this.#known.get(sequence);
     if (known) return known.commands;

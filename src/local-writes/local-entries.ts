@@ -1,7 +1,7 @@
 /**
  * Which entries of streams this site has added that the peer may not have seen, and which streams it adds to or takes entries off.
  * Additions and removals of entries commute as long as they are of different entries, so they are carried out without a look at the
- * own commands; here it shows afterwards, by the IDs, whether they were.
+ * local commands; here it shows afterwards, by the IDs, whether they were.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
@@ -18,7 +18,7 @@ const MAX_ENTRIES = 100_000;
 /** Streams held, the one longest not written here goes first. */
 const MAX_STREAMS = 1000;
 
-/** An own addition. */
+/** A local addition. */
 interface Entry {
   readonly id: string;
   readonly sequence: number;
@@ -65,12 +65,12 @@ export class LocalEntries {
     return this.#forgottenThrough > 0 || this.#streams.has(nameOf(key));
   }
 
-  /** Whether that was not known yet when own changes up to a sequence were. */
+  /** Whether that was not known yet when local changes up to a sequence were. */
   isNewSince(key: PlacedKey, sequence: number): boolean {
     return this.#forgottenThrough === 0 && (this.#streams.get(nameOf(key))?.since ?? 0) > sequence;
   }
 
-  /** Notes an own command. */
+  /** Notes a local command. */
   record(
     { name, args, database }: Pick<PayloadCommand, 'name' | 'args' | 'database'>,
     sequence: number,

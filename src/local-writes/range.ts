@@ -1,4 +1,4 @@
-/** Own sequences above `seen` and up to `decided`. */
+/** Local sequences above `seen` and up to `decided`. */
 export interface Range {
   readonly seen: number;
   readonly decided: number;

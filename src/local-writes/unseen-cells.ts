@@ -1,6 +1,6 @@
 /**
- * The cells of hot keys that were written here: all that is to be known of own writes on a key on which nothing is settled before
- * its state comes. Each own write is looked at once, however many batches meet it; when they come too fast for that, it is not known
+ * The cells of hot keys that were written here: all that is to be known of local writes on a key on which nothing is settled before
+ * its state comes. Each local write is looked at once, however many batches meet it; when they come too fast for that, it is not known
  * on which cells they are.
  */
 
@@ -14,10 +14,10 @@ import { nameOf } from '../protocol/payload.js';
 import { piecesOf } from '../pieces/pieces.js';
 import type { Window } from './window.js';
 
-/** Whether the sender of a batch had not seen an own write on a cell that leaves something there; undefined when that is not known. */
+/** Whether the sender of a batch had not seen a local write on a cell that leaves something there; undefined when that is not known. */
 export type IsOnCell = (cell: string) => boolean | undefined;
 
-/** By cell, the newest own write that leaves something there. */
+/** By cell, the newest local write that leaves something there. */
 interface Cells {
   decided: number;
   newest: Map<string, number>;
@@ -31,7 +31,7 @@ const WRITING: ReadonlySet<number> = new Set(
     effectCode(effect),
   ),
 );
-/** Own writes looked at for one batch. When more have come since the last, decisions cannot keep up with them. */
+/** Local writes looked at for one batch. When more have come since the last, decisions cannot keep up with them. */
 const MAX_AT_ONCE = 256;
 /** Keys kept, the one longest not asked for goes first; and cells of each, beyond which none is known. */
 const KEPT_KEYS = 32;

@@ -1,6 +1,6 @@
 /**
  * Which members of sorted sets this site has written that the peer may not have seen. What is done to different members commutes, so
- * it is carried out without a look at the own commands, and what slips in at another member is no late write.
+ * it is carried out without a look at the local commands, and what slips in at another member is no late write.
  */
 
 import { commandSpec, namedCells } from '../redis-commands/command-table.js';
@@ -28,7 +28,7 @@ export class UnseenMembers {
     this.#letGo = letGo;
   }
 
-  /** Notes an own command. */
+  /** Notes a local command. */
   record(command: Named, sequence: number): void {
     this.#some(command, ({ low, high }) => {
       this.#window.record(low, high, sequence, 0);
@@ -39,7 +39,7 @@ export class UnseenMembers {
     this.#window.advance(this.#letGo());
   }
 
-  /** Whether a command is on a member that own changes in a range have written, or may have. */
+  /** Whether a command is on a member that local changes in a range have written, or may have. */
   isOn(command: Named, { seen, decided }: Range): boolean {
     if (this.#window.droppedThrough > seen || this.#letGo() > seen) return true;
     return this.#some(command, ({ low, high }) => {

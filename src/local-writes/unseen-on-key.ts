@@ -1,5 +1,5 @@
 /**
- * The own commands on single keys that the peer has not seen, kept from batch to batch: a key that both sites write all the time
+ * The local commands on single keys that the peer has not seen, kept from batch to batch: a key that both sites write all the time
  * has thousands of them, and each batch adds a few and takes a few away.
  */
 
@@ -17,7 +17,7 @@ import { onKey } from './flushed.js';
 import type { Window } from './window.js';
 import type { Range } from './range.js';
 
-/** The own commands on a key that the sender of a batch had not seen, oldest first. */
+/** The local commands on a key that the sender of a batch had not seen, oldest first. */
 export interface UnseenCommands {
   /** Whether any of them writes, reads or asks for the key. */
   readonly isTouched: boolean;
@@ -29,10 +29,10 @@ export interface UnseenCommands {
   readonly isLacking: boolean;
   /** The worst that such requests say of it. */
   readonly lack: Lack;
-  /** The last own request for the key; 0 without one. And whether one says that writes of the peer's are left out here. */
+  /** The last local request for the key; 0 without one. And whether one says that writes of the peer's are left out here. */
   readonly askedAt: number;
   readonly leavesOut: boolean;
-  /** All that is looked up of own writes on a hot key: on which cells they are, and whether a life of it has ended. */
+  /** All that is looked up of local writes on a hot key: on which cells they are, and whether a life of it has ended. */
   readonly isOnCell?: IsOnCell;
   readonly hasEnded?: boolean;
 }

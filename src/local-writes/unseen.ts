@@ -1,4 +1,4 @@
-/** Questions about the own writes on single keys that the sender of a batch had not seen, answered by the window alone. */
+/** Questions about the local writes on single keys that the sender of a batch had not seen, answered by the window alone. */
 
 import {
   commutingWith,
@@ -30,7 +30,7 @@ export class Unseen {
     this.#isSenderFirst = isSenderFirst;
   }
 
-  /** The newest own sequence on a key in a range; 0 when there is none. */
+  /** The newest local sequence on a key in a range; 0 when there is none. */
   newestOn(key: PlacedKey, range: Range): number {
     return this.newestAt(this.hashOf(key), range);
   }
@@ -47,7 +47,7 @@ export class Unseen {
   }
 
   /**
-   * The newest own sequence on a key in a range if it put a value in place of all that was there, and nothing before it counts any
+   * The newest local sequence on a key in a range if it put a value in place of all that was there, and nothing before it counts any
    * more: no list, no state, no request. 0 otherwise.
    */
   soleSetOn(key: PlacedKey, { seen, decided }: Range): number {
@@ -65,7 +65,7 @@ export class Unseen {
     return newest;
   }
 
-  /** How many own writes on a key stand in a range. */
+  /** How many local writes on a key stand in a range. */
   count(key: PlacedKey, range: Range): number {
     let count = 0;
     this.#has(key, range, () => {
@@ -75,7 +75,7 @@ export class Unseen {
     return count;
   }
 
-  /** Whether all own changes of a key in a range come out the same before or after one with this effect. */
+  /** Whether all local changes of a key in a range come out the same before or after one with this effect. */
   commutes(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
     const together = commutingWith(effectCode(effect), this.#isSenderFirst);
     if (this.#window.flushesIn(range.seen, range.decided).length > 0) return false;
@@ -87,13 +87,13 @@ export class Unseen {
     return this.#has(key, range, (code) => code === TRIM);
   }
 
-  /** Whether a push goes past own writes at its end. */
+  /** Whether a push goes past local writes at its end. */
   isPast(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
     const code = effectCode(effect);
     return isPush(code) && this.#has(key, range, (own) => passes(code, own));
   }
 
-  /** The oldest own sequence on a key in a range; infinity when there is none. */
+  /** The oldest local sequence on a key in a range; infinity when there is none. */
   oldestOn(key: PlacedKey, { seen, decided }: Range): number {
     const { low, high } = this.hashOf(key);
     let oldest = Infinity;
@@ -105,7 +105,7 @@ export class Unseen {
     return oldest;
   }
 
-  /** Whether an own request for a key stands in a range. */
+  /** Whether a local request for a key stands in a range. */
   isAsking(key: PlacedKey, range: Range): boolean {
     return this.#has(key, range, (code) => code === REQUEST);
   }

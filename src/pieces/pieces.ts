@@ -46,7 +46,7 @@ export function piecesOf(
     return [{ ...bare, ...removal, role: 'key-head', type: undefined, endedAt: expiredAt(args) }];
   }
   if (name === ARRIVAL) {
-    // An own one, which has the ID that this server gave it. A trim is this server's alone.
+    // A local one, which has the ID that this server gave it. A trim is this server's alone.
     const { id, fields } = parseArrival(args);
     const add = [Buffer.from('XADD'), key, Buffer.from(id), ...fields];
     return id === '' ? [] : streamPieces(add, { ...bare, name: 'XADD', type: 'stream' });

@@ -135,7 +135,7 @@ export function judgeStrangers(strangers: readonly string[]): Verdict {
   };
 }
 
-/** Who works at a server: `key` is `in:site`, or `state` at the own one, where the peer's account cannot write. */
+/** Who works at a server: `key` is `in:site`, or `state` at the local server, where the peer's account cannot write. */
 export async function readRegistration(client: Redis, key: string): Promise<Registration | null> {
   const [pair, site, born] = await client.hmget(key, 'pair', 'site', 'born');
   if (typeof pair !== 'string' || typeof site !== 'string') return null;

@@ -1,9 +1,9 @@
 /**
- * Tandem's own keys, all in database 0 and never replicated. The braces put a pair's keys in one cluster slot. The keys that the peer's
+ * The internal keys, all in database 0 and never replicated. The braces put a pair's keys in one cluster slot. The keys that the peer's
  * account may touch stand under `in:`, so that its ACL can name exactly these.
  */
 export interface KeyNames {
-  /** What every own key starts with: `tandem:{pair}:`. */
+  /** What every internal key starts with: `tandem:{pair}:`. */
   readonly prefix: string;
   /** What every key open to the peer's account starts with: `tandem:{pair}:in:`. */
   readonly peerPrefix: string;

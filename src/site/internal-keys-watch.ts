@@ -1,4 +1,4 @@
-/** Whether a site's own keys are what Tandem made them: applications may write them by mistake, and must not stop the link by it. */
+/** Whether the internal keys are what Tandem made them: applications may write them by mistake, and must not stop the link by it. */
 
 import type { Redis } from 'ioredis';
 import { TandemError } from '../errors.js';

@@ -1,5 +1,5 @@
 /**
- * Pauses: directions that a person has stopped for a while. They stand in an own key, so that they outlive the process; the working
+ * Pauses: directions that a person has stopped for a while. They stand in an internal key, so that they outlive the process; the working
  * process looks at it often. Paused changes wait where they wait for a peer that is away, or for an applier that is slow: in the change
  * list, or in the inbox.
  */

@@ -26,7 +26,7 @@ function siteOf(name: 'east' | 'west'): SiteOptions {
   };
 }
 
-/** What stands in Tandem's own keys, which scripts and transactions alone write. */
+/** What stands in the internal keys, which scripts and transactions alone write. */
 async function ownState({
   redis,
 }: Pair['east']): Promise<Record<'state' | 'applied', Record<string, string>>> {

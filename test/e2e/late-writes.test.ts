@@ -191,7 +191,7 @@ test.each(CASES.filter(({ crossing }) => crossing !== undefined))(
   },
 );
 
-test('a removal that slips in where the own value was to stay is settled, though the process that decided so dies', async () => {
+test('a removal that slips in where the local value was to stay is settled, though the process that decided so dies', async () => {
   const { east, west } = pair;
   // Of what is older than the first batch of a process it is not known whether the value stands there.
   await run(west.redis, ['SET', 'before', 1]);

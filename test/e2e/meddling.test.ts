@@ -7,7 +7,7 @@ import { until } from '../support/wait.js';
 import { LONG_BACKLOG, QUICK, expectNothingWaits, ownKeys, statusOf } from './observe.js';
 import { Tally } from './tally.js';
 
-/** Somebody deletes or overwrites Tandem's own keys, one after another, while both sites work. */
+/** Somebody deletes or overwrites the internal keys, one after another, while both sites work. */
 const KEYS = ownKeys();
 
 interface Meddling {
@@ -105,7 +105,7 @@ async function expectWhole(): Promise<void> {
   await expectNothingWaits(pair!);
 }
 
-describe.each(allKeys(KEYS).map((key) => ({ key })))('the own key $key', ({ key }) => {
+describe.each(allKeys(KEYS).map((key) => ({ key })))('the internal key $key', ({ key }) => {
   const cases = MEDDLINGS.filter(
     ({ how, of }) => !STOPS.includes(`${key} ${how}`) && (of?.includes(key) ?? true),
   );
@@ -124,7 +124,7 @@ describe.each(allKeys(KEYS).map((key) => ({ key })))('the own key $key', ({ key 
 
 describe('while its process is down', () => {
   test.each([...LISTS, KEYS.applied, KEYS.received, KEYS.site, KEYS.fence, KEYS.lease])(
-    'the own key %s may be deleted',
+    'the internal key %s may be deleted',
     async (key) => {
       const { east } = await underLoad();
       await east.kill();
@@ -168,7 +168,7 @@ test.each([
   expect((await statusOf(east)).epoch).toBeGreaterThan(0);
 });
 
-test('after a SWAPDB with database 0 the own keys are at home again, and nothing is lost', async () => {
+test('after a SWAPDB with database 0 the internal keys are at home again, and nothing is lost', async () => {
   await pair?.close();
   pair = undefined;
   const { east, west } = await underLoad();

@@ -4,7 +4,7 @@ import type { SiteStatus } from '../../src/observe/status.js';
 import type { Pair, Site } from '../support/pair.js';
 import { until } from '../support/wait.js';
 
-/** Tandem's own keys in a pair that `startPair` has named. */
+/** The internal keys in a pair that `startPair` has named. */
 export function ownKeys(pair = 'test'): KeyNames {
   return keyNames({ prefix: 'tandem', pair });
 }
@@ -24,7 +24,7 @@ export async function statusOf(site: Site): Promise<SiteStatus> {
   return (await response.json()) as SiteStatus;
 }
 
-/** What a site's own keys hold that waits for something. */
+/** What a site's internal keys hold that waits for something. */
 export interface Waiting {
   changes: number;
   changesBytes: number;

@@ -171,7 +171,7 @@ describe('the numbers of changes', () => {
   });
 });
 
-test('an echo is skipped whole and moves what has been seen just there; own keys never cross', () => {
+test('an echo is skipped whole and moves what has been seen just there; internal keys never cross', () => {
   const { changes, events } = capture(start, 1, { chunk: 100, cutEvery: 1 });
   expect(changes.filter((change) => /echoed|tandem:\{test\}/.test(change))).toEqual([]);
   const seenAt = (key: string): string | undefined =>
@@ -204,7 +204,7 @@ test('a transaction is one change, and none of it stands in another batch', () =
   expect(new Set(inIt.map(({ sequence }) => sequence)).size).toBe(1);
 });
 
-/** Everything a stream can hold: the catalogue, transactions, other databases, own keys, echoes. */
+/** Everything a stream can hold: the catalogue, transactions, other databases, internal keys, echoes. */
 async function write(): Promise<void> {
   const info = await client.info('server');
   const version = /^redis_version:(\S+)/m.exec(info)?.[1] ?? '';

@@ -118,7 +118,7 @@ describe('a delivery', () => {
   });
 });
 
-describe('own keys in another database', () => {
+describe('internal keys in another database', () => {
   beforeEach(async () => {
     await client.hset(KEYS.state, 'next', 5);
     await client.rpush(KEYS.changes, 'a');
@@ -140,7 +140,7 @@ describe('own keys in another database', () => {
   });
 });
 
-test('the own keys are sound with whatever names the keys whose own value stays, and with nothing else that is no number', async () => {
+test('the internal keys are sound with whatever names the keys whose own value stays, and with nothing else that is no number', async () => {
   await client.hset(KEYS.state, { epoch: 1, next: 4 });
   await client.hset(KEYS.applied, { epoch: 1, n: 3, decided: 2, clock: 9 });
   await client.hset(KEYS.received, { epoch: 1, n: 3, bytes: 0, limit: 9, origin: ORIGIN });

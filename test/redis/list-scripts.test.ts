@@ -6,14 +6,14 @@ const { redis } = useServer({ isEmptied: true });
 
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
-describe('a state of a list on own removals', () => {
+describe('a state of a list on local removals', () => {
   interface Merge {
     readonly theirs: string;
     readonly mine: string;
     readonly taken?: readonly [left: number, right: number, any: number];
     readonly moved?: readonly [left: number, right: number];
     readonly isDoubted?: boolean;
-    /** `l a` for an own push of a at the left. */
+    /** `l a` for a local push of a at the left. */
     readonly put?: string;
   }
 
@@ -44,13 +44,13 @@ describe('a state of a list on own removals', () => {
   test.each<[string, Merge, string]>([
     ['keeps off what was popped here', { theirs: 'c b a', mine: 'c', taken: [0, 2, 0] }, 'c'],
     [
-      'takes off no more than own pops can have taken',
+      'takes off no more than local pops can have taken',
       { theirs: 'c b a', mine: 'c', taken: [0, 1, 0] },
       'c b',
     ],
     ['goes by count where elements are equal', { theirs: 'x x x', mine: 'x', taken: [0, 2, 0] }, 'x'],
     [
-      'keeps own pushes that are still here',
+      'keeps local pushes that are still here',
       { theirs: 'b a', mine: 'c b', taken: [0, 1, 0], put: 'l c' },
       'c b',
     ],
@@ -68,12 +68,12 @@ describe('a state of a list on own removals', () => {
     ['keeps what a move has put in, which nobody knows', { theirs: 'b', mine: 'm b', moved: [1, 0] }, 'm b'],
     ['leaves nothing of what was all taken here', { theirs: 'b a', mine: '', taken: [0, 0, -1] }, ''],
     [
-      'and nothing where the other site has none, but own pushes',
+      'and nothing where the other site has none, but local pushes',
       { theirs: '', mine: 'c a', taken: [0, 1, 0], put: 'l c' },
       'c',
     ],
     [
-      'is taken whole, own pushes with it, where something may be missing by mistake',
+      'is taken whole, local pushes with it, where something may be missing by mistake',
       { theirs: 'b a', mine: '', taken: [0, 2, 0], put: 'l c', isDoubted: true },
       'c b a',
     ],

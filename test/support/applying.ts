@@ -32,7 +32,7 @@ export interface Applying {
   stop(): Promise<void>;
 }
 
-/** The own keys of a site that has applied nothing yet. */
+/** The internal keys of a site that has applied nothing yet. */
 export async function prepare(client: Redis): Promise<void> {
   await client.flushall();
   await client.set(KEYS.fence, TOKEN);

@@ -13,7 +13,7 @@ export interface EqualOptions extends DatasetOptions {
 
 /**
  * The one big assertion: both servers hold the same keys in all databases, with the same types, values and expiries.
- * Tandem's own keys do not count. Throws with up to 20 differences, one or two lines each.
+ * The internal keys do not count. Throws with up to 20 differences, one or two lines each.
  */
 export async function expectEqual(east: Redis, west: Redis, options: EqualOptions = {}): Promise<void> {
   const [atEast, atWest] = await Promise.all([dataset(east, options), dataset(west, options)]);

@@ -31,23 +31,23 @@ export interface Told {
   readonly seen: number;
 }
 
-/** A site with strings for data: own writes and batches of the peer's go in, one by one. */
+/** A site with strings for data: local writes and batches of the peer's go in, one by one. */
 export class StringSite {
   readonly data = new Map<string, string>();
-  /** The last own write in the change list; all of them by default. */
+  /** The last local write in the change list; all of them by default. */
   appended = Infinity;
   /** Keys that the last batch would have set, had this site not a later value. */
   kept: string[] = [];
   readonly conflicts: Conflict[] = [];
   readonly answers: (readonly Buffer[])[] = [];
-  /** `SET`s that were ranked by the time of an own one. */
+  /** `SET`s that were ranked by the time of a local one. */
   ranked = 0;
   readonly #window = new Window({ recentMs: 0, maxEntries: 10_000, now: () => 0 });
   readonly #entries = new LocalEntries(() => 0);
   readonly #own: { readonly bytes: Buffer; readonly timestamp: number }[] = [];
   readonly #planner: BatchPlanner;
 
-  /** @param ranks whether it may rank a `SET` by the time of an own one */
+  /** @param ranks whether it may rank a `SET` by the time of a local one */
   constructor(ranks: boolean) {
     const own = this.#own;
     const appendedThrough = (): number => Math.min(own.length, this.appended);

@@ -14,7 +14,7 @@ export interface Place {
   readonly count: number;
   /** The own batch that inserted them, by its last sequence; 0: the sender had them. */
   readonly born: number;
-  /** For own ones: at which end they were pushed. */
+  /** For local ones: at which end they were pushed. */
   readonly side?: Side | undefined;
   /** The own batch that took them off, by its last sequence; 0: they are there. */
   readonly gone: number;

@@ -6,7 +6,7 @@ import type { Piece } from '../../pieces/piece.js';
 import type { Command, RuleContext } from './rule-context.js';
 import { trimOf } from '../../pieces/stream-pieces.js';
 
-/** Runs a trim of the other site's on the entries its sender had. Entries an own trim took off are older than what is left, so they do not count. */
+/** Runs a trim of the other site's on the entries its sender had. Entries a local trim took off are older than what is left, so they do not count. */
 export function cutOff({ own, key, site }: RuleContext, incoming: Piece): Command {
   const { strategy, limit } = trimOf(incoming);
   const added = own.built.filter(({ name }) => name === 'XADD').map(({ command }): Argument => command[2]!);
@@ -25,7 +25,7 @@ export function cutOff({ own, key, site }: RuleContext, incoming: Piece): Comman
 }
 
 /**
- * Asks for the state if an entry of the other site's belongs below what an own trim has left: whether that trim would have taken
+ * Asks for the state if an entry of the other site's belongs below what a local trim has left: whether that trim would have taken
  * it, only the other site can tell.
  */
 export function askBelowTrim({ own, key, out, request }: RuleContext, incoming: Piece): Command[] {

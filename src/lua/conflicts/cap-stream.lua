@@ -1,4 +1,4 @@
--- KEYS: stream   ARGV: MAXLEN or MINID, limit, where own entries begin that the sender of the trim had not seen: an ID, behind a `(`
+-- KEYS: stream   ARGV: MAXLEN or MINID, limit, where local entries begin that the sender of the trim had not seen: an ID, behind a `(`
 --       if that one was seen, a `-` for all, or a `~` if that is known of the last minute alone
 -- A trim of the peer's on a stream where entries are added in the order of their arrival. What was added here unseen does not count,
 -- and is not taken: its sender's stream was shorter, or younger, by that.
@@ -14,7 +14,7 @@ local from = ARGV[3]
 if from == '~' then
   from = string.format('%.0f-0', math.max(0, now_ms() - MINUTE_MS))
 end
--- How many own entries there are from an ID on, as far as it matters, and the first of them.
+-- How many local entries there are from an ID on, as far as it matters, and the first of them.
 local function own_from(enough)
   local count, first, at = 0, nil, from
   while count < enough do

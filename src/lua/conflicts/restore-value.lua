@@ -1,6 +1,6 @@
--- KEYS: key, an own key   ARGV: 1 if only where there is no such key, expiry in ms since 1970 or 0, dump or nothing, then, in place
+-- KEYS: key, an internal key   ARGV: 1 if only where there is no such key, expiry in ms since 1970 or 0, dump or nothing, then, in place
 --       of a dump, per command: number of arguments, arguments
--- Gives a key in the selected database the value of a dump, or of the commands that make it, which run on the own key first: a key is
+-- Gives a key in the selected database the value of a dump, or of the commands that make it, which run on the internal key first: a key is
 -- as it was, or whole. An error of any of them is that of the script.
 -- Result: 1 if the key has the value, 0 if there was one.
 -- @include life

@@ -1,5 +1,5 @@
 -- KEYS: all keys of the site   ARGV: databases of the server, first and last database to empty, then database and name of keys that stay
--- FLUSHALL or FLUSHDB as a change of the peer: everything goes but the site's own keys, which wait in the last database meanwhile.
+-- FLUSHALL or FLUSHDB as a change of the peer: everything goes but the internal keys, which wait in the last database meanwhile.
 -- Result: OK.
 -- @include state
 local spare, first, last = tonumber(ARGV[1]) - 1, tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -1,5 +1,5 @@
 -- KEYS: all keys of the site   ARGV: the two databases
--- SWAPDB as a change of the peer: the site's own keys stay in database 0.
+-- SWAPDB as a change of the peer: the internal keys stay in database 0.
 -- Result: OK.
 redis.call('SWAPDB', ARGV[1], ARGV[2])
 local away = (ARGV[1] == '0' and ARGV[2]) or (ARGV[2] == '0' and ARGV[1]) or '0'

@@ -1,5 +1,5 @@
 -- KEYS: fence, lease, then all other keys of the site, the state first   ARGV: token, database
--- Brings the site's own keys back to database 0 when SWAPDB has taken them to another one. The fence and the lease there count
+-- Brings the internal keys back to database 0 when SWAPDB has taken them to another one. The fence and the lease there count
 -- only if there are none in database 0: whoever works has the ones in database 0.
 -- Result: keys moved. Errors: FENCED.
 redis.call('SELECT', ARGV[2])

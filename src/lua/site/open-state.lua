@@ -3,7 +3,7 @@
 --       new history, then what this process remembers, 0 when nothing:
 --       applied epoch, applied, replid, offset, database, seen epoch, seen, clock, last, trimmed, bytes, noted (empty: nothing);
 --       a name for this Redis if it has none; then fields and values that the peer is to read
--- Makes the site's own keys what a working process expects: creates those that are missing, leaves the others.
+-- Makes the internal keys what a working process expects: creates those that are missing, leaves the others.
 -- A hash with fields that are no numbers counts as missing. When the state is gone, history goes on in a new epoch from what is remembered.
 -- Result: { state, received, applied } as flat arrays. Errors: FENCED, STATE.
 -- @include fence

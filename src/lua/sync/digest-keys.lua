@@ -1,6 +1,6 @@
 -- KEYS: out   ARGV: session, number, 1 if fields of a hash can expire and for each key 1 if it is a stream in the order of arrival, bytes
 --                   after which no further key is looked at, 1 if large values are digested all the same, then per key: database, key
--- Writes a TANDEM.COMPARE with the entries of keys to an own key and removes it: capture takes it out of the stream at this very place.
+-- Writes a TANDEM.COMPARE with the entries of keys to an internal key and removes it: capture takes it out of the stream at this very place.
 -- Result: bytes of each value, 0 for keys that do not exist, -1 for those that are too large for one step and not in the question, as far
 --         as they were looked at.
 local fields_expire = string.sub(ARGV[3], 1, 1) == '1'

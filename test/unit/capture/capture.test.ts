@@ -184,7 +184,7 @@ describe('an echo', () => {
 });
 
 describe('a group', () => {
-  test('that only touches own keys is no change', () => {
+  test('that only touches internal keys is no change', () => {
     const { stream } = tell([{ kind: 'group', commands: [], selectsInside: true }]);
     const { batches, capture } = captured([stream]);
     expect([batches.length, capture.nextSequence]).toEqual([0, 1]);
@@ -277,12 +277,12 @@ describe('whole databases', () => {
     },
   );
 
-  test('may hold own keys elsewhere even when the change is not sent', () => {
+  test('may hold internal keys elsewhere even when the change is not sent', () => {
     expect(captured([tell([single(2, 'FLUSHALL')]).stream]).heard).toEqual(['flush 0']);
   });
 });
 
-test('own keys are own in whatever database they are', () => {
+test('internal keys are internal in whatever database they are', () => {
   const { stream } = tell([
     single(5, 'SET', `${KEYS.prefix}x`, '1'),
     single(5, 'SET', KEYS.prefix.slice(0, -1), '1'),

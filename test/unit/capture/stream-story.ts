@@ -19,7 +19,7 @@ export interface Told {
 export type Event =
   /** A command of the application's that stands alone. */
   | { readonly kind: 'single'; readonly command: Told }
-  /** A transaction of the application's; commands on own keys in it stay here. */
+  /** A transaction of the application's; commands on internal keys in it stay here. */
   | { readonly kind: 'group'; readonly commands: readonly Told[]; readonly selectsInside: boolean }
   /** The peer's changes coming round; what `made` says is taken out of them and sent. */
   | {
@@ -30,7 +30,7 @@ export type Event =
     }
   /** The marker of a change of the peer's that had no effect. */
   | { readonly kind: 'marker'; readonly advance: number }
-  /** A command on own keys, and what the listener hears of it. */
+  /** A command on internal keys, and what the listener hears of it. */
   | { readonly kind: 'own'; readonly words: readonly string[]; readonly heard?: string }
   | { readonly kind: 'noise'; readonly words: readonly string[] };
 

@@ -66,7 +66,7 @@ describe('a request for the state', () => {
     expect(forgetful.answers(need)).toBe(false);
   });
 
-  test('is answered in any case when the asker has lost own writes, or repairs', () => {
+  test('is answered in any case when the asker has lost local writes, or repairs', () => {
     expect(run({ isHot: true, lack: LACK.own }).answers({ ...need, lack: LACK.own })).toBe(true);
     expect(run({ isHot: true }).answers({ ...need, timestamp: 0 })).toBe(true);
   });

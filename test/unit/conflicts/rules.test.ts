@@ -148,7 +148,7 @@ describe('states', () => {
     ]);
   });
 
-  test('own writes after the last own head are run again on it, those before an own state too, but no trims', () => {
+  test('local writes after the last local head are run again on it, those before an own state too, but no trims', () => {
     const mine = [
       ...own('XADD k 5-0 f v', 'XTRIM k MAXLEN 1'),
       ...pieces('TANDEM.STATE 0 k 0 15 east 0 -1 mine', 'east', { sequence: 13 }),
@@ -294,7 +294,7 @@ describe('a write that keeps the deadline of a field', () => {
   });
 });
 
-describe('hundreds of thousands of own writes on one key are met', () => {
+describe('hundreds of thousands of local writes on one key are met', () => {
   const many = (line: string): Piece[] => {
     const [piece] = own(line);
     return Array.from({ length: 300_000 }, () => piece!);

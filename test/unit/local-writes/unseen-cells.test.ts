@@ -43,7 +43,7 @@ function cellsOf(...changes: (readonly string[])[]): UnseenCells {
   return new UnseenCells(window, new LocalChanges(() => Promise.resolve(batch)));
 }
 
-test('a cell is written when an own write that the sender had not seen leaves something there', async () => {
+test('a cell is written when a local write that the sender had not seen leaves something there', async () => {
   const cells = cellsOf(['HSET hot f 1'], ['HINCRBY hot n 1'], ['HDEL hot gone']);
   const isOn = await cells.find(KEY, hashOf(), { seen: 0, decided: 3 });
   expect([isOn('f'), isOn('n'), isOn('gone'), isOn('other')]).toEqual([true, true, false, false]);
@@ -57,7 +57,7 @@ test('what a transaction writes in another key is no cell of this one', async ()
   expect([isOn('f'), isOn('g')]).toEqual([false, true]);
 });
 
-test('with more than 256 own writes since the last batch it is not known on which cells they are', async () => {
+test('with more than 256 local writes since the last batch it is not known on which cells they are', async () => {
   const cells = cellsOf(...Array.from({ length: 257 }, (_, i) => [`HSET hot f${i} 1`]));
   const isOn = await cells.find(KEY, hashOf(), { seen: 0, decided: 257 });
   expect([isOn('f1'), isOn('of the other site')]).toEqual([undefined, undefined]);

@@ -24,7 +24,7 @@ function listed({ conflicts }: StringSite): Map<string, string> {
   return new Map(wanted.map((one) => [shown(one), String(one.own?.join(' '))]));
 }
 
-test(`${HISTORIES} histories come out as if every own write had been looked up`, LONG, async () => {
+test(`${HISTORIES} histories come out as if every local write had been looked up`, LONG, async () => {
   let ranked = 0;
   for (let history = 0; history < HISTORIES; history++) {
     const random = new Random(SEED + history);
@@ -71,7 +71,7 @@ test('what has the hash of an own key but is another one meets nothing', async (
   expect([...listed(site)]).toEqual([['SET k own-stays', 'SET k own']]);
 });
 
-test('a flush of the peer takes an own SET with it that is captured and not in the change list yet', async () => {
+test('a flush of the peer takes a local SET with it that is captured and not in the change list yet', async () => {
   const site = new StringSite(true);
   await site.apply({ epoch: 1, first: 1, timestamp: 1, seen: 0 }, 'SET other 1');
   site.appended = 0;
@@ -82,7 +82,7 @@ test('a flush of the peer takes an own SET with it that is captured and not in t
   expect(site.data.get('k')).toBe('own');
 });
 
-test('each meeting is counted; the list has one of a key and batch, 1,000 a second, and 100 of them with the own command', async () => {
+test('each meeting is counted; the list has one of a key and batch, 1,000 a second, and 100 of them with the local command', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
     const site = new StringSite(true);
@@ -149,7 +149,7 @@ test('of a key too hot to be watched it may be unknown that it was written: a SE
   expect(Buffer.concat(payload).toString()).not.toContain('theirs');
 });
 
-describe('an own SET that alone meets one of the peer', () => {
+describe('a local SET that alone meets one of the peer', () => {
   const KEY = { database: 0, key: Buffer.from('k') };
   const RANGE = { seen: 0, decided: 100 };
 

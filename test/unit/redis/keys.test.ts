@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { keyNames } from '../../../src/redis/keys.js';
 
-it('all own keys stand under one prefix, in one cluster slot, and the open ones under in:', () => {
+it('all internal keys stand under one prefix, in one cluster slot, and the open ones under in:', () => {
   const { prefix, peerPrefix, ...names } = keyNames({ prefix: 'tandem', pair: 'orders' });
   expect(prefix).toBe('tandem:{orders}:');
   for (const name of Object.values(names)) expect(name.startsWith(prefix)).toBe(true);

@@ -74,7 +74,7 @@ function piecesOfCommand(index: number, timestamp: number, site: string): Piece[
   return piecesOf({ command: made!, timestamp, site, sequence: timestamp, seen: 0 }, Buffer.from(KEY));
 }
 
-test('what clashes is found as if every own piece were looked at', () => {
+test('what clashes is found as if every local piece were looked at', () => {
   fc.assert(
     fc.property(history, command, (own, incoming) => {
       const all = own.flatMap((index, at) => piecesOfCommand(index, at + 1, 'east'));
@@ -88,7 +88,7 @@ test('what clashes is found as if every own piece were looked at', () => {
   );
 });
 
-test('lists, lives and expiries are told as if every own piece were looked at', () => {
+test('lists, lives and expiries are told as if every local piece were looked at', () => {
   fc.assert(
     fc.property(history, (own) => {
       const all = own.flatMap((index, at) => piecesOfCommand(index, at + 1, 'east'));
@@ -110,7 +110,7 @@ test('lists, lives and expiries are told as if every own piece were looked at', 
 });
 
 test.each(['RPUSH', 'LPUSH', 'RPOP', 'LPOP', 'PEXPIREAT', 'HSET'])(
-  'a batch of %s that meets thousands of own writes looks at each of them a few times, not once for each command',
+  'a batch of %s that meets thousands of local writes looks at each of them a few times, not once for each command',
   (name) => {
     const OWN = 2000;
     const INCOMING = 2000;
