@@ -5,7 +5,7 @@
  * Three kinds of commands go by:
  * - an **echo**: a transaction whose first command is the applied marker. It is the peer's change coming round, is skipped whole, and
  *   moves `seen` at exactly this place. A marker that stands alone (the change had no effect) counts too.
- * - **own** commands, on the internal keys: never replicated.
+ * - **internal** commands, on the internal keys: never replicated.
  * - everything else is a local **change**: a single command, or a whole transaction.
  *
  * All that capture decides depends on the stream alone. So after a restart the same bytes become the same changes with the same
@@ -56,7 +56,7 @@ export class Capture {
   readonly #selection: Selection;
   readonly #deadlines: DeadlineWatch;
   readonly #rewording: Rewording;
-  readonly #ownPrefix: Buffer;
+  readonly #prefix: Buffer;
   readonly #outKey: Buffer;
   readonly #base: number;
   /** Whether no filter can hold back a command with one key. */
@@ -83,7 +83,7 @@ export class Capture {
     this.#selection = new Selection({ ...options, names: this.#names });
     this.#deadlines = new DeadlineWatch(options.deadlines);
     this.#rewording = new Rewording(options.writes);
-    this.#ownPrefix = Buffer.from(options.keys.prefix);
+    this.#prefix = Buffer.from(options.keys.prefix);
     this.#outKey = Buffer.from(options.keys.out);
     this.#plain = options.filter.passesAllKeys && options.filter.passesAllCommands;
     this.#base = options.position.offset;
@@ -183,8 +183,8 @@ export class Capture {
     if (spec?.singleKey && reader.argc > 1) {
       const start = reader.argumentStart(1);
       const end = reader.argumentEnd(1);
-      if (this.#isOwn(buffer, start, end)) {
-        this.#ownCommand(reader, known.name);
+      if (this.#isOnInternalKey(reader)) {
+        this.#internalCommand(reader, known.name);
         return;
       }
       if (this.#plain && reader.argc <= known.plainUpTo && !isSetPop(known)) {
@@ -224,8 +224,8 @@ export class Capture {
         this.#endGroup();
         return;
     }
-    if (isInternal(known, args, this.#ownPrefix)) {
-      this.#ownCommand(reader, known.name);
+    if (isInternal(known, args, this.#prefix)) {
+      this.#internalCommand(reader, known.name);
       return;
     }
     if (this.#group === 'first') this.#group = 'changes';
@@ -260,11 +260,12 @@ export class Capture {
     this.#ends.push(this.#end);
   }
 
-  #isOwn(buffer: Buffer, start: number, end: number): boolean {
-    return startsWith(buffer, { start, end }, this.#ownPrefix);
+  #isOnInternalKey(reader: CommandReader): boolean {
+    const place = { start: reader.argumentStart(1), end: reader.argumentEnd(1) };
+    return startsWith(reader.buffer, place, this.#prefix);
   }
 
-  #ownCommand(reader: CommandReader, name: string): void {
+  #internalCommand(reader: CommandReader, name: string): void {
     const { keys, events } = this.#options;
     const key = reader.argument(1).toString('latin1');
     if (key === keys.applied && name === 'HSET') {
@@ -305,7 +306,7 @@ export class Capture {
       else this.#out(command);
     }
     // The bookkeeping in the same transaction is no data: nothing of it is asked for.
-    else if (reader.argc < 2 || !this.#isOwn(reader.buffer, reader.argumentStart(1), reader.argumentEnd(1))) {
+    else if (reader.argc < 2 || !this.#isOnInternalKey(reader)) {
       events.echoed(reader, this.#database, known.name);
       this.#deadlines.echoed(reader, known, this.#database);
       this.#rewording.echoed(reader, known, this.#database);

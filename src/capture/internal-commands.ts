@@ -83,7 +83,7 @@ export function isMarker(fields: ReadonlyMap<string, string>): boolean {
 
 /** Whether a command is Tandem's own. One that writes a key that is not is the application's, whatever its first key. */
 export function isInternal({ spec }: KnownName, args: readonly Buffer[], prefix: Buffer): boolean {
-  const isOwn = (key: Buffer): boolean => startsWith(key, { start: 0, end: key.length }, prefix);
-  if (args.length < 2 || !isOwn(args[1]!)) return false;
-  return spec === undefined || writtenKeys(spec, args).every((index) => isOwn(args[index]!));
+  const hasPrefix = (key: Buffer): boolean => startsWith(key, { start: 0, end: key.length }, prefix);
+  if (args.length < 2 || !hasPrefix(args[1]!)) return false;
+  return spec === undefined || writtenKeys(spec, args).every((index) => hasPrefix(args[index]!));
 }

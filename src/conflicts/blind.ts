@@ -16,7 +16,7 @@ export function writtenBy(batch: BatchCommands): Asked[] {
       ...key,
       lack: LACK.own,
       theirLack: LACK.nothing,
-      isHot: false,
+      isContended: false,
     })),
   );
 }

@@ -9,32 +9,32 @@ import { LACK, type Lack } from '../protocol/messages/state-request.js';
 /** How often a batch is decided anew because one of its keys was written meanwhile. Then the key is contended. */
 const MAX_LOOKS = 8;
 /** The same for a key that is contended already, or is being written fast: it holds up all other keys. */
-const MAX_HOT_LOOKS = 1;
+const MAX_CONTENDED_LOOKS = 1;
 /** Keys remembered. One that is forgotten is looked at as any other. */
-const MAX_HOT_KEYS = 10_000;
+const MAX_CONTENDED_KEYS = 10_000;
 
 export class ContendedKeys {
-  readonly #hot = new BoundedMap<string, true>(MAX_HOT_KEYS);
+  readonly #contended = new BoundedMap<string, true>(MAX_CONTENDED_KEYS);
   /** What the local values may lack until a state of the peer's is applied. */
-  readonly #lacks = new BoundedMap<string, Lack>(MAX_HOT_KEYS);
+  readonly #lacks = new BoundedMap<string, Lack>(MAX_CONTENDED_KEYS);
 
   has(name: string): boolean {
-    return this.#hot.has(name);
+    return this.#contended.has(name);
   }
 
   /** Whether it is not to be looked at again. @param looks times in vain @param isFast as things are, it would be in vain again */
   isGivenUp(name: string, looks: number, isFast: boolean): boolean {
-    if (!this.#hot.has(name)) return looks >= (isFast ? MAX_HOT_LOOKS : MAX_LOOKS);
-    return isFast || looks >= MAX_HOT_LOOKS;
+    if (!this.#contended.has(name)) return looks >= (isFast ? MAX_CONTENDED_LOOKS : MAX_LOOKS);
+    return isFast || looks >= MAX_CONTENDED_LOOKS;
   }
 
   heated(name: string): void {
-    this.#hot.set(name, true);
+    this.#contended.set(name, true);
   }
 
   /** A decision on the key was carried out before it was written again. */
   cooled(name: string): void {
-    this.#hot.delete(name);
+    this.#contended.delete(name);
   }
 
   lackOf(name: string): Lack {

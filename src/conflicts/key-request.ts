@@ -34,11 +34,17 @@ const NEXT: Readonly<Record<KeyRequest, Readonly<Record<RequestEvent, KeyRequest
 
 /**
  * How a key begins.
- * @param key `isAsking`: an earlier request is on its way; `isHot`: the key is contended, so that only the peer's state settles it
+ * @param key `isAsking`: an earlier request is on its way; `isContended`: the key is contended, so that only the peer's state settles it
  */
-export function requestAtFirst({ isAsking, isHot }: { isAsking: boolean; isHot: boolean }): KeyRequest {
+export function requestAtFirst({
+  isAsking,
+  isContended,
+}: {
+  isAsking: boolean;
+  isContended: boolean;
+}): KeyRequest {
   if (isAsking) return 'open';
-  return isHot ? 'asked' : 'none';
+  return isContended ? 'asked' : 'none';
 }
 
 export function requestAfter(request: KeyRequest, event: RequestEvent): KeyRequest {

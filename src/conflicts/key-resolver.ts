@@ -68,7 +68,7 @@ export class KeyResolver {
     const met = metBy(command, run, { outcome, theirTimestamp: this.#batch.timestamp });
     if (!met) return;
     // A contended key is listed once, or it would soon fill the list.
-    this.conflicts.push({ ...met, isListed: !run.isHot || !this.#noted.has(run) });
+    this.conflicts.push({ ...met, isListed: !run.isContended || !this.#noted.has(run) });
     this.#noted.add(run);
   }
 }

@@ -112,8 +112,8 @@ export class KnownKeys {
   }
 
   /** Whether a key is contended: it cannot be watched. */
-  isHot(key: PlacedKey): boolean {
-    return this.#terms.hot.has(nameOf(key));
+  isContended(key: PlacedKey): boolean {
+    return this.#terms.contended.has(nameOf(key));
   }
 
   /** What the local value of a contended key is known to lack. */
@@ -149,7 +149,7 @@ export class KnownKeys {
   /** Whether the key with this hash may have local writes that the sender had not seen. */
   isMet(hash: KeyHash): boolean {
     // A contended key may have been written without it being known.
-    return this.#terms.isBlind || this.#terms.hot.size > 0 || this.#watched.isMet(hash, this.#range);
+    return this.#terms.isBlind || this.#terms.contended.size > 0 || this.#watched.isMet(hash, this.#range);
   }
 
   /** Whether all local changes of a key that the sender had not seen come to the same before or after one with this effect. */
@@ -195,14 +195,14 @@ export class KnownKeys {
 
   #isLookedAt(key: PlacedKey): boolean {
     const name = nameOf(key);
-    return this.#terms.held.has(name) || this.#terms.hot.has(name);
+    return this.#terms.held.has(name) || this.#terms.contended.has(name);
   }
 
   async #unseenOn(key: PlacedKey): Promise<UnseenCommands> {
     const { unseen, commands, cells } = this.#memory;
     const range = this.#range;
     if (this.#terms.isBlind) return NOTHING_ON_KEY;
-    const lookUp = this.#terms.hot.get(nameOf(key)) ?? 'all';
+    const lookUp = this.#terms.contended.get(nameOf(key)) ?? 'all';
     if (lookUp === 'all') return commands.find(key, unseen.hashOf(key), range);
     const known = {
       ...NOTHING_ON_KEY,

@@ -205,7 +205,7 @@ export class BatchPlanner {
     const { events, deadlines } = this.#options;
     const { contended, lists, lives, fieldLives, unseen } = this.#memory;
     // Now, since the next batch may be decided before this one is applied. Said twice it is the same.
-    for (const [name, { lack }] of resolved.hot) contended.lacks(name, lack);
+    for (const [name, { lack }] of resolved.contended) contended.lacks(name, lack);
     lists.note(places);
     const epilogue = epilogueOf(batch, resolved, this.#options);
     return {

@@ -238,8 +238,8 @@ export class CommandPlanner {
     } else {
       const run = await this.#runs.on(key);
       const outcome = this.#resolver.meet(command, run);
-      if (!run.isHot) this.#stated.push(key);
-      if (!run.isHot && outcome !== 'own-stays') this.#settled.push(nameOf(key));
+      if (!run.isContended) this.#stated.push(key);
+      if (!run.isContended && outcome !== 'own-stays') this.#settled.push(nameOf(key));
     }
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
   }

@@ -39,7 +39,7 @@ export interface PlannedKeyOptions {
   readonly known: KnownPlaces | undefined;
   readonly isDoubtful: (own: Piece) => boolean;
   /** Whether the key is contended, and what its local value is known to lack. */
-  readonly isHot: boolean;
+  readonly isContended: boolean;
   readonly lack: Lack;
   /** Whether a late write was met wrongly here: the list may lack an element that no command took. */
   readonly isMisplaced: boolean;
@@ -94,7 +94,7 @@ export class PlannedKey {
     this.#life = options.life;
     this.#isLacking = own.isLacking;
     this.#lack = options.lack;
-    this.#request = requestAtFirst({ isAsking: own.isAsking, isHot: options.isHot });
+    this.#request = requestAtFirst({ isAsking: own.isAsking, isContended: options.isContended });
     this.#held = options.held;
     this.#known = options.known;
   }
@@ -107,7 +107,7 @@ export class PlannedKey {
       this.#own.all.length === 0 &&
       !this.isInRequest &&
       this.#stateAt === undefined &&
-      !this.isHot
+      !this.isContended
     );
   }
 
@@ -141,8 +141,8 @@ export class PlannedKey {
     return isOpen(this.#request);
   }
 
-  get isHot(): boolean {
-    return this.#options.isHot;
+  get isContended(): boolean {
+    return this.#options.isContended;
   }
 
   /** What the local value lacks until a state of the peer's brings it. */
@@ -184,18 +184,24 @@ export class PlannedKey {
    * Whether a request is answered with the state. A request about a contended key is asked back instead, until both sites can look at
    * the key: every state would be outdated on arrival, and it may be large.
    */
-  answers({ timestamp, lack, isHot }: Need): boolean {
-    if (isHot === true) return false;
+  answers({ timestamp, lack, isContended }: Need): boolean {
+    if (isContended === true) return false;
     // A value that lacks something of the asker's is no answer: the asker's own is on its way here.
     if (this.#life.leavesOut && lack < LACK.writes && timestamp > 0) return false;
     // Only this site has what the asker has lost, and a repair is told whose value is to stay.
     if (lack === LACK.own || timestamp === 0) return true;
-    return this.#lack <= lack && (lack === LACK.writes || !this.isHot);
+    return this.#lack <= lack && (lack === LACK.writes || !this.isContended);
   }
 
   /** Whether the answer to a local request serves better: only the other site has the changes that were left out here. */
-  isMetByAnswer({ timestamp, lack, isHot, asElements }: Need): boolean {
-    if (isHot === true || asElements === true || lack === LACK.own || timestamp === 0 || this.isHot)
+  isMetByAnswer({ timestamp, lack, isContended, asElements }: Need): boolean {
+    if (
+      isContended === true ||
+      asElements === true ||
+      lack === LACK.own ||
+      timestamp === 0 ||
+      this.isContended
+    )
       return false;
     const open = this.#options.own.lack;
     return (open > this.#leftOut ? open : this.#leftOut) > lack;
@@ -219,7 +225,7 @@ export class PlannedKey {
   /** A command that makes the key out of others is left out. */
   askForDerived(): void {
     this.#askFor(LACK.writes);
-    if (this.isHot) this.#leave(LACK.writes);
+    if (this.isContended) this.#leave(LACK.writes);
   }
 
   /**
@@ -265,7 +271,7 @@ export class PlannedKey {
           ? undefined
           : { timestamp: isGone ? -1 : this.#rankTimestamp(this.#stateAt), site },
       isAsking: this.isInRequest,
-      isHot: this.isHot,
+      isContended: this.isContended,
       isOnCell: own.isOnCell ?? ((cell) => this.#own.leavesOn(cell)),
       hasRunOn: (field) => this.#fieldsRun.has(field),
       held: this.#held,
@@ -283,10 +289,10 @@ export class PlannedKey {
     { commands, held, outcome, state, asks: asksPeer, places, leaves, lacks, life }: Resolution,
   ): void {
     this.#held = held;
-    if (this.isHot && type === 'hash' && role !== 'field-expiry' && !isRemoval && commands.length > 0)
+    if (this.isContended && type === 'hash' && role !== 'field-expiry' && !isRemoval && commands.length > 0)
       this.#fieldsRun.add(cell);
     // The other site's value has the changes that were left out here.
-    if (role === 'state' && outcome !== 'own-stays' && !this.isHot) this.#lack = LACK.nothing;
+    if (role === 'state' && outcome !== 'own-stays' && !this.isContended) this.#lack = LACK.nothing;
     if (life) this.#lives(life);
     if (leaves !== undefined) this.#leave(leaves);
     this.#isExposed ||= commands.length > 0 && (role === 'cell' || role === 'modify');

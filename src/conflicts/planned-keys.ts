@@ -82,7 +82,7 @@ export class PlannedKeys {
       held,
       known: passed.get(nameOf(key)) ?? known.placesOf(key),
       isDoubtful: (piece: Piece) => known.isDoubtful(piece),
-      isHot: known.isHot(key),
+      isContended: known.isContended(key),
       isMisplaced: known.isMisplaced(key),
       lack: known.lackOf(key),
       timestamp,
@@ -91,7 +91,10 @@ export class PlannedKeys {
     });
   }
 
-  results(): Pick<Resolved, 'states' | 'asked' | 'hot' | 'lives' | 'fieldLives' | 'deadlines' | 'places'> {
+  results(): Pick<
+    Resolved,
+    'states' | 'asked' | 'contended' | 'lives' | 'fieldLives' | 'deadlines' | 'places'
+  > {
     return resultsOf(this.#runs, this.#options.passed);
   }
 }
@@ -99,14 +102,14 @@ export class PlannedKeys {
 /** The conflict of a command with the local writes of a key; undefined where there is none. */
 export function metBy(
   command: PayloadCommand,
-  { key, written, isHot }: PlannedKey,
+  { key, written, isContended }: PlannedKey,
   met: { readonly outcome: ConflictOutcome; readonly theirTimestamp: number },
 ): Omit<Conflict, 'isListed'> | undefined {
   const own = written.filter(({ name }) => name !== STATE && name !== EXPIRED);
   const newest = own.at(-1);
-  if (!newest && !isHot) return undefined;
+  if (!newest && !isContended) return undefined;
   if (
-    !isHot &&
+    !isContended &&
     (command.spec?.type === 'stream' || command.name === GONE || command.name === ARRIVAL) &&
     own.every((one) => areApart(command, one))
   )
@@ -130,16 +133,16 @@ function areApart(command: PayloadCommand, own: PayloadCommand): boolean {
 function resultsOf(
   runs: ReadonlyMap<string, PlannedKey>,
   passed: ReadonlyMap<string, KnownPlaces>,
-): Pick<Resolved, 'states' | 'asked' | 'hot' | 'lives' | 'fieldLives' | 'deadlines' | 'places'> {
+): Pick<Resolved, 'states' | 'asked' | 'contended' | 'lives' | 'fieldLives' | 'deadlines' | 'places'> {
   const all = [...runs];
   return {
     states: all.flatMap(([, { key, state }]) => (state ? { ...key, ...state } : [])),
-    asked: all.flatMap(([, { key, isAsked, askedLack: lack, theirLack, isHot }]) =>
-      isAsked ? { ...key, lack, theirLack, isHot } : [],
+    asked: all.flatMap(([, { key, isAsked, askedLack: lack, theirLack, isContended }]) =>
+      isAsked ? { ...key, lack, theirLack, isContended } : [],
     ),
-    hot: new Map(
+    contended: new Map(
       all
-        .filter(([, { isHot }]) => isHot)
+        .filter(([, { isContended }]) => isContended)
         .map(([name, { isInRequest, lack, isExposed }]) => [name, { isInRequest, lack, isExposed }]),
     ),
     lives: new Map(all.map(([name, { lifeNote }]) => [name, lifeNote])),

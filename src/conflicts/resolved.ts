@@ -30,7 +30,7 @@ export interface Asked extends PlacedKey {
   readonly lack: Lack;
   /** What the peer's lacks, as it has said in a request that is asked back. */
   readonly theirLack: Lack;
-  readonly isHot: boolean;
+  readonly isContended: boolean;
 }
 
 /** A key whose state came in a form that this server does not take. It is asked for as its elements, with the rank of that state. */
@@ -61,7 +61,7 @@ export interface Resolved {
   readonly asked: readonly Asked[];
   readonly asElements: readonly ElementsAsked[];
   /** Keys that could not be watched, by database and name. */
-  readonly hot: ReadonlyMap<string, HotRun>;
+  readonly contended: ReadonlyMap<string, ContendedRun>;
   /** Keys whose value here is the peer's now. */
   readonly settled: readonly string[];
   /** Keys whose states are applied: they could be watched, and none is asked for in another form. */
@@ -81,7 +81,7 @@ export interface Resolved {
 }
 
 /** The result on a contended key. */
-export interface HotRun {
+export interface ContendedRun {
   /** The peer is being asked for its state. */
   readonly isInRequest: boolean;
   readonly lack: Lack;
@@ -99,7 +99,7 @@ export interface Rejected {
 export function alike(asked: readonly Asked[]): Asked[][] {
   const requests = new Map<string, Asked[]>();
   for (const one of asked) {
-    const kind = `${one.lack} ${one.theirLack} ${one.isHot}`;
+    const kind = `${one.lack} ${one.theirLack} ${one.isContended}`;
     const request = requests.get(kind);
     if (request) request.push(one);
     else requests.set(kind, [one]);
@@ -116,9 +116,9 @@ export interface HowDecided {
 }
 
 /** @param lacks told of a key whose value may have lost a late write: where the key is asked for, that is all a late write comes to */
-export function howDecided({ removed, hot }: Resolved, lacks: (name: string) => void): HowDecided {
+export function howDecided({ removed, contended }: Resolved, lacks: (name: string) => void): HowDecided {
   const awaited = new Map<string, () => void>();
-  for (const [name, { isInRequest, isExposed }] of hot)
+  for (const [name, { isInRequest, isExposed }] of contended)
     if (isInRequest) awaited.set(name, () => isExposed && lacks(name));
   return { removed, awaited };
 }

@@ -44,7 +44,7 @@ export interface Looked {
   /** The watched keys, with what stands there. */
   readonly held: ReadonlyMap<string, Held>;
   /** The contended keys: they are written too fast to be watched. */
-  readonly hot: ReadonlyMap<string, LookUp>;
+  readonly contended: ReadonlyMap<string, LookUp>;
 }
 
 /** How long a plan holds, by the deadlines that are known. Times are ms since 1970. */
@@ -57,7 +57,7 @@ export interface Term {
 
 export const NO_TERM: Term = { until: undefined, dueUntil: undefined };
 
-export const NOTHING_TO_LOOK_AT: Looked = { held: new Map(), hot: new Map() };
+export const NOTHING_TO_LOOK_AT: Looked = { held: new Map(), contended: new Map() };
 
 /** Local writes of one key since the last look, in all and in a millisecond. With more, another look would fail as well. */
 const MANY_WRITES = 16;
@@ -91,9 +91,9 @@ export class WatchedKeys {
     { signal, look }: { readonly signal: AbortSignal; readonly look: Look | undefined },
   ): Promise<Looked | undefined> {
     const { captured, appended } = this.#options;
-    const { contended, unseen } = this.#memory;
+    const { contended: known, unseen } = this.#memory;
     const held = new Map<string, Held>();
-    const hot = new Map<string, LookUp>();
+    const contended = new Map<string, LookUp>();
     const since = { seen: this.#known.through, decided: captured.capturedThrough };
     const elapsedMs = performance.now() - this.#known.atMs;
     const isFast = (key: PlacedKey): boolean => {
@@ -103,26 +103,26 @@ export class WatchedKeys {
     for (;;) {
       const resting = this.#restingKeys(commands, { seen: batch.seen, decided: appended.appendedThrough });
       for (const [name, { isAwaited, lookUp }] of resting)
-        if (isAwaited && !held.has(name)) hot.set(name, lookUp);
-      const fresh = [...resting].filter(([name]) => !held.has(name) && !hot.has(name));
-      if (fresh.length === 0) return { held, hot };
+        if (isAwaited && !held.has(name)) contended.set(name, lookUp);
+      const fresh = [...resting].filter(([name]) => !held.has(name) && !contended.has(name));
+      if (fresh.length === 0) return { held, contended };
       if (!look) return undefined;
       const isLong = (name: string, key: PlacedKey): boolean =>
-        contended.has(name) &&
+        known.has(name) &&
         unseen.count(key, { seen: batch.seen, decided: appended.appendedThrough }) >= MANY_UNSEEN;
       const watched = fresh.filter(
-        ([name, { key }]) => !contended.isGivenUp(name, look.tries, isFast(key) || isLong(name, key)),
+        ([name, { key }]) => !known.isGivenUp(name, look.tries, isFast(key) || isLong(name, key)),
       );
       // Also if no key is watched: capture must know whether a local write was late for what was applied before.
       const found = await look.at(watched.map(([, { key }]) => key));
       await appended.waitFor(captured.capturedThrough, signal);
       this.#known = { through: appended.appendedThrough, atMs: performance.now() };
-      if (!found) return { held, hot };
+      if (!found) return { held, contended };
       watched.forEach(([name], at) => held.set(name, found[at]!));
       for (const [name, { lookUp }] of fresh) {
         if (held.has(name)) continue;
-        contended.heated(name);
-        hot.set(name, lookUp);
+        known.heated(name);
+        contended.set(name, lookUp);
       }
     }
   }
@@ -160,9 +160,9 @@ export class WatchedKeys {
   }
 
   /** Whether a command that is sent as it is could make a key anew whose life ends, or has ended. */
-  mayEnd(key: PlacedKey, { held, hot }: Looked): boolean {
+  mayEnd(key: PlacedKey, { held, contended }: Looked): boolean {
     const { deadlines } = this.#options;
-    const isGone = hot.has(nameOf(key)) || held.get(nameOf(key))?.kind === 'nothing';
+    const isGone = contended.has(nameOf(key)) || held.get(nameOf(key))?.kind === 'nothing';
     const hash = this.#memory.unseen.hashOf(key);
     return (isGone || deadlines.coming.of(hash) !== undefined) && this.isEnding(hash);
   }
@@ -216,7 +216,7 @@ export class WatchedKeys {
             (this.#isDue(key, effect) ||
               (this.#rests(key, effect, range) && !this.#isRanked(command, key, range))));
         known.set(kind, rests);
-        const isOnMember = !rests && this.#isOnOwnMember(command, effect, range);
+        const isOnMember = !rests && this.#isOnLocalMember(command, effect, range);
         if (effect !== undefined && unseen.isPast(key, effect, range)) passed.add(keyName);
         // Behind a local write that a push of this batch goes past, an end is another one.
         const isPastPop = effect !== undefined && isPop(effectCode(effect)) && passed.has(keyName);
@@ -246,7 +246,7 @@ export class WatchedKeys {
   }
 
   /** Whether a command commutes with the local writes of its key, but for a member that both are on. */
-  #isOnOwnMember(command: PayloadCommand, effect: RecordedEffect | undefined, range: Range): boolean {
+  #isOnLocalMember(command: PayloadCommand, effect: RecordedEffect | undefined, range: Range): boolean {
     if (effect === undefined || !isOnMembers(effectCode(effect))) return false;
     return this.#options.entries.members.isOn(command, range);
   }
@@ -281,7 +281,7 @@ function effectAt(command: PayloadCommand, at: number): RecordedEffect | undefin
 
 /** How much a command needs to know. One that replaces a cell waits for a state where it meets a local write; an answer names the writes in it. */
 function lookUpFor({ name, spec, args }: PayloadCommand): LookUp | undefined {
-  if (name === NEED) return parseNeed(args).isHot === true ? undefined : 'all';
+  if (name === NEED) return parseNeed(args).isContended === true ? undefined : 'all';
   if (spec === undefined || spec.type === 'set') return undefined;
   const effect = effectOf(spec, args);
   return effect === 'cells' || effect === 'member' ? 'cells' : undefined;

@@ -86,7 +86,7 @@ export async function retryRejected(
   const refused: { id: string; why: string }[] = [];
   const byKeys = new Map<string, { first: RejectedEntry; wanted: readonly PlacedKey[]; others: string[] }>();
   for (const entry of entries) {
-    const wanted = keysToAskFor(entry, { extra, ownPrefix: keys.prefix });
+    const wanted = keysToAskFor(entry, { extra, internalPrefix: keys.prefix });
     if (typeof wanted === 'string') {
       refused.push({ id: entry.id, why: wanted });
       await ask(client, keys, { first: entry, wanted: [], others: [] });
@@ -133,7 +133,7 @@ const ASTERISK = 0x2a;
 /** The keys whose state mends an entry, or why there are none. */
 function keysToAskFor(
   entry: ListedEntry,
-  { extra, ownPrefix }: { extra: ExtraCommands; ownPrefix: string },
+  { extra, internalPrefix }: { extra: ExtraCommands; internalPrefix: string },
 ): readonly PlacedKey[] | string {
   const { database, key } = entry;
   if (database === undefined) return 'its database is not known';
@@ -146,7 +146,7 @@ function keysToAskFor(
   if (command.spec === undefined && command.name !== STATE)
     return 'neither this server nor this version of Tandem knows the command';
   const wanted = keysOf(command, 'written').filter(
-    (one) => one.key !== undefined && !one.key.toString('latin1').startsWith(ownPrefix),
+    (one) => one.key !== undefined && !one.key.toString('latin1').startsWith(internalPrefix),
   );
   return wanted.length > 0 ? wanted : 'it names no key';
 }

@@ -88,7 +88,7 @@ export interface LateWritesOptions {
   readonly entries: LocalEntries;
   readonly extra?: ExtraCommands;
   /** What the names of the internal keys start with. */
-  readonly ownPrefix: string;
+  readonly internalPrefix: string;
   /** Whether the other site has the smaller name. */
   readonly isSenderFirst: boolean;
   /** A local write, the one with this sequence, came to stand elsewhere in a list than where it was made. */
@@ -112,7 +112,7 @@ export interface LateKeys {
 export class LateWrites {
   readonly #options: LateWritesOptions;
   readonly #window: Window;
-  readonly #ownPrefix: string;
+  readonly #internalPrefix: string;
   readonly #extra: ExtraCommands | undefined;
   readonly #entries: LocalEntries;
   readonly #hash = new KeyHash();
@@ -135,12 +135,12 @@ export class LateWrites {
   #count = 0;
 
   constructor(window: Window, options: LateWritesOptions) {
-    const { entries, extra, ownPrefix, deadlines } = options;
+    const { entries, extra, internalPrefix, deadlines } = options;
     this.#options = options;
     this.#entries = entries;
     this.#deadlines = deadlines;
     this.#ends = new LateEnds(window, options);
-    this.#ownPrefix = ownPrefix;
+    this.#internalPrefix = internalPrefix;
     this.#window = window;
     this.#extra = extra;
   }
@@ -204,7 +204,7 @@ export class LateWrites {
       const left = this.#removals?.get(name) ?? 0;
       this.#removals?.set(name, left - 1);
       if (left > 0 || (command.name === 'HDEL' && (this.#decided?.removed.get(name) ?? 0) > 0)) continue;
-      if (key.key.toString('latin1').startsWith(this.#ownPrefix)) continue;
+      if (key.key.toString('latin1').startsWith(this.#internalPrefix)) continue;
       const gone = { database: key.database, key: Buffer.from(key.key) };
       // A process before this one may have decided what removes it.
       if (!this.#decided || !this.#ends.expired(gone)) this.#expired.set(name, gone);
@@ -245,7 +245,7 @@ export class LateWrites {
     const late = keysOf(command, 'all').filter((key, at) => {
       const effect = effectCode(recordedEffectAt(command, at));
       // A flush or a swap of the peer's moves the internal keys out of the way and back: those are no data.
-      if (key.key.toString('latin1').startsWith(this.#ownPrefix)) return false;
+      if (key.key.toString('latin1').startsWith(this.#internalPrefix)) return false;
       if (this.#entries.wasMisjudged(command.name, effect === TRIM, { key, decided: echo.decided }))
         return true;
       // What is made of a key that is asked for is asked for, too.

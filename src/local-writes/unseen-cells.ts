@@ -1,5 +1,5 @@
 /**
- * The cells of hot keys that were written here: all that is to be known of local writes on a key on which nothing is settled before
+ * The cells of contended keys that were written here: all that is to be known of local writes on a key on which nothing is settled before
  * its state comes. Each local write is looked at once, however many batches meet it; when they come too fast for that, it is not known
  * on which cells they are.
  */

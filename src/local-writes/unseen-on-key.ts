@@ -32,7 +32,7 @@ export interface UnseenCommands {
   /** The last local request for the key; 0 without one. And whether one says that writes of the peer's are left out here. */
   readonly askedAt: number;
   readonly leavesOut: boolean;
-  /** All that is looked up of local writes on a hot key: on which cells they are, and whether a life of it has ended. */
+  /** All that is looked up of local writes on a contended key: on which cells they are, and whether a life of it has ended. */
   readonly isOnCell?: IsOnCell;
   readonly hasEnded?: boolean;
 }

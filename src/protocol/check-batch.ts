@@ -33,7 +33,7 @@ export interface BatchCheckOptions {
   /** How many databases the server has. */
   readonly databases: number;
   /** What all internal keys begin with. */
-  readonly ownPrefix: string;
+  readonly internalPrefix: string;
   /** Told which keys a batch writes, by hash, and when by the peer's clock it was made. Not told of states: they are no writes. */
   readonly claims?: { peer(low: number, high: number, ms: number): void };
 }
@@ -84,7 +84,7 @@ export class BatchCheck {
   constructor(options: BatchCheckOptions) {
     this.#options = options;
     this.#names = new CommandNames(options.server.writes);
-    this.#prefix = Buffer.from(options.ownPrefix);
+    this.#prefix = Buffer.from(options.internalPrefix);
   }
 
   /** The server does not know this command: from now on it is left out at once. */
@@ -146,7 +146,7 @@ export class BatchCheck {
       const isPlain = known.spec?.singleKey === true && argc > 1;
       if (isPlain && database < this.#options.databases && this.#refused.size === 0) {
         const [start, end] = [reader.argumentStart(1), reader.argumentEnd(1)];
-        if (this.#isOwn(reader.buffer, start, end)) throw ownKey();
+        if (this.#isInternal(reader.buffer, start, end)) throw internalKey();
         this.#hash.of(database, reader.buffer, start, end);
         this.#options.claims?.peer(this.#hash.low, this.#hash.high, this.#madeAtMs);
         index.addKey(this.#hash, buildsOn(known.spec, given), given);
@@ -210,8 +210,8 @@ export class BatchCheck {
     }
     const written = spec.reads.length === 0 ? keys : keysOf(command, 'written');
     for (const { database: at, key } of written) this.#written(at, key, 0, key.length);
-    const own = written.filter(({ key }) => this.#isOwn(key, 0, key.length)).length;
-    if (own > 0 && own === written.length) throw ownKey();
+    const own = written.filter(({ key }) => this.#isInternal(key, 0, key.length)).length;
+    if (own > 0 && own === written.length) throw internalKey();
     return own === 0 ? undefined : "TANDEM a key of Tandem's own is among its keys";
   }
 
@@ -228,7 +228,7 @@ export class BatchCheck {
     const fault = message.fault(args);
     if (fault !== undefined) throw invalid(fault);
     const keys = message.keys(args);
-    if (keys.some(({ key }) => this.#isOwn(key, 0, key.length))) throw ownKey();
+    if (keys.some(({ key }) => this.#isInternal(key, 0, key.length))) throw internalKey();
     if (name === LIBRARY && !server.names.has('FUNCTION')) return 'TANDEM this server has no functions';
     // A comparison may ask for a database that this server does not have: that there is nothing is an answer, too.
     if (message.group !== 'keys') return undefined;
@@ -246,7 +246,7 @@ export class BatchCheck {
     return 'TANDEM neither this server nor this version of Tandem knows the command';
   }
 
-  #isOwn(buffer: Buffer, start: number, end: number): boolean {
+  #isInternal(buffer: Buffer, start: number, end: number): boolean {
     const prefix = this.#prefix;
     if (end - start < prefix.length || buffer[start] !== prefix[0]) return false;
     return buffer.compare(prefix, 0, prefix.length, start, start + prefix.length) === 0;
@@ -287,7 +287,7 @@ function noSuchDatabase(database: number): string {
   return `TANDEM this server has no database ${database}`;
 }
 
-function ownKey(): TandemError {
+function internalKey(): TandemError {
   return invalid("it writes a key of Tandem's own");
 }
 

@@ -157,7 +157,11 @@ export class LongWork {
     const place = { client, name: this.#options.keys.inventory };
     this.#inventory = await Inventory.find(place);
     if (this.#inventory || isCopied || applied.sequence > 0) return;
-    const chosen = new Chosen({ filter: this.#filter, ownPrefix: this.#options.keys.prefix, choice: {} });
+    const chosen = new Chosen({
+      filter: this.#filter,
+      internalPrefix: this.#options.keys.prefix,
+      choice: {},
+    });
     this.#inventory = await Inventory.take(place, chosen, signal);
   }
 
@@ -381,7 +385,7 @@ export class LongWork {
       isNewHere: (key) => this.isNew(key),
       judge: (one) => this.#judge(one),
       filter: this.#filter,
-      ownPrefix: keys.prefix,
+      internalPrefix: keys.prefix,
       hasRoom: () => atWork.list.bytes < Math.min(ROOM_BYTES, config.changesBytes / 4),
       pace: this.#pace,
       log,

@@ -96,7 +96,7 @@ export class Pipeline {
     this.late = new LateWrites(this.#window, {
       entries: this.#entries,
       extra: opened.commands.writes,
-      ownPrefix: keys.prefix,
+      internalPrefix: keys.prefix,
       isSenderFirst: config.peer < config.site,
       onPassed: (name, sequence) => this.#planner?.passed(name, sequence),
       onMisplaced: (name) => this.#planner?.misplaced(name),

@@ -136,7 +136,7 @@ export function plannerSettings({
     inspector: new BatchCheck({
       server: commands,
       databases,
-      ownPrefix: keys.prefix,
+      internalPrefix: keys.prefix,
       claims,
     }),
     extraCommands: commands.writes,

@@ -22,9 +22,17 @@ export class Chosen {
   readonly #choice: Choice;
   readonly #hash = new KeyHash();
 
-  constructor({ filter, ownPrefix, choice }: { filter: Filter; ownPrefix: string; choice: Choice }) {
+  constructor({
+    filter,
+    internalPrefix,
+    choice,
+  }: {
+    filter: Filter;
+    internalPrefix: string;
+    choice: Choice;
+  }) {
     this.#filter = filter;
-    this.#prefix = Buffer.from(ownPrefix);
+    this.#prefix = Buffer.from(internalPrefix);
     this.#choice = choice;
     this.#pattern = choice.pattern === undefined ? undefined : globToRegExp(choice.pattern);
   }

@@ -111,8 +111,8 @@ class Comparison {
     this.#ledger = ledger;
     this.#attempt = attempt;
     this.#request = attempt.data ?? {};
-    const { filter, ownPrefix } = site;
-    this.#chosen = new Chosen({ filter, ownPrefix, choice: this.#request });
+    const { filter, internalPrefix } = site;
+    this.#chosen = new Chosen({ filter, internalPrefix, choice: this.#request });
     this.#survey = new Survey(site, {
       chosen: this.#chosen,
       pattern: this.#request.pattern,

@@ -82,8 +82,8 @@ class FirstCopy {
     this.#site = site;
     this.#prefer = prefer;
     this.#attempt = attempt;
-    const { filter, ownPrefix } = site;
-    this.#chosen = new Chosen({ filter, ownPrefix, choice: {} });
+    const { filter, internalPrefix } = site;
+    this.#chosen = new Chosen({ filter, internalPrefix, choice: {} });
     this.#survey = new Survey(site, { chosen: this.#chosen, pattern: undefined, signal: attempt.signal });
   }
 

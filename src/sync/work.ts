@@ -44,7 +44,7 @@ export interface SyncSite {
   readonly judge: (one: Found) => Judgement;
   readonly filter: Filter;
   /** The prefix of Tandem's internal keys. */
-  readonly ownPrefix: string;
+  readonly internalPrefix: string;
   readonly databases: number;
   /** Whether function libraries are copied and compared. */
   readonly functions: boolean;

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dataset, type Dataset, type Entry } from '../support/dataset.js';
 import { FailingWatches } from '../support/failing-watches.js';
 import { type Pair, startPair } from '../support/pair.js';
-import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_CONTENDED } from '../support/quiet.js';
 import { allowedOutcomes, CASE_KEYS, outcomeOf } from './concurrent-oracle.js';
 import { COMMANDS, STATES, type Words } from './concurrent-commands.js';
 
@@ -65,7 +65,7 @@ describe.each([
     other.resume();
     await quiet(pair, DEADLINE);
     failing?.end();
-    if (failing) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
+    if (failing) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_CONTENDED });
 
     const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
     const failures = cases.flatMap((each) => differences(each, east, west));
@@ -77,7 +77,7 @@ describe.each([
     if (process.env['TANDEM_TEST_OUT'])
       appendFileSync(process.env['TANDEM_TEST_OUT'], [...failures, ...compared.wrong, ''].join('\n'));
     expect(failures.length).toBe(0);
-    // Which of two values stays on a key too hot to be watched depends on who can look at it first.
+    // Which of two values stays on a key written too fast to be watched depends on who can look at it first.
     if (!failing) expect(compared.wrong.slice(0, 10)).toEqual([]);
   }, 600_000);
 });

@@ -2,7 +2,7 @@ import type { ChainableCommander } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectEqual } from '../support/equal.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
-import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_CONTENDED } from '../support/quiet.js';
 import { LONG_BACKLOG, QUICK, expectNothingWaits, ownKeys } from './observe.js';
 
 /**
@@ -134,7 +134,7 @@ test.each(HOT)(
       Promise.all(sites.map((site, at) => follow(progress[at]!, isOver, site))),
     ]);
     const ended = performance.now();
-    await quiet(pair, { deadlineMs: QUIET_DEADLINE_MS, rounds: ROUNDS_WHEN_HOT });
+    await quiet(pair, { deadlineMs: QUIET_DEADLINE_MS, rounds: ROUNDS_WHEN_CONTENDED });
     const told = `${hot.name}: ${written.map(([name, count]) => `${name} wrote ${count}`).join(', ')} in ${Math.round(ended - began)} ms; longest standstill ${progress.map(({ standstillMs }) => Math.round(standstillMs)).join(', ')} ms; quiet after ${Math.round(performance.now() - ended)} ms`;
     process.stdout.write(`${told}\n`);
     for (const [at, { steps }] of progress.entries())

@@ -3,7 +3,7 @@ import { expectEqual } from '../support/equal.js';
 import { MIXES } from '../support/model/mixes.js';
 import { Random } from '../support/model/random.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
-import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_CONTENDED } from '../support/quiet.js';
 import { randomCommand, send } from './random-commands.js';
 
 const SEED = Number(process.env['TANDEM_TEST_SEED'] ?? 1);
@@ -21,7 +21,7 @@ afterAll(() => pair.close());
 
 test('keys that both sites write without a pause end equal, though a decision on them is outdated again and again', async () => {
   await Promise.all([writeOn(pair.east, new Random(SEED)), writeOn(pair.west, new Random(SEED + 1))]);
-  await quiet(pair, { deadlineMs: 120_000, rounds: ROUNDS_WHEN_HOT });
+  await quiet(pair, { deadlineMs: 120_000, rounds: ROUNDS_WHEN_CONTENDED });
   await expectEqual(pair.east.redis, pair.west.redis);
   expect(await pair.east.redis.dbsize()).toBeGreaterThan(10);
 }, 150_000);

@@ -12,7 +12,7 @@ import { FailingWatches } from '../support/failing-watches.js';
 import { MIXES } from '../support/model/mixes.js';
 import { Random } from '../support/model/random.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
-import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_CONTENDED } from '../support/quiet.js';
 import { randomCommand, send } from './random-commands.js';
 import { LONG_BACKLOG, ownKeys, QUICK } from './observe.js';
 
@@ -100,7 +100,7 @@ async function runRound(seed: number, failing: FailingWatches | undefined): Prom
   }
   await quiet(pair, DEADLINE);
   failing?.end();
-  if (failing) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_HOT });
+  if (failing) await quiet(pair, { ...DEADLINE, rounds: ROUNDS_WHEN_CONTENDED });
   const [east, west] = await Promise.all([dataset(pair.east.redis), dataset(pair.west.redis)]);
   const shown = (data: typeof east, key: string): string => {
     const entry = data.get(`0:${key}`);

@@ -13,7 +13,7 @@ import { writeMixed } from '../support/mixed-keys.js';
 import { MIXES } from '../support/model/mixes.js';
 import { Random } from '../support/model/random.js';
 import { type Pair, type PairOptions, type Site, startPair } from '../support/pair.js';
-import { quiet, ROUNDS_WHEN_HOT } from '../support/quiet.js';
+import { quiet, ROUNDS_WHEN_CONTENDED } from '../support/quiet.js';
 import { type TestServer, startServer } from '../support/server.js';
 import { until } from '../support/wait.js';
 import { settingsOf } from './long-jobs.js';
@@ -159,13 +159,13 @@ describe('a right that is taken away', () => {
             deadlineMs: 30_000,
           });
         await Promise.all([writeOn(east, new Random(SEED)), writeOn(west, new Random(SEED + 1))]);
-        await quiet(pair, { deadlineMs: 60_000, rounds: ROUNDS_WHEN_HOT });
+        await quiet(pair, { deadlineMs: 60_000, rounds: ROUNDS_WHEN_CONTENDED });
         await east.redis.publish('channel', 'message');
         await east.redis.swapdb(3, 4);
         await west.redis.call('FLUSHDB');
         await quiet(pair, { deadlineMs: 60_000 });
         await Promise.all([writeOn(east, new Random(SEED + 2)), writeOn(west, new Random(SEED + 3))]);
-        await quiet(pair, { deadlineMs: 60_000, rounds: ROUNDS_WHEN_HOT });
+        await quiet(pair, { deadlineMs: 60_000, rounds: ROUNDS_WHEN_CONTENDED });
         await expectEqual(east.redis, west.redis);
         expect(await east.redis.dbsize()).toBeGreaterThan(10);
         const verified = await runCli(['verify', '--repair', '--json'], settingsAt(pair, east), 60_000);
@@ -201,7 +201,7 @@ describe('a right that is taken away', () => {
       for (const site of [east, west]) site.start();
       await quiet(pair, { deadlineMs: 30_000 });
       await Promise.all([writeOn(east, new Random(SEED)), writeOn(west, new Random(SEED + 1))]);
-      await quiet(pair, { deadlineMs: 60_000, rounds: ROUNDS_WHEN_HOT });
+      await quiet(pair, { deadlineMs: 60_000, rounds: ROUNDS_WHEN_CONTENDED });
       await expectEqual(east.redis, west.redis);
       expect(await east.redis.dbsize()).toBeGreaterThan(10);
       expect([east.running, west.running]).toEqual([true, true]);

@@ -6,5 +6,5 @@ import type { CommandSpec } from '../../src/redis-commands/command-table.js';
 /** What the walk over a batch notes of it. @param writes rows for commands that only this server knows, by upper-case name */
 export function indexOf(batch: Batch, writes: ReadonlyMap<string, CommandSpec> = new Map()): BatchIndex {
   const server = { writes, names: new Set(writes.keys()) };
-  return new BatchCheck({ server, databases: 16, ownPrefix: 'tandem:{test}:' }).inspect(batch).index;
+  return new BatchCheck({ server, databases: 16, internalPrefix: 'tandem:{test}:' }).inspect(batch).index;
 }

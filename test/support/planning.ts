@@ -43,7 +43,7 @@ export function planning(
     translator: TAKES_ALL,
     link: { peerRestores: '' },
     fieldsExpire: false,
-    inspector: new BatchCheck({ server, databases: 16, ownPrefix: keys.prefix }),
+    inspector: new BatchCheck({ server, databases: 16, internalPrefix: keys.prefix }),
     extraCommands: server.writes,
     rejections: { entry: () => Buffer.alloc(0) },
     late: { decided: () => {} },

@@ -8,8 +8,8 @@ import { type WaitOptions, until } from './wait.js';
  * the first: the third round is behind all of them.
  */
 const ROUNDS = 3;
-/** Keys that were too hot to be watched are asked for to and fro, until both sites can look at them. */
-export const ROUNDS_WHEN_HOT = 8;
+/** Keys that were written too fast to be watched are asked for to and fro, until both sites can look at them. */
+export const ROUNDS_WHEN_CONTENDED = 8;
 
 const REWRITE_MS = 200;
 /** The same once one has arrived: those behind it are on their way. */

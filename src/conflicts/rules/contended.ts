@@ -10,8 +10,8 @@ import { onlyDeadline } from './fields.js';
 import type { RuleContext, Resolution } from './rule-context.js';
 
 /** The resolution of a piece that waits for a state; undefined for one that does not. */
-export function resolveHot(context: RuleContext, incoming: Piece): Resolution | undefined {
-  if (!context.isHot || !waits(context, incoming)) return undefined;
+export function resolveContended(context: RuleContext, incoming: Piece): Resolution | undefined {
+  if (!context.isContended || !waits(context, incoming)) return undefined;
   if (isOfWrittenField(context, incoming)) {
     const commands = [onlyDeadline(context, incoming)];
     return { commands, outcome: 'state-asked', held: context.held, leaves: LACK.removals };
@@ -61,7 +61,10 @@ function isWrite({ role, isRemoval }: Piece): boolean {
 }
 
 /** The cell of a piece that was run: it may have taken the place of a local write there. */
-export function replacedUnknown({ isHot, isOnCell }: RuleContext, { role, type, cell }: Piece): boolean {
-  if (!isHot || role !== 'cell' || type === 'set' || type === 'stream') return false;
+export function replacedUnknown(
+  { isContended, isOnCell }: RuleContext,
+  { role, type, cell }: Piece,
+): boolean {
+  if (!isContended || role !== 'cell' || type === 'set' || type === 'stream') return false;
   return isOnCell(cell) === undefined;
 }

@@ -87,7 +87,7 @@ function resolveOnEndedField(
 }
 
 function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
-  const { fieldLife, isAsking, isHot, held, life } = context;
+  const { fieldLife, isAsking, isContended, held, life } = context;
   const { cell: field, role, seen } = incoming;
   const { deadline, isLiving, matchedThrough, madeAgainBy } = fieldLife(field);
   const headAt = own.findLastIndex((piece) => piece.role === 'cell');
@@ -117,7 +117,7 @@ function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }
   // An answer is awaited, here or there: if it is not here, it may have been kept at the other site.
   const isOpen = isAsking || context.pending !== undefined || context.own.all.some(isState);
   // Of a contended key the ends of lives are not looked up.
-  const mayBeOver = typeof deadline === 'number' ? isLiving || isOpen : deadline === 'unknown' && isHot;
+  const mayBeOver = typeof deadline === 'number' ? isLiving || isOpen : deadline === 'unknown' && isContended;
   if (mayBeOver)
     return { ...merged, commands: [onField(context, incoming, isOpen ? Infinity : Number(deadline))] };
   return { ...merged, commands: [incoming.command] };

@@ -228,8 +228,8 @@ function overwrite(key: Buffer, places: readonly Place[], incoming: Piece): Done
   const place = parts[at]?.place;
   const crossed = wanted < 0 ? parts.slice(at) : parts.slice(0, at + 1);
   if (!place || crossed.some((part) => part.place.isHole)) return undefined;
-  const staysOwn = place.set !== undefined && isAbove(rankOf(place.set), rankOf(incoming));
-  if (place.gone !== 0 || staysOwn) return leaving(places, []);
+  const localStays = place.set !== undefined && isAbove(rankOf(place.set), rankOf(incoming));
+  if (place.gone !== 0 || localStays) return leaving(places, []);
   const after = parts.map((part, i) => (i === at ? { ...place, set: undefined } : part.place));
   return leaving(after, [['LSET', key, indexOf(after, at), content!]]);
 }

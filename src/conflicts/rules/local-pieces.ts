@@ -19,7 +19,7 @@ export interface LocalList {
 }
 
 /** What local writes did to the lives of a key, of those of an application. */
-export interface OwnEnds {
+export interface LocalEnds {
   /** The last end of a life. */
   readonly last: Piece | undefined;
   /** The removals of the key as a whole, oldest first, each with whether an expiry was given behind it. */
@@ -47,7 +47,7 @@ export class LocalPieces {
   #bySameCell: ReadonlyMap<string, readonly Piece[]> | undefined;
   #scans = 0;
   #list: LocalList | undefined;
-  #ends: OwnEnds | undefined;
+  #ends: LocalEnds | undefined;
   #endCodes: ReadonlySet<number> | undefined;
 
   constructor(pieces: readonly Piece[]) {
@@ -141,7 +141,7 @@ export class LocalPieces {
   }
 
   /** What became of the key's lives. */
-  get ends(): OwnEnds {
+  get ends(): LocalEnds {
     this.#ends ??= endsOf(this.users);
     return this.#ends;
   }
@@ -173,7 +173,7 @@ function sameCell(piece: Piece): string {
   return `${piece.type} ${isWhole(piece)} ${piece.cell}`;
 }
 
-function endsOf(pieces: readonly Piece[]): OwnEnds {
+function endsOf(pieces: readonly Piece[]): LocalEnds {
   const lastExpiry = pieces.findLastIndex(({ role }) => role === 'expiry');
   const removals = pieces.flatMap((piece, at) =>
     piece.role === 'key-head' && piece.isRemoval ? [{ piece, isGivenExpiry: lastExpiry > at }] : [],

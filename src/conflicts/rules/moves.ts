@@ -84,8 +84,8 @@ function resolved(places: readonly Place[]): Resolution {
 }
 
 function placesHere(context: RuleContext, { seen }: Piece): readonly Place[] | undefined {
-  const { own, pending, isAsking, isHot, held, known, isDoubtful } = context;
-  if (pending || isAsking || isHot || held.kind === 'other') return undefined;
+  const { own, pending, isAsking, isContended, held, known, isDoubtful } = context;
+  if (pending || isAsking || isContended || held.kind === 'other') return undefined;
   const listed = own.all.filter(({ role }) => role !== 'expiry');
   if (listed.some((piece) => isState(piece) || piece.type !== 'list')) return undefined;
   return placesOf({ own: listed, length: held.length, seen, known, isDoubtful });

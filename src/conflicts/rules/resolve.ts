@@ -2,7 +2,7 @@
 
 import { resolveBuild } from './builds.js';
 import { LACK } from '../../protocol/messages/state-request.js';
-import { replacedUnknown, resolveHot } from './contended.js';
+import { replacedUnknown, resolveContended } from './contended.js';
 import { resolveKeyHead } from './key-heads.js';
 import { resolveEnd } from './life-ends.js';
 import { matchedBy, resolveOnEndedLife, withDeadline } from './lives.js';
@@ -11,7 +11,7 @@ import type { RuleContext, Resolution } from './rule-context.js';
 import { resolveState } from './states.js';
 
 export function resolve(context: RuleContext, incoming: Piece): Resolution {
-  const waiting = resolveHot(context, incoming);
+  const waiting = resolveContended(context, incoming);
   if (waiting) return waiting;
   if (isState(incoming)) return resolveState(context, incoming);
   if (incoming.role === 'key-head') {

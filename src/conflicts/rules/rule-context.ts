@@ -31,10 +31,10 @@ export interface RuleContext {
   /** This site has asked for the key, and the sender had not seen it ask: the answer will settle everything. */
   readonly isAsking: boolean;
   /** The key cannot be watched: what was written on it here last is not known. It is asked for in any case. */
-  readonly isHot: boolean;
+  readonly isContended: boolean;
   /** Then this is what is known of local pieces: whether one leaves something in a cell, if that is known. */
   readonly isOnCell: IsOnCell;
-  /** Whether an earlier command of the batch has written a field here, which is hot. */
+  /** Whether an earlier command of the batch has written a field of the key, which is contended. */
   readonly hasRunOn: (field: string) => boolean;
   readonly held: Held;
   readonly life: Life;

@@ -1,6 +1,6 @@
 /**
  * `TANDEM.NEED timestamp lack (database key)…`: asks for the `STATE` of these keys, ranked with this timestamp. `lack` is what the
- * asker's own value lacks, 0 when it only doubts an order; 4 more when the keys are too hot there for an answer to be applied; 8 more
+ * asker's own value lacks, 0 when it only doubts an order; 4 more when the keys are contended there, so that no answer could be applied; 8 more
  * when the asker does not take the sender's dumps, and wants the elements; 16 times what the receiver's value lacks, by its own request.
  */
 
@@ -11,7 +11,7 @@ import { isNumber, keysFrom, noNumber, wrongCount, type MessageKind } from './me
 export const NEED = 'TANDEM.NEED';
 
 /** Added to the lack when the keys are contended, and when elements are wanted. */
-const HOT = 4;
+const CONTENDED = 4;
 const AS_ELEMENTS = 8;
 const THEIR_LACK = 16;
 /** Arguments before the keys. */
@@ -27,7 +27,7 @@ export interface Need {
   /** The lack of the asker's value. */
   readonly lack: Lack;
   /** Whether the keys are written so fast at the asker that an answer could not be applied: it is asked back instead. */
-  readonly isHot?: boolean;
+  readonly isContended?: boolean;
   /** Whether the values are to come as their elements. */
   readonly asElements?: boolean;
   /** What the values of the site that is asked lack, as it has said in the request that this one meets: it may have begun again since. */
@@ -38,13 +38,13 @@ export interface Need {
 export function encodeNeed({
   timestamp,
   lack,
-  isHot,
+  isContended,
   asElements,
   theirLack = LACK.nothing,
   keys,
 }: Need): Buffer {
   const places = keys.flatMap(({ database, key }) => [database, key]);
-  const form = (isHot === true ? HOT : 0) + (asElements === true ? AS_ELEMENTS : 0);
+  const form = (isContended === true ? CONTENDED : 0) + (asElements === true ? AS_ELEMENTS : 0);
   return encodeCommand([NEED, timestamp, lack + form + theirLack * THEIR_LACK, ...places]);
 }
 
@@ -53,10 +53,10 @@ export function parseNeed(args: readonly Buffer[]): Need {
   const flags = Number(args[2]!.toString('latin1'));
   return {
     timestamp: Number(args[1]!.toString('latin1')),
-    lack: (flags % HOT) as Lack,
-    isHot: (flags & HOT) !== 0,
+    lack: (flags % CONTENDED) as Lack,
+    isContended: (flags & CONTENDED) !== 0,
     asElements: (flags & AS_ELEMENTS) !== 0,
-    theirLack: (Math.floor(flags / THEIR_LACK) % HOT) as Lack,
+    theirLack: (Math.floor(flags / THEIR_LACK) % CONTENDED) as Lack,
     keys: keysFrom(args, BEFORE_KEYS),
   };
 }

@@ -18,7 +18,7 @@ test('a key that is being written fast is given up after one look, and if it was
   expect(keys.isGivenUp('k', 0, true)).toBe(true);
 });
 
-test('what a value lacks is known until a state was applied, whether the key is hot or not, and the worst of it counts', () => {
+test('what a value lacks is known until a state was applied, whether the key is contended or not, and the worst of it counts', () => {
   const keys = new ContendedKeys();
   keys.heated('k');
   keys.lacks('k', LACK.writes);

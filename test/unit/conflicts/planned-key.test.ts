@@ -10,11 +10,11 @@ import { LACK, type Lack } from '../../../src/protocol/messages/state-request.js
 const KEY = { database: 0, key: Buffer.from('k') };
 
 function run({
-  isHot = false,
+  isContended = false,
   lack = LACK.nothing,
   asked,
 }: {
-  isHot?: boolean;
+  isContended?: boolean;
   lack?: Lack;
   /** What an open request says. */
   asked?: Lack;
@@ -26,7 +26,7 @@ function run({
     held: UNKNOWN,
     known: undefined,
     isDoubtful: () => false,
-    isHot,
+    isContended,
     isMisplaced: false,
     lack,
     timestamp: 5,
@@ -47,8 +47,8 @@ describe('a request for the state', () => {
   });
 
   test('is asked back while the key cannot be looked at, at either site', () => {
-    expect(run({}).answers({ ...need, isHot: true })).toBe(false);
-    expect(run({ isHot: true }).answers(need)).toBe(false);
+    expect(run({}).answers({ ...need, isContended: true })).toBe(false);
+    expect(run({ isContended: true }).answers(need)).toBe(false);
   });
 
   test('is asked back by a site whose value lacks worse than that of the asker', () => {
@@ -67,8 +67,8 @@ describe('a request for the state', () => {
   });
 
   test('is answered in any case when the asker has lost local writes, or repairs', () => {
-    expect(run({ isHot: true, lack: LACK.own }).answers({ ...need, lack: LACK.own })).toBe(true);
-    expect(run({ isHot: true }).answers({ ...need, timestamp: 0 })).toBe(true);
+    expect(run({ isContended: true, lack: LACK.own }).answers({ ...need, lack: LACK.own })).toBe(true);
+    expect(run({ isContended: true }).answers({ ...need, timestamp: 0 })).toBe(true);
   });
 
   test('is answered by a value that lacks something with the lowest rank', () => {
@@ -80,8 +80,8 @@ describe('a request for the state', () => {
 
 describe('what was left out', () => {
   test('is in the request, on a key that cannot be looked at as on any other', () => {
-    for (const isHot of [false, true]) {
-      const planned = run({ isHot });
+    for (const isContended of [false, true]) {
+      const planned = run({ isContended });
       planned.askForDerived();
       expect(planned).toMatchObject({ isAsked: true, askedLack: LACK.writes });
     }
@@ -97,7 +97,7 @@ describe('what was left out', () => {
   });
 
   test('on a key that cannot be looked at is known here until a state comes', () => {
-    const planned = run({ isHot: true, asked: LACK.nothing });
+    const planned = run({ isContended: true, asked: LACK.nothing });
     planned.askForDerived();
     expect(planned.lack).toBe(LACK.writes);
     expect(planned.answers({ timestamp: 7, keys: [KEY], lack: LACK.nothing })).toBe(false);
@@ -106,7 +106,7 @@ describe('what was left out', () => {
   test('is not sent to the one who has taken it away, as the state of a value that stays', () => {
     const stays = { commands: [], outcome: 'own-stays', held: UNKNOWN, state: 7 } as const;
     const piece = { role: 'cell' } as Piece;
-    for (const planned of [run({ isHot: true, lack: LACK.removals }), run({ asked: LACK.writes })]) {
+    for (const planned of [run({ isContended: true, lack: LACK.removals }), run({ asked: LACK.writes })]) {
       planned.settled(piece, stays);
       expect(planned.state).toBeUndefined();
     }
@@ -137,8 +137,8 @@ describe('whether the peer is asked', () => {
   });
 
   test('begins with a question for a contended key without an open request', () => {
-    expect(requestAtFirst({ isAsking: false, isHot: true })).toBe('asked');
-    expect(requestAtFirst({ isAsking: true, isHot: true })).toBe('open');
-    expect(requestAtFirst({ isAsking: false, isHot: false })).toBe('none');
+    expect(requestAtFirst({ isAsking: false, isContended: true })).toBe('asked');
+    expect(requestAtFirst({ isAsking: true, isContended: true })).toBe('open');
+    expect(requestAtFirst({ isAsking: false, isContended: false })).toBe('none');
   });
 });

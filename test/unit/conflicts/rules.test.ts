@@ -64,7 +64,7 @@ function context(mine: readonly Piece[], changed: Partial<RuleContext> = {}): Ru
     own: new LocalPieces(mine),
     pending: undefined,
     isAsking: false,
-    isHot: false,
+    isContended: false,
     isOnCell: () => false,
     hasRunOn: () => false,
     held: NOTHING,
@@ -212,10 +212,10 @@ test('nothing clashes while the key is asked for, or its state goes out', () => 
     });
 });
 
-describe('a key too hot to be watched', () => {
-  const hot = (mine: readonly Piece[], theirs: string, held: Held): Resolution =>
+describe('a key written too fast to be watched', () => {
+  const contended = (mine: readonly Piece[], theirs: string, held: Held): Resolution =>
     meet(mine, theirs, {
-      isHot: true,
+      isContended: true,
       isAsking: true,
       held,
       isOnCell: (cell) => cell === 'f' || cell === 'm',
@@ -232,7 +232,7 @@ describe('a key too hot to be watched', () => {
     ['XTRIM k MAXLEN = 1', own('XADD k 1-1 f v'), HASH, LACK.removals],
     ['LPOP k', own('RPUSH k x'), LIST(3), LACK.removals],
   ])('%s waits for the state: it might take from what nobody knows of yet', (theirs, mine, held, lack) => {
-    const met = hot(mine, theirs, held);
+    const met = contended(mine, theirs, held);
     expect([runs(met), met.leaves]).toEqual([[], lack]);
   });
 
@@ -243,27 +243,27 @@ describe('a key too hot to be watched', () => {
     ['SADD k m', own('SREM k m'), HASH],
     ['APPEND k y', own('APPEND k x'), HASH],
   ])('%s adds to it, and is run', (theirs, mine, held) => {
-    const met = hot(mine, theirs, { ...held, kind: 'unknown', length: undefined });
+    const met = contended(mine, theirs, { ...held, kind: 'unknown', length: undefined });
     expect([runs(met), met.leaves]).toEqual([[theirs], undefined]);
   });
 });
 
-describe('a deadline of a field of a key too hot to be watched', () => {
-  const hot = (theirs: string, changed: Partial<RuleContext> = {}): Resolution =>
-    meet(own('HINCRBY k f 1'), theirs, { isHot: true, isAsking: true, held: HASH, ...changed });
+describe('a deadline of a field of a key written too fast to be watched', () => {
+  const contended = (theirs: string, changed: Partial<RuleContext> = {}): Resolution =>
+    meet(own('HINCRBY k f 1'), theirs, { isContended: true, isAsking: true, held: HASH, ...changed });
   const hasRunOn = (field: string): boolean => field === 'g';
 
   test('is given to the field that the same batch has written, if that has none', () => {
-    const met = hot('HPEXPIREAT k 99 FIELDS 1 g', { hasRunOn });
+    const met = contended('HPEXPIREAT k 99 FIELDS 1 g', { hasRunOn });
     expect(runs(met)).toEqual(['write-on-field: out 0 request 0 g HPEXPIREAT k 99 NX FIELDS 1 g']);
     expect(met.leaves).toBe(LACK.removals);
   });
 
   test('waits for the state where the batch has not written the field, or takes the deadline away', () => {
-    expect(hot('HPEXPIREAT k 99 FIELDS 1 f', { hasRunOn }).commands).toEqual([]);
-    expect(hot('HPERSIST k FIELDS 1 g', { hasRunOn }).commands).toEqual([]);
+    expect(contended('HPEXPIREAT k 99 FIELDS 1 f', { hasRunOn }).commands).toEqual([]);
+    expect(contended('HPERSIST k FIELDS 1 g', { hasRunOn }).commands).toEqual([]);
     const life = { ...ENDLESS, isDoubtful: true };
-    expect(hot('HPEXPIREAT k 99 FIELDS 1 g', { hasRunOn, life }).commands).toEqual([]);
+    expect(contended('HPEXPIREAT k 99 FIELDS 1 g', { hasRunOn, life }).commands).toEqual([]);
   });
 });
 

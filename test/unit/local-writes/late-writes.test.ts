@@ -51,7 +51,7 @@ function setup(maxEntries = 1000, now = (): number => 1_000_000): Site {
   const [passed, misplaced]: [string[], string[]] = [[], []];
   const late = new LateWrites(window, {
     entries: new LocalEntries(() => 0),
-    ownPrefix: 'tandem:{test}:',
+    internalPrefix: 'tandem:{test}:',
     isSenderFirst: false,
     onPassed: (name, sequence) => passed.push(`${name} ${sequence}`),
     onMisplaced: (name) => misplaced.push(name),

@@ -132,7 +132,7 @@ test('the keys whose own value stays are named: a process after this one must kn
   expect(site.kept).toEqual([]);
 });
 
-test('of a key too hot to be watched it may be unknown that it was written: a SET of it is left out', async () => {
+test('of a key written too fast to be watched it may be unknown that it was written: a SET of it is left out', async () => {
   const site = new StringSite(true);
   const need = encodeNeed({
     timestamp: 3,

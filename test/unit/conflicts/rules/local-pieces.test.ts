@@ -57,7 +57,7 @@ function contextOf(own: LocalPieces): RuleContext {
     own,
     pending: undefined,
     isAsking: false,
-    isHot: false,
+    isContended: false,
     isOnCell: () => false,
     hasRunOn: () => false,
     held: UNKNOWN,

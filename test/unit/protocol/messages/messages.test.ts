@@ -6,13 +6,13 @@ import { encodeNeed, LACK, parseNeed } from '../../../../src/protocol/messages/s
 import { parseState } from '../../../../src/protocol/messages/state.js';
 
 const SAID = Object.values(LACK).flatMap((lack) =>
-  [false, true].flatMap((isHot) =>
-    [false, true].map((asElements) => ({ lack, isHot, asElements, theirLack: LACK.writes })),
+  [false, true].flatMap((isContended) =>
+    [false, true].map((asElements) => ({ lack, isContended, asElements, theirLack: LACK.writes })),
   ),
 );
 
 test.each(SAID)(
-  'a request says what its asker lacks, whether its keys are hot, and whether it wants elements: %o',
+  'a request says what its asker lacks, whether its keys are contended, and whether it wants elements: %o',
   (said) => {
     const need = {
       timestamp: 1234,
