@@ -1,10 +1,10 @@
 /**
- * Finds the members that pops of sorted sets have taken. `ZPOPMIN` stands in the stream without what it took, and at the other site,
- * where members have been added meanwhile, it would take another one. So it is sent as the removal of those members: that means the same
+ * Finds the members that pops of sorted sets have taken. The stream has `ZPOPMIN` without the members it took. At the other site, where
+ * members have been added meanwhile, it would take another one. So it is sent as the removal of these members, which means the same
  * everywhere.
  *
- * For it, `list-members.lua` puts the members next to be popped into the stream, at their place in the order. From there on they are kept
- * up with the stream. A pop of which it is not known what it took is sent as it is.
+ * To that end `list-members.lua` puts the members that are popped next into the stream, at their place in the order. From there on this
+ * class follows them in the stream. A pop whose members are unknown is sent as it is.
  */
 
 import type { KnownName } from '../redis-commands/command-names.js';
@@ -15,11 +15,11 @@ import { MEMBERS, parseMembers } from '../protocol/messages/members.js';
 import { KnownMembers, scoreOf, type End } from './known-members.js';
 import type { LocalWriteNotes } from './change-sink.js';
 
-/** Memory for the members of all sets; beyond that the set that was longest not popped from goes. */
+/** Memory for the members of all sets. Beyond that the set longest not popped from goes. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_SETS = 10_000;
 
-/** Sets that are read before their first pop, in a second. */
+/** Sets that are read in a second before their first pop. */
 const READ_A_SECOND = 100;
 
 /** Whether a command takes members by their place in a sorted set. */
@@ -42,14 +42,14 @@ export class PoppedSets {
     this.#writes = writes;
   }
 
-  /** A command of this site's, which lies in the reader, has run: it may be on a set that is known. */
+  /** The local command in the reader has run. It may be on a set that is followed. */
   passed(reader: CommandReader, known: KnownName, database: number): void {
     if (this.#sets.size === 0 || known.container) return;
     const isOther = known.spec?.singleKey === true && !this.#sets.has(nameOf(database, reader.argument(1)));
     if (!isOther) this.ran(known, reader.arguments(), database);
   }
 
-  /** The same of a command of the peer's. A set that the peer adds to may be popped here: it is read before the first pop. */
+  /** The same for an applied command of the peer's. A set that the peer adds to may be popped here, so it is read before the first pop. */
   echoed(reader: CommandReader, known: KnownName, database: number): void {
     this.passed(reader, known, database);
     if (known.name !== 'ZADD' || this.#sets.size >= MAX_SETS / 2 || !this.#isAllowed()) return;
@@ -59,7 +59,7 @@ export class PoppedSets {
     this.#want({ database, key }, 'lowest');
   }
 
-  /** Whether a set may be read that nothing was popped from. */
+  /** Whether another set may be read before its first pop. */
   #isAllowed(): boolean {
     if (this.#left > 0) return true;
     const second = Math.floor(performance.now() / 1000);
@@ -96,7 +96,7 @@ export class PoppedSets {
     return undefined;
   }
 
-  /** Whether a message tells the members of a set. It is taken note of. @param args the name first */
+  /** Takes note of a message that tells the members of a set. @returns false for any other message @param args the name first */
   told(args: readonly Buffer[]): boolean {
     if (args[0]!.toString('latin1') !== MEMBERS) return false;
     const { database, key, end, isWhole, members: told } = parseMembers(args);
@@ -129,7 +129,7 @@ export class PoppedSets {
     return [Buffer.from('ZREM'), key, ...taken.map((member) => Buffer.from(member, 'latin1'))];
   }
 
-  /** The members of a set are unknown by now. If it is being popped from, it is read again. */
+  /** The members of a set are unknown from now on. A set that is popped from is read again. */
   #lost(key: PlacedKey, { isUsed, end }: KnownMembers): void {
     this.#forget(nameOf(key.database, key.key));
     if (isUsed) this.#want(key, end);

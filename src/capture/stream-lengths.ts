@@ -1,10 +1,10 @@
 /**
- * Which trims by length have taken nothing. A server says `MAXLEN = n` with every `XADD … MAXLEN ~`, where `n` is the length that is left,
- * also where nothing was trimmed. At the other site, where entries have been added meanwhile, it would be a trim: it would be held
- * against those entries, and each of two sites that add to one capped stream would wait for the other.
+ * Finds trims by length that took nothing, and sends their additions without them. A server writes `MAXLEN = n` into the stream for every
+ * `XADD … MAXLEN ~`, where `n` is the length that is left, even if nothing was trimmed. At the other site, which has added entries
+ * meanwhile, this would be a real trim, held against those entries. Two sites that add to one capped stream would wait for each other.
  *
- * So it is known here how many entries a stream has at the most. An addition behind which the stream may have that many is sent without
- * its trim. The first one to a stream is sent as it is: how long the stream was before is not known.
+ * So this class follows how many entries a stream has at the most. An addition that leaves no more than `n` has trimmed nothing. The
+ * first addition to a stream is sent as it is, for the length before it is unknown.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
@@ -13,16 +13,16 @@ import type { CommandReader } from '../redis-commands/command-reader.js';
 import { destinationDatabase, writtenKeys } from '../redis-commands/command-table.js';
 import { streamOptions, type StreamOptions } from '../redis-commands/options/stream-options.js';
 
-/** Streams that are followed; the one longest not added to goes first. */
+/** Streams that are followed. The one longest not added to goes first. */
 const MAX_FOLLOWED = 10_000;
 
 export class StreamLengths {
   /** Entries a stream has at the most, by database and name. */
   readonly #lengths = new BoundedMap<string, number>(MAX_FOLLOWED);
-  /** Entries that an applied transaction has taken off, by the name of the stream and the ID: they may be put back. */
+  /** Entries that an applied transaction has taken off and may put back, by the name of the stream and the ID. */
   readonly #takenOff = new Set<string>();
 
-  /** A local command, which lies in the reader, has run: it may be on a stream that is followed. */
+  /** The local command in the reader has run. It may be on a stream that is followed. */
   passed(reader: CommandReader, known: KnownName, database: number): void {
     if (this.#lengths.size === 0 || known.spec?.type === 'stream') return;
     const isOther =
@@ -30,7 +30,7 @@ export class StreamLengths {
     if (!isOther) this.ran(known, reader.arguments(), database);
   }
 
-  /** The same of a command of the peer's that is applied. To put an entry in its place others are taken off and put back. */
+  /** The same for an applied command of the peer's. A transaction takes entries off and puts them back to place another between them. */
   echoed(reader: CommandReader, known: KnownName, database: number): void {
     if (this.#lengths.size === 0) return;
     const { name } = known;
@@ -55,11 +55,11 @@ export class StreamLengths {
   /**
    * A command has run.
    * @param args the name first
-   * @returns what is to be sent for it instead: an addition without a trim that took nothing; nothing where it is good as it is
+   * @returns the command to send instead, an addition without its trim; undefined when the command is good as it is
    */
   ran({ name, spec, container }: KnownName, args: readonly Buffer[], database: number): Buffer[] | undefined {
     if (name === 'XADD') return this.#added(args, database);
-    // Those on entries only take some off, or none.
+    // Other commands on streams take entries off at most.
     if (this.#lengths.size === 0 || container || spec?.type === 'stream') return undefined;
     if (spec === undefined || spec.effect === 'flush' || spec.effect === 'swap') {
       this.#lengths.clear();
@@ -79,7 +79,7 @@ export class StreamLengths {
     const known = this.#lengths.get(stream);
     const before = known ?? Infinity;
     const limit = limitOf(args, options);
-    // A stream of which nothing is known, and nothing is said, is not followed.
+    // Neither the stream's length nor a limit is known.
     const length = Math.min(before + 1, limit);
     if (length === Infinity) return undefined;
     this.#lengths.set(stream, length);
@@ -87,14 +87,14 @@ export class StreamLengths {
   }
 }
 
-/** The length an `XADD` leaves at the most; infinite where it does not say. */
+/** The length that an `XADD` leaves at the most; infinite without an exact trim by length. */
 function limitOf(args: readonly Buffer[], { trim }: StreamOptions): number {
   if (trim?.strategy !== 'MAXLEN' || !trim.isExact) return Infinity;
   const limit = Number(args[trim.limitAt]?.toString('latin1'));
   return Number.isSafeInteger(limit) && limit >= 0 ? limit : Infinity;
 }
 
-/** Nothing where an option says more of the trim, or of the addition, than is known here. */
+/** Undefined where the command has an option that is not known to be harmless. */
 function withoutTrim(args: readonly Buffer[], { trim, all, end }: StreamOptions): Buffer[] | undefined {
   const others = all.filter(({ name, at }) => at !== trim!.at && name !== 'LIMIT');
   if (!others.every(({ name }) => name === 'NOMKSTREAM')) return undefined;

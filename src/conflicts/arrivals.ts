@@ -26,12 +26,12 @@ export function arrivingEntry(
   isStrict: boolean,
 ): Argument[] | undefined {
   if (fields.length === 0) return undefined;
-  // Too large for a script: it then counts as one of this site's, and a trim leaves it for longer.
+  // An entry too large for a script counts as a local one, so a trim leaves it for longer.
   if (fields.length > MAX_SCRIPT_ARGUMENTS) return ['XADD', key, '*', ...fields];
   return ['EVAL', scriptSource('add-at-end'), 1, key, isStrict ? 1 : 0, ...fields];
 }
 
-/** The same as a piece for the rules. It lies on a cell of its own, which no local write is on. */
+/** The addition as a piece for the rules. It lies on a cell of its own, which no local write is on. */
 export function arrivingPiece(
   command: PayloadCommand,
   { timestamp, origin, seen }: { timestamp: number; origin: string; seen: number },
@@ -64,7 +64,7 @@ export class ArrivalTrims {
     const { strategy, limit, fields } = parseArrival(command.args);
     const before = this.#trims.get(nameOf(key));
     if (strategy === '') {
-      // What follows without a trim is beyond what was kept.
+      // An addition without a trim goes beyond what the trim before it kept.
       if (before?.strategy === 'MAXLEN' && fields.length > 0)
         before.limit = String(BigInt(before.limit) + 1n);
       return [];

@@ -27,7 +27,7 @@ export interface PlacedEntry {
   readonly request: Buffer | undefined;
 }
 
-/** What is known where a batch is planned. */
+/** What the plan of a batch knows of streams. */
 export interface EntryOptions {
   readonly entries: LocalEntries;
   readonly known: Pick<KnownKeys, 'isTrimmed' | 'keptFrom'>;
@@ -36,7 +36,7 @@ export interface EntryOptions {
   readonly out: string;
 }
 
-/** What runs for commands of a batch that commute with the local ones they meet. */
+/** The commands that run for those of a batch that commute with the local ones they meet. */
 export class EntryCommands {
   readonly #origin: string;
   readonly #timestamp: number;
@@ -51,9 +51,9 @@ export class EntryCommands {
   }
 
   /**
-   * What runs for one, if not the command itself. On a stream that this site adds to, an `XADD` finds its place by its ID: a local entry
-   * that slips in may have a higher one, or the same. A trim shows by what it takes off whether one of that was added here. What is
-   * delivered may be gone.
+   * The command that runs in place of a command, if any does. On a stream that this site adds to, an `XADD` goes to its place by its ID,
+   * for a local entry that slips in may have a higher ID, or the same. A trim must spare entries that were added here unseen. An entry
+   * that is delivered may be gone here.
    */
   of(command: PayloadCommand): (Buffer | PlacedEntry)[] {
     const { name, args, bytes } = command;
@@ -63,7 +63,7 @@ export class EntryCommands {
     if (name === 'XCLAIM') return [encodeCommand(delivery(key, args, { out, isStrict: true }))];
     if (name !== 'XADD' && name !== 'XTRIM') return [bytes];
     const { trim, all, end } = streamOptions(args);
-    // The scripts here cannot carry those out.
+    // The scripts cannot carry these out.
     if (all.some(isRefining)) return [bytes];
     const trimming = (): Buffer[] =>
       trim ? [encodeCommand(this.trimTo(key, trim.strategy, args[trim.limitAt] ?? '0'))] : [];
@@ -86,7 +86,7 @@ export class EntryCommands {
     if (key && id) this.#options.entries.coming(key, wholeId(id.toString('latin1')));
   }
 
-  /** Takes off what the sender had, and leaves what was added here unseen, as far as it is known now, and what slips in. */
+  /** Takes off entries that the sender had. Leaves those that were added here unseen, and those that slip in. */
   trimTo(key: PlacedKey, strategy: 'MAXLEN' | 'MINID', limit: Argument): Argument[] {
     const { known, site } = this.#options;
     const { ids = [], top = '' } = known.keptFrom(key) ?? {};
@@ -111,7 +111,7 @@ export class EntryInserts {
   readonly #means: { readonly out: string; readonly onEntries: Pick<EntryCommands, 'trimTo'> };
   readonly #entries: Argument[] = [];
   #lowest: string;
-  /** What the trims that have come leave in the end. */
+  /** The entries that the trims so far leave. */
   #limit = Infinity;
 
   /** @param means the key that carries Tandem's own commands, and what trims */
@@ -156,8 +156,8 @@ export class EntryInserts {
 }
 
 /**
- * Delivers an entry as the other site has delivered it. One that was taken off here meanwhile is not pending here: then the other
- * site is told, and it is pending there no longer. Without it a consumer that is gone would hold it there for ever.
+ * Delivers an entry as the other site has delivered it. An entry that was taken off here meanwhile does not become pending here. Then
+ * the other site is told, so that it is no longer pending there. Otherwise a consumer that is gone would hold it there for ever.
  *
  * @param args of an `XCLAIM` of one entry, the name first
  * @param options whether an error is a failed change

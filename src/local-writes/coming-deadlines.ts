@@ -1,7 +1,7 @@
 /**
- * Deadlines that changes of the peer's give, from the decision until what was applied has come round in the stream: until then the
- * stream says nothing of them, and the next changes are decided already. One that is given to a key which is not there never comes
- * round, so none is remembered for longer. Two keys whose hashes come to one number cost a look.
+ * Deadlines that the peer's changes give to keys, from the plan of a batch until the batch comes round in the stream. Until then the
+ * stream says nothing of them, and the next batches are planned already. A deadline for a key that is not there never comes round, so
+ * none is remembered for longer. Two keys with the same hash cost a look.
  */
 
 import type { KeyHash } from '../protocol/key-hash.js';

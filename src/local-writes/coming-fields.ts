@@ -1,9 +1,10 @@
 /**
- * What the peer's changes say of the deadlines of fields, from the decision until the stream has said what came of it here. Of a field
- * that is not here it never says anything: what was said of such a one holds until the peer has seen what was written here by then.
+ * What the peer's changes say of the deadlines of fields, from the plan of a batch until the stream says what came of it here. The
+ * stream never says anything of a field that is not here. A note on such a field holds until the peer has seen all local writes of
+ * that time.
  */
 
-/** Notes that are kept on fields which are not here. */
+/** Notes kept on fields that are not here. */
 const MAX_MISSING = 16_384;
 
 /** Of a field: the deadline it has, or had until it was removed. */
@@ -17,7 +18,7 @@ interface Note extends KnownField {
   readonly field: string;
   /** Last sequence of the batch that says it. */
   readonly batch: number;
-  /** What it stands in place of, should that batch be decided again before it has come round. */
+  /** The note it replaces, needed when the batch is planned again before it has come round. */
   before: Note | undefined;
 }
 
@@ -47,7 +48,7 @@ export class ComingFields {
     return this.#notes.get(hash)?.keys() ?? [];
   }
 
-  /** A batch, told by its last sequence, is decided, maybe again. @param seen the last local sequence that its sender had seen */
+  /** A batch is planned, perhaps again. @param seen the last local sequence that its sender had seen */
   begin(batch: number, seen: number): void {
     const again = this.#inFlight.filter((note) => note.batch === batch);
     if (again.length > 0) this.#inFlight = this.#inFlight.filter((note) => note.batch !== batch);
@@ -77,7 +78,7 @@ export class ComingFields {
     for (const note of round) {
       note.before = undefined;
       if (!this.#isLast(note)) continue;
-      // What has gone, or has no deadline, is here as the stream has it.
+      // The stream tells by itself of a field that has gone, or has no deadline.
       if (note.isRemoved || note.at === 'none') this.#end(note);
       else this.#missing.push({ note, through });
     }

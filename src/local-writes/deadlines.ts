@@ -1,6 +1,6 @@
 /**
- * Deadlines of keys, as far as they were seen being given: by them the end of a key's life is told from somebody's removal. A 64-bit
- * hash stands for database and key. What is forgotten costs a question to the peer, nothing else.
+ * Deadlines of keys, as far as the stream or a look at the keys has told them. They tell the end of a key's life from a removal that a
+ * client made. A 64-bit hash stands for database and key. A deadline that is forgotten costs a question to the peer, nothing else.
  */
 
 import { ComingDeadlines } from './coming-deadlines.js';
@@ -11,9 +11,9 @@ import type { KeyHash } from '../protocol/key-hash.js';
 /** Keys in one generation. When it is full the one before it goes. */
 const GENERATION_KEYS = 1 << 18;
 const MIN_SLOTS = 1024;
-/** A server's clock may be so far ahead of this machine's: a deadline as near as that has passed there. */
+/** How far a server's clock may be ahead of this machine's. A deadline as near as that counts as past. */
 const TOLERANCE_MS = 50;
-/** What stands for a deadline of a key that has none, or of which it is not known. */
+/** Stands for the deadline of a key that has none, or whose deadline is unknown. */
 const STANDS = { forNone: 0, forUnknown: 1 } as const;
 
 /** Open addressing, hash → deadline. That of a removed key is negative. */
@@ -65,7 +65,7 @@ class Generation {
 }
 
 export class Deadlines {
-  /** Those that are on their way into this server. */
+  /** Deadlines that batches on their way into this server give. */
   readonly coming = new ComingDeadlines();
   #young = new Generation();
   #old = new Generation();
@@ -74,7 +74,7 @@ export class Deadlines {
   #isLoading = false;
   /** Whether something was forgotten while the keys were looked at. */
   #isLosing = false;
-  /** Those of single fields of hashes. */
+  /** Deadlines of single fields of hashes. */
   readonly fields = new FieldDeadlines();
 
   /** What follows in the stream is a batch of the peer's, told by its last sequence. */
@@ -88,7 +88,7 @@ export class Deadlines {
     return this.#young.count === 0 && this.#old.count === 0;
   }
 
-  /** The keys are being looked at: what is seen of one meanwhile is newer than what is found. */
+  /** The keys are being looked at. A deadline that the stream gives meanwhile is newer than one that is found. */
   loading(): void {
     this.#isLoading = true;
   }
@@ -114,20 +114,20 @@ export class Deadlines {
     if (this.#isLoading || this.#get(low, high) !== undefined) this.#set(low, high, STANDS.forNone);
   }
 
-  /** Nobody knows what deadline a key has now. */
+  /** The deadline of a key is unknown from now on. */
   doubted(low: number, high: number): void {
     if (this.#isComplete || this.#isLoading || this.#get(low, high) !== undefined)
       this.#set(low, high, STANDS.forUnknown);
   }
 
-  /** A key was removed: its deadline is remembered for what the peer writes without knowing. */
+  /** A key was removed. Its deadline is kept for writes of the peer's that do not know of the removal. */
   removed(low: number, high: number): void {
     const at = this.#get(low, high);
     if (at !== undefined && at > STANDS.forUnknown) this.#set(low, high, -at);
     else if (this.#isLoading) this.#set(low, high, STANDS.forUnknown);
   }
 
-  /** Something was written on a key: if it had been removed, it is a new life, as yet without a deadline. */
+  /** A key was written. If it had been removed, it begins a new life, as yet without a deadline. */
   built(low: number, high: number): void {
     const at = this.#get(low, high);
     if (at !== undefined && at < 0) this.#set(low, high, STANDS.forNone);
@@ -139,7 +139,7 @@ export class Deadlines {
     return at !== undefined && at > STANDS.forUnknown ? at : undefined;
   }
 
-  /** The soonest that a key which is there may end, in ms since 1970, with what is on its way to it; infinity where nothing is known. */
+  /** The soonest that a key may end, in ms since 1970, deadlines on their way included; infinity where none is known. */
   soonest(hash: KeyHash): number {
     return Math.min(this.living(hash.low, hash.high) ?? Infinity, this.coming.of(hash) ?? Infinity);
   }
@@ -150,7 +150,7 @@ export class Deadlines {
     return at !== undefined && at <= Date.now() + TOLERANCE_MS ? at : undefined;
   }
 
-  /** The same in what is being applied, which may have given the deadline itself. */
+  /** The same within a transaction that is being applied, which may have given the deadline itself. */
   passedInApplied(hash: KeyHash): number | undefined {
     const coming = this.coming.of(hash);
     const isPast = coming !== undefined && coming <= Date.now() + TOLERANCE_MS;
@@ -180,7 +180,7 @@ export class Deadlines {
     }
   }
 
-  /** The keys are others now. @param areGone whether there are none */
+  /** The databases were emptied or swapped. @param areGone whether no key is left */
   forget(areGone: boolean): void {
     this.#young = new Generation();
     this.#old = new Generation();

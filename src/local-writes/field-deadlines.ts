@@ -1,20 +1,20 @@
 /**
- * Deadlines of single fields of hashes, as far as they were seen being given: by them the end of a field's life is told from
- * somebody's removal. Of a hash whose fields have none nothing is kept.
+ * Deadlines of single fields of hashes, as far as the stream or a look at the keys has told them. They tell the end of a field's life
+ * from a removal that a client made. Nothing is kept of a hash whose fields have no deadlines.
  */
 
 import { ComingFields, type KnownField } from './coming-fields.js';
 import type { Deadline } from './deadline.js';
 
-/** Fields remembered; beyond that the hash that was written first is forgotten. */
+/** Fields remembered. Beyond that the hash that was noted first is forgotten. */
 const MAX_FIELDS = 131_072;
-/** A server's clock may be so far ahead of this machine's: a deadline as near as that has passed there. */
+/** How far a server's clock may be ahead of this machine's. A deadline as near as that counts as past. */
 const TOLERANCE_MS = 50;
 
 type Fields = Map<string, KnownField>;
 
 export class FieldDeadlines {
-  /** What the peer's changes say, as far as it has not come round. What the stream has to say rests on none of it. */
+  /** What the peer's changes say, until they come round. Nothing that the stream says rests on it. */
   readonly coming = new ComingFields();
   /** By the hash of the key. */
   #hashes = new Map<number, Fields>();
@@ -72,7 +72,7 @@ export class FieldDeadlines {
     this.coming.observed(nameOf(low, high), field);
   }
 
-  /** A field was found to have a deadline; what was seen of it meanwhile is newer. */
+  /** A look at the keys found a deadline of a field. What the stream said of the field meanwhile is newer. */
   found(low: number, high: number, field: string, at: number): void {
     if (this.#fields(low, high)?.get(field) === undefined)
       this.#set(low, high, field, { at, isRemoved: false });
@@ -85,14 +85,14 @@ export class FieldDeadlines {
     this.coming.observed(nameOf(low, high), field);
   }
 
-  /** A field was removed: its deadline is remembered for what the peer writes without knowing. */
+  /** A field was removed. Its deadline is kept for writes of the peer's that do not know of the removal. */
   removed(low: number, high: number, field: string): void {
     const known = this.#fields(low, high)?.get(field);
     if (known) this.#set(low, high, field, { at: known.at, isRemoved: true });
     this.coming.observed(nameOf(low, high), field);
   }
 
-  /** Something was written on a field: if it had been removed, it is a new life, as yet without a deadline. */
+  /** A field was written. If it had been removed, it begins a new life, as yet without a deadline. */
   built(low: number, high: number, field: string): void {
     if (this.#fields(low, high)?.get(field)?.isRemoved === true)
       this.#set(low, high, field, { at: 'none', isRemoved: false });
@@ -121,18 +121,18 @@ export class FieldDeadlines {
     return this.#last(low, high, field)?.at ?? (isUnknown ? 'unknown' : 'none');
   }
 
-  /** The server has such deadlines, and those that were given before are not all known. */
+  /** The server has deadlines of fields, and not all that were given before are known. */
   losing(): void {
     this.#isLosing = true;
     this.#isUsed = true;
   }
 
-  /** All of them are known. */
+  /** All deadlines of fields are known from here on. */
   completed(): void {
     this.#isLosing = false;
   }
 
-  /** The hash has gone, or is another one. */
+  /** The hash was removed or replaced. */
   dropped(low: number, high: number): void {
     if (this.isEmpty) return;
     const name = nameOf(low, high);
@@ -141,14 +141,14 @@ export class FieldDeadlines {
     this.coming.observed(name);
   }
 
-  /** A hash is another key's now, or that of two. */
+  /** A hash was renamed or copied to another key. */
   copied(from: readonly [number, number], to: readonly [number, number]): void {
     const fields = this.#fields(...from);
     this.dropped(...to);
     for (const [field, known] of fields ?? []) this.#set(...to, field, known);
   }
 
-  /** The keys are others now. */
+  /** The databases were emptied or swapped. */
   forget(): void {
     this.#hashes = new Map();
     this.#count = 0;

@@ -1,4 +1,4 @@
-/** What local changes have done to keys when a flush meets them. */
+/** Which keys the local changes have written that a flush of the peer's meets. */
 
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { LocalChanges } from './local-changes.js';
@@ -8,17 +8,17 @@ import { keysOf, nameOf } from '../protocol/payload.js';
 import type { Window } from './window.js';
 import { isFlush, empties, asDeletion } from '../protocol/flushes.js';
 
-/** Local changes that are held against a flush; where the sender had not seen more, the sites are compared. */
+/** The most local changes that are held against a flush. Where the sender had not seen more, the sites are compared. */
 const MAX_CHANGES = 100_000;
 
-/** Local commands as far as they concern one key: a flush is one of them. */
+/** The local commands that concern one key. A flush concerns every key. */
 export function onKey(commands: readonly LocalCommand[], key: PlacedKey): readonly LocalCommand[] {
   return commands.map((command) =>
     isFlush(command) && empties(command, key.database) ? asDeletion(command, key) : command,
   );
 }
 
-/** The keys that local changes in a range have written; nothing when these are too many, or not known. */
+/** The keys that local changes in a range have written; undefined when they are too many, or unknown. */
 export async function keysWritten(
   window: Window,
   changes: LocalChanges,

@@ -1,5 +1,5 @@
 /**
- * Ends of keys' lives while a change of the peer's is applied: those that come about in its transaction, and those that it tells of
+ * Ends of keys' lives while a batch of the peer's is applied: keys that expire within its transaction, and ends that the batch tells of
  * while local writes slip in.
  */
 
@@ -11,7 +11,7 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
 import type { Window } from './window.js';
 
-/** What builds on a life, and ends with it. */
+/** Effects that build on a key's life and end with it. */
 const BUILDING = codesOf(
   ...(['cells', 'cell-remove', 'member', 'member-remove', 'member-pop'] as const),
   ...(['sum', 'field-sum', 'score-sum', 'union'] as const),
@@ -19,7 +19,7 @@ const BUILDING = codesOf(
   ...(['entry', 'entry-trim', 'entry-remove', 'delivery', 'stream', 'modify'] as const),
 );
 
-/** What builds on a field. */
+/** Effects that build on a field. */
 const BUILDING_ON_FIELD = codesOf('field-sum', 'cell-remove', 'field-expired');
 
 /** A key whose life ended while a change of the peer's was applied. */
@@ -60,14 +60,14 @@ export class LateEnds {
     this.#ended.clear();
   }
 
-  /** The keys whose lives have ended in the transaction, which has ended as well. */
+  /** The transaction has ended. @returns the keys whose lives ended in it */
   take(): EndedKey[] {
     const ended = [...this.#ended.values()];
     this.#ended.clear();
     return ended;
   }
 
-  /** A key was removed that nobody removes. @returns whether its deadline is known, and was past */
+  /** The stream has a removal that no command of the transaction explains. @returns whether the key's deadline is known, and was past */
   expired(key: PlacedKey): boolean {
     this.#hash.of(key.database, key.key, 0, key.key.length);
     const at = this.#deadlines.passedInApplied(this.#hash);
@@ -75,15 +75,15 @@ export class LateEnds {
     return at !== undefined;
   }
 
-  /** What makes a key behind its end, in the same transaction, is of the peer's next life. */
+  /** A command that makes the key again, behind its end and in the same transaction, belongs to the peer's next life. */
   madeAnew(command: PayloadCommand): void {
     if (this.#ended.size === 0 || command.spec === undefined) return;
     for (const key of keysOf(command, 'written')) this.#ended.delete(nameOf(key));
   }
 
   /**
-   * Whether all that slipped in before the end of a key's life, or those of its fields, was built on that life, and ends with it. A
-   * deadline that was put off, or a new value, does not.
+   * True if every local write that slipped in before the end of a key's life, or of its fields' lives, was built on that life. Such
+   * writes end with it. A deadline that was put off, or a new value, does not.
    * @param echo `from`: running number in the window of the first local write after the decision; `isBlind`: it may have forgotten some
    */
   endsWhatIsLate(

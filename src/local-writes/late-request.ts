@@ -3,7 +3,7 @@ import type { HybridClock } from '../protocol/clock.js';
 import type { Logger } from '../log/log.js';
 import type { LateWrites } from './late-writes.js';
 
-/** What asks the peer for the keys on which local writes slipped in before the applied transaction that has ended. */
+/** The request to the peer for the keys on which local writes slipped in before a transaction that has ended. */
 export function lateRequest(
   late: LateWrites,
   sequence: number,

@@ -1,12 +1,12 @@
 /**
- * Finds the local writes that slipped in between a decision and its application. The applied marker says up to which local
- * sequence was decided; what stands in the stream between that and the marker, on a key of the applied batch, is late. Both
- * are in the stream, so nothing is missed, whatever the timing. For the keys found the peer is asked for its state: it meets
- * both changes by the ordinary rules, and what it sends settles the key here as well.
+ * Finds late writes: local writes that slipped in between the plan of a batch and its transaction. The marker says up to which local
+ * sequence the plan knew. A local write between that sequence and the marker, on a key of the batch, is late. Both stand in the
+ * stream, so none is missed, whatever the timing. This site asks the peer for the state of such a key. The peer meets both changes by
+ * the ordinary rules, and the state that it sends settles the key here as well.
  *
- * The same goes for a key that expires at the very moment at which a change of the peer's touches it, or that is given an expiry
- * that is past here already: the server removes it inside of the applied transaction, where no other local write can stand. At the
- * peer the key may live on, with a later expiry.
+ * A key may also expire at the moment at which a change of the peer's touches it, or be given a deadline that is past here. The server
+ * then removes it inside the transaction, where no other local write can stand. At the peer the key may live on, with a later
+ * deadline. So the peer is asked for such a key, too.
  */
 
 import { lastSequence, type Batch } from '../protocol/batch.js';
@@ -45,10 +45,10 @@ import type { Window } from './window.js';
 
 const [SET, REQUEST, TRIM] = [effectCode('set'), effectCode('need'), effectCode('entry-trim')];
 const [STATE, COPY, FIELD_ENDED] = [effectCode('state'), effectCode('copy'), effectCode('field-expired')];
-/** The other site runs it again, as it is, on a state that it had not seen. So it comes to the same behind that here. */
+/** The other site runs these again, unchanged, on a state that it had not seen. So they come to the same behind that state here. */
 const ON_STATES = codesOf('member', 'member-remove', 'entry');
 const ON_FIELDS = codesOf('field-sum', 'cells', 'cell-remove', 'cell-expire', 'field-expired');
-/** Effects that come to the same whether the key's state is asked for or not. */
+/** Effects that come to the same whether the state of the key is requested or not. */
 const UNASKED = codesOf(
   ...(['set', 'remove', 'expire', 'cells', 'cell-remove', 'member', 'member-remove'] as const),
   ...(['entry', 'entry-trim', 'sum', 'field-sum', 'score-sum', 'union'] as const),
@@ -59,28 +59,28 @@ const MAX_ASKED = 100_000;
 /** Bytes of decided batches that have not come round in the stream. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
-/** A batch on its way into the database, and what its rules have come to on some of its keys, by database and name. */
+/** A batch on its way into the database, and what its plan holds of some keys, by database and name. */
 interface Decided {
   readonly batch: Batch;
   readonly index: BatchIndex;
-  /** How many more removals of one are sent than the batch says. */
+  /** How many more removals of a key the plan sends than the batch has. */
   readonly removed: ReadonlyMap<string, number>;
-  /** Those that the peer is being asked for in any case, and what is to be told of a late write on them. */
+  /** Keys that the plan requests in any case. Called for a late write on one. */
   readonly awaited: ReadonlyMap<string, () => void>;
 }
 
-/** What is under way between a marker and the end of its transaction. */
+/** The transaction whose marker has come round, until its end does. */
 interface Echo {
-  /** Running number in the window of the first local write after the decision. */
+  /** Running number in the window of the first local write after the plan. */
   readonly from: number;
-  /** Whether the window has let go of writes after the decision, so that any key may be late. */
+  /** Whether the window has let go of writes after the plan, so that any key may be late. */
   readonly isBlind: boolean;
-  /** The last local sequence that was decided about. */
+  /** The last local sequence that the plan knew. */
   readonly decided: number;
   readonly found: Map<string, PlacedKey>;
-  /** Lists in which a push has gone past what slipped in at its end. */
+  /** Lists in which a push of the batch went past a local write that slipped in at its end. */
   readonly passed: Set<string>;
-  /** Those of the found keys of which something may be missing, not only pushes be in another order. */
+  /** Those of the found keys whose value may lack something. In the others pushes stand in another order at most. */
   readonly lacking: Set<string>;
 }
 
@@ -91,9 +91,9 @@ export interface LateWritesOptions {
   readonly internalPrefix: string;
   /** Whether the other site has the smaller name. */
   readonly isSenderFirst: boolean;
-  /** A local write, the one with this sequence, came to stand elsewhere in a list than where it was made. */
+  /** The local write with this sequence stands elsewhere in a list than where it was made. */
   readonly onPassed: (name: string, sequence: number) => void;
-  /** A local write was met wrongly: until a state comes, the key may lack what nobody took from it. */
+  /** A local write was met wrongly. Until a state comes, the key may lack elements that no command took. */
   readonly onMisplaced: (name: string) => void;
   /** Deadlines of this server's keys. */
   readonly deadlines: Deadlines;
@@ -103,9 +103,9 @@ export interface LateWritesOptions {
 
 /** What the peer must be asked for. */
 export interface LateKeys {
-  /** Those of which the value here may lack something. */
+  /** Keys whose value here may lack something. */
   readonly lacking: readonly PlacedKey[];
-  /** Those in which nothing but pushes may stand in another order. */
+  /** Keys in which pushes may stand in another order, and nothing else differs. */
   readonly disordered: readonly PlacedKey[];
 }
 
@@ -116,17 +116,17 @@ export class LateWrites {
   readonly #extra: ExtraCommands | undefined;
   readonly #entries: LocalEntries;
   readonly #hash = new KeyHash();
-  /** Decided batches whose marker has not come round, by last sequence. */
+  /** Planned batches whose marker has not come round, by last sequence. */
   readonly #waiting = new Map<number, Decided>();
   #waitingBytes = 0;
-  /** Keys asked for, by the sequence of the request: until the peer has seen that, its answer is on the way. */
+  /** Requested keys, with the sequence of the request. Until the peer has seen that, its answer is on the way. */
   readonly #asked = new Map<string, number>();
   #echo: Echo | undefined;
-  /** What is being applied, as far as it is known here: a process before this one may have decided it. */
+  /** The batch that is coming round. Undefined where a process before this one planned it. */
   #decided: Decided | undefined;
-  /** How often it removes keys, by database and name; made when it is asked for. */
+  /** How often that batch removes each key, by database and name. Made on demand. */
   #removals: Map<string, number> | undefined;
-  /** Keys that have expired while it was applied. */
+  /** Keys that expired while it was applied. */
   readonly #expired = new Map<string, PlacedKey>();
   /** Entries of streams taken off though they were added here unseen: by key, and ID or '' for those below one. */
   readonly #concerned = new Map<string, PlacedKey>();
@@ -150,12 +150,12 @@ export class LateWrites {
     return this.#count;
   }
 
-  /** Whether so much was decided and has not come round that no more is to be: the stream is read more slowly than is applied. */
+  /** True when so many planned bytes have not come round that no further batch may be planned: the stream is read too slowly. */
   get isFull(): boolean {
     return this.#waitingBytes >= MAX_WAITING_BYTES;
   }
 
-  /** A batch was decided and is about to be applied. */
+  /** A batch was planned and is about to be applied. */
   decided(batch: Batch, index: BatchIndex, { removed, awaited }: HowDecided = NOTHING_SPECIAL): void {
     const last = lastSequence(batch);
     this.#forget(last);

@@ -1,7 +1,7 @@
 /**
- * Which local entries the peer has seen of streams whose entries are added in the order of their arrival: a trim of the peer's counts
- * no entry that was not there. What is remembered are some of the entries, by sequence and ID: of what stands between two of them
- * the older one tells.
+ * Which local entries the peer has seen, of streams whose entries are added in the order of their arrival. A trim of the peer's must not
+ * count entries that its sender had not seen. Only some entries are remembered, by sequence and ID. An entry between two of them counts
+ * as seen when the older one is.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
@@ -9,9 +9,9 @@ import { wholeId } from '../redis-commands/stream-id.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { nameOf } from '../protocol/payload.js';
 
-/** Entries remembered of a stream; beyond that every other one is let go of. */
+/** Entries remembered of a stream. Beyond that every other one is let go of. */
 const MAX_REMEMBERED = 1024;
-/** Streams remembered, the one longest not written here goes first. */
+/** Streams remembered. The one longest not written here goes first. */
 const MAX_STREAMS = 1000;
 
 interface Remembered {
@@ -21,7 +21,7 @@ interface Remembered {
 
 export class LocalArrivals {
   readonly #streams = new BoundedMap<string, Remembered[]>(MAX_STREAMS);
-  /** Of streams that are not remembered nothing is known up to this sequence. */
+  /** Nothing is known up to this sequence of streams that are not remembered. */
   #forgottenThrough = 0;
 
   /** Notes a local addition. */
@@ -35,8 +35,8 @@ export class LocalArrivals {
   }
 
   /**
-   * Where local entries begin that a sender who has seen `seen` does not know, as `cap-stream.lua` takes it: an ID, behind `(` if that one is
-   * known; `-` where all may be unknown, `~` where nothing was added here since the process began, or the peer knows it.
+   * Where the local entries begin that a sender who has seen `seen` does not know, as `cap-stream.lua` takes it: an ID, behind `(` if the
+   * sender knows that one. `-` where it may know none, `~` where it knows all that was added here since the process began.
    */
   unseenFrom(key: PlacedKey, seen: number): string {
     const entries = this.#streams.get(nameOf(key));

@@ -1,6 +1,6 @@
 /**
- * The local changes that an incoming one may not have seen, with their commands: the window knows which they are, the change list
- * has them. A batch is scanned once for where its commands stand; only commands that are asked for are taken apart.
+ * The commands of local changes that the peer may not have seen. The window knows the changes by sequence, and the change list holds
+ * their bytes. A batch is scanned once for the places of its changes. Only a change that is asked for is taken apart.
  */
 
 import { decodeBatch, lastSequence, type Batch } from '../protocol/batch.js';
@@ -20,9 +20,9 @@ interface Scanned {
   readonly databases: Int32Array;
 }
 
-/** Bytes of batches kept at hand, 64 KiB each as a rule; the latest one is kept whatever its size. */
+/** Bytes of scanned batches in memory, 64 KiB each as a rule. The latest one is kept whatever its size. */
 const CACHED_BYTES = 24 * 1024 * 1024;
-/** Changes kept taken apart, and their bytes: one batch after another meets the same ones, until the peer has seen them. */
+/** Changes kept taken apart, and their bytes. Batch after batch meets the same changes, until the peer has seen them. */
 const KNOWN_CHANGES = 16_384;
 const KNOWN_BYTES = 8 * 1024 * 1024;
 
@@ -38,7 +38,7 @@ export class LocalChanges {
   /** By first sequence, the least lately used first. */
   readonly #batches = new Map<number, Scanned>();
   #latest: Scanned | undefined;
-  /** By sequence, the one asked for first first. */
+  /** By sequence, the one longest here first. */
   readonly #known = new Map<number, Known>();
   #cachedBytes = 0;
   #knownBytes = 0;
@@ -126,7 +126,7 @@ function changePlaces(batch: Batch): { starts: Float64Array; databases: Int32Arr
     const selects = isSelect(reader);
     if (selects) database = Number(reader.argument(1).toString('latin1'));
     const isEnd = ends.isEnd(index, selects);
-    // Behind one that stands between changes the next one starts, too.
+    // A command that stands between two changes moves the start of the next one.
     if (!isEnd && !(selects && ends.isOutside(index))) continue;
     if (isEnd) change++;
     starts[change] = reader.consumed;
@@ -135,7 +135,7 @@ function changePlaces(batch: Batch): { starts: Float64Array; databases: Int32Arr
   return { starts, databases };
 }
 
-/** Whether a command writes, reads or asks for a key: those of a transaction may be on others. */
+/** Whether a command writes, reads or requests a key. The commands of one transaction may be on different keys. */
 export function touches(command: LocalCommand, { database, key }: PlacedKey): boolean {
   return keysOf(command, 'all').some((one) => one.database === database && one.key.equals(key));
 }

@@ -1,7 +1,7 @@
 /**
- * Which entries of streams this site has added that the peer may not have seen, and which streams it adds to or takes entries off.
- * Additions and removals of entries commute as long as they are of different entries, so they are carried out without a look at the
- * local commands; here it shows afterwards, by the IDs, whether they were.
+ * The entries of streams that this site has added and the peer may not have seen, and the streams that it adds to or takes entries off.
+ * Additions and removals of different entries commute, so they run without a look at the local commands. Afterwards their IDs tell
+ * whether the entries were different.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
@@ -13,9 +13,9 @@ import { LocalArrivals } from './local-arrivals.js';
 import { UnseenMembers } from './unseen-members.js';
 import { nameOf, type PayloadCommand } from '../protocol/payload.js';
 
-/** Entries held of all streams; beyond that those of the stream that has most of them are let go of. */
+/** Entries held of all streams. Beyond that the stream with most of them is let go of. */
 const MAX_ENTRIES = 100_000;
-/** Streams held, the one longest not written here goes first. */
+/** Streams held. The one longest not written here goes first. */
 const MAX_STREAMS = 1000;
 
 /** A local addition. */
@@ -27,11 +27,11 @@ interface Entry {
 interface Stream {
   /** By the ID, in the order of their sequences. */
   readonly entries: Map<string, Entry>;
-  /** The first sequence it is held since. */
+  /** The local sequence since which it is held. */
   readonly since: number;
-  /** Of what was done up to this sequence not all is known. */
+  /** Up to this sequence not all additions and removals are known. */
   blurredThrough: number;
-  /** The highest IDs of an entry of this site, and of one of the peer that is applied, or about to be; the highest of all: not known. */
+  /** The highest ID of a local entry, and of one of the peer's that is applied or about to be. The highest ID of all stands for unknown. */
   own: string;
   theirs: string;
 }
@@ -46,7 +46,7 @@ export class LocalEntries {
   readonly #letGo: () => number;
   readonly #streams = new BoundedMap<string, Stream>(MAX_STREAMS);
   #count = 0;
-  /** Of streams that are not held nothing is known up to this sequence. */
+  /** Nothing is known up to this sequence of streams that are not held. */
   #forgottenThrough = 0;
 
   /** @param letGo the highest sequence that no change of the peer's is held against any more */
@@ -60,12 +60,12 @@ export class LocalEntries {
     return this.#streams.size === 0 && this.#forgottenThrough === 0;
   }
 
-  /** Whether this site adds to a stream, or takes entries off it: as far as it is remembered. */
+  /** Whether this site is remembered to add to a stream, or to take entries off it. */
   has(key: PlacedKey): boolean {
     return this.#forgottenThrough > 0 || this.#streams.has(nameOf(key));
   }
 
-  /** Whether that was not known yet when local changes up to a sequence were. */
+  /** Whether the stream was not held yet at a local sequence. */
   isNewSince(key: PlacedKey, sequence: number): boolean {
     return this.#forgottenThrough === 0 && (this.#streams.get(nameOf(key))?.since ?? 0) > sequence;
   }
@@ -106,8 +106,8 @@ export class LocalEntries {
   }
 
   /**
-   * The entries of a stream that were added here by what the sender of a trim had not seen, and the highest ID that is known of any: what
-   * is above that when the trim is carried out has slipped in. Empty where none of the peer's is known. Nothing where not all are known.
+   * The entries of a stream that were added here unseen by the sender of a trim, and the highest ID known of any. An entry above that has
+   * slipped in when the trim runs. `top` is empty where no entry of the peer's is known. Undefined where not all entries are known.
    */
   keptFrom(key: PlacedKey, seen: number): { ids: readonly string[]; top: string } | undefined {
     const stream = this.#streams.get(nameOf(key));
@@ -117,25 +117,25 @@ export class LocalEntries {
     return { ids, top: theirs === HIGHEST_ID ? '' : isIdBelow(own, theirs) ? theirs : own };
   }
 
-  /** Whether local entries that have slipped in since a decision make another thing of a command than was decided. */
+  /** Whether local entries that slipped in since the plan make a command come to something else than planned. */
   wasMisjudged(
     name: string,
     isTrim: boolean,
     { key, decided }: { key: PlacedKey; decided: number },
   ): boolean {
-    // That entries may be gone, or above it, was not known when it was decided how they are delivered, or added.
+    // The plan did not know that the entry may be gone, or that others stand above it.
     if (/^X(ADD|CLAIM)$/.test(name) && this.isNewSince(key, decided)) return true;
     return isTrim && this.#hasMixed(key, decided);
   }
 
-  /** Whether one that has slipped in since a decision did not go above all that was known: a trim has taken it for one of the peer's. */
+  /** Whether an entry that slipped in since the plan is below the highest one of the peer's, so that a trim takes it for one of those. */
   #hasMixed(key: PlacedKey, decided: number): boolean {
     const stream = this.#streams.get(nameOf(key));
     if (!stream || stream.since > decided) return stream !== undefined || this.#forgottenThrough > decided;
     return this.#some(key, decided, ({ id }) => isIdBelow(id, stream.theirs));
   }
 
-  /** Whether an entry that is removed was added here by what the sender of the removal had not seen. */
+  /** Whether an entry that the peer removes was added here by a local change that the sender had not seen. */
   isUnseen(key: PlacedKey, id: string, seen: number): boolean {
     return this.#some(key, seen, (entry) => entry.id === id);
   }

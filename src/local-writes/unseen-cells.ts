@@ -1,7 +1,7 @@
 /**
- * The cells of contended keys that were written here: all that is to be known of local writes on a key on which nothing is settled before
- * its state comes. Each local write is looked at once, however many batches meet it; when they come too fast for that, it is not known
- * on which cells they are.
+ * The cells of contended keys that were written here. Nothing is settled on such a key before its state comes, so a plan needs to know
+ * no more of its local writes. Each local write is read once, however many batches meet it. When they come too fast for that, their
+ * cells are unknown.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
@@ -14,26 +14,26 @@ import { nameOf } from '../protocol/payload.js';
 import { piecesOf } from '../pieces/pieces.js';
 import type { Window } from './window.js';
 
-/** Whether the sender of a batch had not seen a local write on a cell that leaves something there; undefined when that is not known. */
+/** True if a local write that the sender of a batch had not seen leaves something on a cell. Undefined when that is unknown. */
 export type IsOnCell = (cell: string) => boolean | undefined;
 
 /** By cell, the newest local write that leaves something there. */
 interface Cells {
   decided: number;
   newest: Map<string, number>;
-  /** Of writes up to here it is not known on which cells they are. */
+  /** The cells of writes up to here are unknown. */
   blurredThrough: number;
 }
 
-/** What writes cells, and leaves something there. */
+/** Effects that write cells and leave something there. */
 const WRITING: ReadonlySet<number> = new Set(
   (['cells', 'member', 'field-sum', 'score-sum', 'modify', 'unknown'] as const).map((effect) =>
     effectCode(effect),
   ),
 );
-/** Local writes looked at for one batch. When more have come since the last, decisions cannot keep up with them. */
+/** Local writes read for one batch. When more have come since the last batch, plans cannot keep up with them. */
 const MAX_AT_ONCE = 256;
-/** Keys kept, the one longest not asked for goes first; and cells of each, beyond which none is known. */
+/** Keys kept, of which the one longest not asked for goes first. Beyond so many cells of a key none of them is known. */
 const KEPT_KEYS = 32;
 const KEPT_CELLS = 50_000;
 

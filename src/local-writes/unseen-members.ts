@@ -1,6 +1,6 @@
 /**
- * Which members of sorted sets this site has written that the peer may not have seen. What is done to different members commutes, so
- * it is carried out without a look at the local commands, and what slips in at another member is no late write.
+ * Members of sorted sets that this site has written and the peer may not have seen. Writes on different members commute. So they run
+ * without a look at the local commands, and a write that slips in on another member is no late write.
  */
 
 import { commandSpec, namedCells } from '../redis-commands/command-table.js';
@@ -9,9 +9,9 @@ import type { Range } from './range.js';
 import type { PayloadCommand } from '../protocol/payload.js';
 import { Window } from './window.js';
 
-/** Members held, 24 bytes each; of those before it is not known whether they were written. */
+/** Members held, 24 bytes each. Of earlier ones it is unknown whether they were written. */
 const MAX_MEMBERS = 1 << 18;
-/** Members after which those are let go of that no change of the peer's is held against. */
+/** After so many members, those that no change of the peer's can meet any more are let go of. */
 const MEMBERS_A_LOOK = 256;
 
 type Named = Pick<PayloadCommand, 'name' | 'args' | 'database'>;

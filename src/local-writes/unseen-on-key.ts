@@ -1,6 +1,6 @@
 /**
- * The local commands on single keys that the peer has not seen, kept from batch to batch: a key that both sites write all the time
- * has thousands of them, and each batch adds a few and takes a few away.
+ * The local commands on single keys that the peer has not seen, kept from batch to batch. A key that both sites write all the time has
+ * thousands of them, and each batch adds a few and takes a few away.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';
@@ -24,15 +24,15 @@ export interface UnseenCommands {
   /** Those that write the key, and what they do to it. */
   readonly written: readonly LocalCommand[];
   readonly pieces: readonly Piece[];
-  /** Whether the key was asked for, and whether because its value here may lack something. */
+  /** Whether this site has requested the key, and whether because its value here may lack local writes. */
   readonly isAsking: boolean;
   readonly isLacking: boolean;
-  /** The worst that such requests say of it. */
+  /** The worst that these requests say of the value. */
   readonly lack: Lack;
-  /** The last local request for the key; 0 without one. And whether one says that writes of the peer's are left out here. */
+  /** The last local request for the key, 0 without one, and whether one says that writes of the peer's are left out here. */
   readonly askedAt: number;
   readonly leavesOut: boolean;
-  /** All that is looked up of local writes on a contended key: on which cells they are, and whether a life of it has ended. */
+  /** Of a contended key only this is looked up: which cells local writes are on, and whether a life of it has ended. */
   readonly isOnCell?: IsOnCell;
   readonly hasEnded?: boolean;
 }
@@ -51,9 +51,9 @@ export const NOTHING_ON_KEY: UnseenCommands = {
 /** One write in the window. */
 interface Entry {
   readonly sequence: number;
-  /** Whether it is to be known though a head has covered it. */
+  /** Whether the plan needs it though a head has covered it. */
   lasts: boolean;
-  /** What its change holds of the key. */
+  /** What its change does to the key. */
   readonly own: UnseenCommands;
 }
 
@@ -62,9 +62,9 @@ interface Kept extends Range {
   readonly entries: readonly Entry[];
 }
 
-/** What replaces all that was there. (A removal does, too, but of a list it must be known what it took.) */
+/** Effects that replace all that was there. A removal does, too, but of a list the plan must know what it took. */
 export const REPLACING = effectCode('set');
-/** What is to be known even from before that: states, requests, ends of lives, and what was done to lists. */
+/** Effects that a plan needs even from before a head: states, requests, ends of lives, and writes on lists. */
 export const LASTING = codesOf(
   ...([
     'state',
@@ -83,7 +83,7 @@ export const LASTING = codesOf(
 
 const REMOVING = effectCode('remove');
 
-/** Keys kept, the one looked at first goes first. */
+/** Keys kept. The one longest not looked at goes first. */
 const KEPT_KEYS = 128;
 
 export class UnseenOnKey {
@@ -103,7 +103,7 @@ export class UnseenOnKey {
     const name = nameOf(key);
     const known = this.#kept.get(name);
     const before = known && known.seen <= range.seen && known.decided <= range.decided ? known : undefined;
-    // The hash is another key's by the time something has been waited for.
+    // The caller reuses the hash for other keys while this waits.
     const later = this.#written(hash, {
       seen: Math.max(before?.decided ?? 0, range.seen),
       decided: range.decided,
@@ -151,7 +151,7 @@ export class UnseenOnKey {
     };
   }
 
-  /** The window's entries of a key, oldest first. What a head of the key covers is left out, but for what lasts. */
+  /** The window's entries of a key, oldest first. Entries that a head of the key covers are left out, but for those that last. */
   #written(hash: KeyHash, { seen, decided }: Range): { sequence: number; effect: number }[] {
     const found: { sequence: number; effect: number }[] = [];
     let isCovered = false;
@@ -191,7 +191,7 @@ function worse(one: Lack, other: Lack): Lack {
   return one > other ? one : other;
 }
 
-/** Those of the entries that the sender has not seen and that nothing later covers. */
+/** The entries that the sender has not seen and no later head covers. */
 function still(
   entries: readonly Entry[],
   seen: number,

@@ -1,10 +1,10 @@
 /**
- * Local `SET`s that a `SET` of the peer's meets: the later one stays, and when a local one was made is known without its command. Two
- * applications that write the same million keys meet so in every third command, and to read as many local changes from the change list
- * took most of a site's time.
+ * Local `SET`s that a `SET` of the peer's meets. The later of the two stays, and the time of the local one is known without its
+ * command. Two applications that write the same million keys meet so in every third command. Reading all these local changes from the
+ * change list would take most of a site's time.
  *
- * Where the local one stays, nothing need run here: the value is there, unless something of the peer's was built on it meanwhile. So it
- * is remembered on which keys that may be so.
+ * Where the local one stays, nothing need run here. Its value is there, unless something of the peer's was built on it meanwhile. This
+ * class remembers the keys of which that may be so.
  */
 
 import type { Batch } from '../protocol/batch.js';
@@ -13,7 +13,7 @@ import type { Range } from './range.js';
 import { nameOf } from '../protocol/payload.js';
 import type { Unseen } from './unseen.js';
 
-/** A local `SET`, or another command that puts a value in place of all that was at a key. */
+/** A local `SET`, or another command that replaces all that was at a key. */
 export interface UnseenSet {
   readonly sequence: number;
   readonly timestamp: number;
@@ -25,14 +25,14 @@ export interface UnseenSetsOptions {
   readonly timestampOf: (sequence: number) => number | undefined;
 }
 
-/** Keys remembered. Beyond it, and for what was before this process, local writes are looked up one by one. */
+/** Keys remembered. Beyond that, and for writes before this process, local writes are looked up one by one. */
 const MAX_BUILT_ON = 65_536;
 
 export class UnseenSets {
   readonly #options: UnseenSetsOptions;
-  /** Of local writes up to here it is not known whether anything was built on them. */
+  /** Up to this local write it is unknown whether anything was built on one. */
   #unknownThrough = 0;
-  /** By database and name: the last local write when something of the peer's was put on local ones. */
+  /** By database and name: the last local write at the time something of the peer's was built on local ones. */
   readonly #builtOn = new Map<string, number>();
   /** The newest batch there was. */
   #newest: Pick<Batch, 'epoch' | 'first' | 'timestamp' | 'seen'> | undefined;
@@ -42,8 +42,8 @@ export class UnseenSets {
   }
 
   /**
-   * A batch is to be decided, perhaps again. Both its time and what its sender has seen are later than those of the one before, or
-   * nothing that was found out holds any more: a peer that has forgotten something may give a value a lower rank than an earlier one.
+   * A batch is to be planned, perhaps again. Its time and what its sender has seen normally rise from batch to batch. Otherwise the
+   * peer has forgotten something, and may give a value a lower rank than an earlier one. Then nothing that was found out holds.
    * @param captured the last local write that capture has met
    */
   begin({ epoch, first, timestamp, seen }: Batch, captured: number): void {
@@ -54,7 +54,7 @@ export class UnseenSets {
     this.#newest = { epoch, first, timestamp, seen };
   }
 
-  /** The local `SET` that is all a `SET` of the peer's meets on a key, and whose value is there if none of theirs was later. */
+  /** The only local write that a `SET` of the peer's meets on a key, if it is a `SET` and nothing of the peer's was built on it. */
   find(key: PlacedKey, range: Range): UnseenSet | undefined {
     const sequence = this.#options.unseen.soleSetOn(key, range);
     if (sequence <= this.#unknownThrough || sequence <= (this.#builtOn.get(nameOf(key)) ?? 0))
@@ -63,7 +63,7 @@ export class UnseenSets {
     return timestamp === undefined ? undefined : { sequence, timestamp };
   }
 
-  /** Something of the peer's is put on what was written on a key in a range. */
+  /** Something of the peer's is built on local writes on a key in a range. */
   builtOn(key: PlacedKey, { seen, decided }: Range): void {
     if (this.#builtOn.size >= MAX_BUILT_ON)
       for (const [name, upTo] of this.#builtOn) if (upTo <= seen) this.#builtOn.delete(name);

@@ -47,8 +47,8 @@ export class Unseen {
   }
 
   /**
-   * The newest local sequence on a key in a range if it put a value in place of all that was there, and nothing before it counts any
-   * more: no list, no state, no request. 0 otherwise.
+   * The newest local sequence on a key in a range, if that write replaced the whole value and nothing before it counts: no list, no
+   * state, no request. 0 otherwise.
    */
   soleSetOn(key: PlacedKey, { seen, decided }: Range): number {
     const { low, high } = this.hashOf(key);
@@ -75,7 +75,7 @@ export class Unseen {
     return count;
   }
 
-  /** Whether all local changes of a key in a range come out the same before or after one with this effect. */
+  /** Whether all local changes of a key in a range commute with this effect. */
   commutes(key: PlacedKey, effect: RecordedEffect, range: Range): boolean {
     const together = commutingWith(effectCode(effect), this.#isSenderFirst);
     if (this.#window.flushesIn(range.seen, range.decided).length > 0) return false;
@@ -115,7 +115,7 @@ export class Unseen {
     return this.#has(key, range, (code) => code === END);
   }
 
-  /** A hash that is another key's after the next question. */
+  /** The hash of a key, valid until the next question. */
   hashOf({ database, key }: PlacedKey): KeyHash {
     this.#hash.of(database, key, 0, key.length);
     return this.#hash;

@@ -11,9 +11,9 @@
  * is no larger than it must be: at full load the time goes into waiting for memory.
  */
 
-/** Entries at the beginning, and at the least; doubles when full. */
+/** Entries at the beginning, and at the least. The ring doubles when it is full. */
 const MIN_ENTRIES = 4096;
-/** What the distance to the entry before takes is 24 bits. */
+/** The distance to the entry before takes 24 bits. */
 const MAX_ENTRIES = 1 << 24;
 
 /** An entry is four integers: hash, hash, low half of the sequence, distance to the key's entry before (0: none) and effect. */
@@ -21,14 +21,14 @@ const ENTRY = 4;
 const SEQUENCE = 2;
 const LINK = 3;
 const EFFECT_BITS = 8;
-/** A distance between sequences that a new epoch has made: the lower half of the older ones alone does not name them any more. */
+/** A jump of sequences that a new epoch makes. The lower halves of older sequences no longer name them alone. */
 const JUMP = 2 ** 31;
 
 /** Local flushes held. */
 const MAX_FLUSHES = 64;
 const NO_FLUSHES: readonly number[] = [];
 
-/** How exactly it is known when an entry was made. */
+/** How exactly the time of an entry is known. */
 const MARK_MS = 50;
 /** Entries after which the clock is looked at again. */
 const MARK_ENTRIES = 256;
@@ -63,7 +63,7 @@ export class Window {
   #seen = 0;
   /** Highest sequence whose entry was given up before the peer had seen it. */
   #lostUpTo = 0;
-  /** Highest sequence whose entry is here no more. */
+  /** Highest sequence whose entry has left. */
   #droppedThrough = 0;
   /** Sequences of changes that emptied databases, oldest first. */
   readonly #flushes: number[] = [];
@@ -111,7 +111,7 @@ export class Window {
     this.#droppedThrough = sequence;
   }
 
-  /** Whether changes above `seen` are known to the window no more, so that any key may have been written. */
+  /** Whether the window has let go of changes above `seen`, so that any key may have been written. */
   isBlindAbove(seen: number): boolean {
     return this.#lostUpTo > seen;
   }
@@ -207,7 +207,7 @@ export class Window {
     return (number & (this.#capacity - 1)) * ENTRY;
   }
 
-  /** Notes that what is in the window was made by now. */
+  /** Notes that all entries were made by now. */
   #mark(nowMs: number): void {
     const last = this.#marks.at(-1);
     if (last?.head === this.#head) return;
