@@ -14,7 +14,7 @@ export function writtenBy(batch: BatchCommands): Asked[] {
   return commands.flatMap((command) =>
     keysOf(command, 'written').map((key) => ({
       ...key,
-      lack: LACK.own,
+      lack: LACK.localWrites,
       theirLack: LACK.nothing,
       isContended: false,
     })),

@@ -49,7 +49,7 @@ export class FieldLives {
     this.#forgottenThrough = before;
   }
 
-  /** @param own the local writes that the sender had not seen @param hash that of the key */
+  /** @param local the local writes that the sender had not seen @param hash that of the key */
   known(key: PlacedKey, { written }: UnseenCommands, { low, high }: KeyHash): KnownFields {
     const notes = this.#notes.get(nameOf(key));
     // This process does not know which lives had ended before it began.
@@ -131,7 +131,7 @@ export class FieldCommands {
     const untilOf = (field: Buffer): number | undefined =>
       this.#deadlines.living(low, high, field.toString('latin1'));
     const guarded = (at: number, field: Buffer, words: readonly Buffer[]): Buffer => {
-      const need = encodeNeed({ timestamp, lack: LACK.writes, keys: [key] });
+      const need = encodeNeed({ timestamp, lack: LACK.peerWrites, keys: [key] });
       const until = Number.isFinite(at) ? at : Number.MAX_SAFE_INTEGER;
       const script = [
         'EVAL',

@@ -46,7 +46,7 @@ export class LifeMemory {
 
   /**
    * What is known of the life of a key before a batch is decided.
-   * @param own what was written here that the sender had not seen
+   * @param local what was written here that the sender had not seen
    * @param hash that of the key
    */
   known(

@@ -125,7 +125,7 @@ export class BatchPlanner {
     late.decided(
       batch,
       index,
-      howDecided(resolved, (name) => contended.lacks(name, LACK.own)),
+      howDecided(resolved, (name) => contended.lacks(name, LACK.localWrites)),
     );
     const how = written ? 'knowingly' : 'blindly';
     const asked = isBlind ? writtenBy(commands) : resolved.asked;

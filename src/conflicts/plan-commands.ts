@@ -191,7 +191,7 @@ export class CommandPlanner {
       run.remindOf(theirLack);
       // Only the other site has the changes that were left out here. Its answer, on its way, is to rank above this one.
       const timestamp = run.isMetByAnswer(need) ? 0 : need.timestamp;
-      if (run.answers(need)) run.sendState(timestamp, { asElements, isWhole: lack === LACK.own });
+      if (run.answers(need)) run.sendState(timestamp, { asElements, isWhole: lack === LACK.localWrites });
       // Two sites that have asked each other would both ask back, for ever.
       else if (run.leavesOut || !run.isAsking || this.#options.site < this.#batch.origin) run.askBack(lack);
     }
@@ -286,15 +286,15 @@ export class CommandPlanner {
     const commands = isFirst ? await this.#known.commandsOf(key, own) : undefined;
     // Another key may have the same hash.
     const isMet = commands?.length !== 0;
-    const isMine = isMet && isAbove({ timestamp: own.timestamp, site }, { timestamp, site: origin });
-    if (!isMine) this.#sent.send(command, command.bytes, [key]);
+    const localStays = isMet && isAbove({ timestamp: own.timestamp, site }, { timestamp, site: origin });
+    if (!localStays) this.#sent.send(command, command.bytes, [key]);
     else if (isFirst) this.#kept.push(key);
     if (!isMet) return;
     this.#resolver.conflicts.push({
       database: key.database,
       key: key.key,
       command: command.name,
-      outcome: isMine ? 'own-stays' : 'theirs-stays',
+      outcome: localStays ? 'own-stays' : 'theirs-stays',
       theirs: command.args,
       theirTimestamp: timestamp,
       own: commands?.at(-1)?.args,

@@ -34,10 +34,10 @@ export interface PlannedKeyOptions {
   readonly key: PlacedKey;
   readonly site: string;
   /** The local writes that the sender had not seen. */
-  readonly own: UnseenCommands;
+  readonly local: UnseenCommands;
   readonly held: Held;
   readonly known: KnownPlaces | undefined;
-  readonly isDoubtful: (own: Piece) => boolean;
+  readonly isDoubtful: (local: Piece) => boolean;
   /** Whether the key is contended, and what its local value is known to lack. */
   readonly isContended: boolean;
   readonly lack: Lack;
@@ -59,7 +59,7 @@ export class PlannedKey {
   /** Local commands that write the key, and that the sender had not seen. */
   readonly written: readonly LocalCommand[];
   readonly #options: PlannedKeyOptions;
-  #own: LocalPieces;
+  #local: LocalPieces;
   #life: Life;
   #note: LifeNote = {};
   readonly #fieldNotes: FieldChange[] = [];
@@ -83,18 +83,18 @@ export class PlannedKey {
   #leftOut: Lack = LACK.nothing;
 
   constructor(options: PlannedKeyOptions) {
-    const { key, own } = options;
+    const { key, local } = options;
     this.#options = options;
     this.key = key;
-    this.written = own.written;
+    this.written = local.written;
     const { endedThrough } = options.life;
     const pieces =
-      endedThrough === 0 ? own.pieces : own.pieces.filter(({ sequence }) => sequence > endedThrough);
-    this.#own = new LocalPieces(withoutEnded(pieces, options.fields.endedThrough));
+      endedThrough === 0 ? local.pieces : local.pieces.filter(({ sequence }) => sequence > endedThrough);
+    this.#local = new LocalPieces(withoutEnded(pieces, options.fields.endedThrough));
     this.#life = options.life;
-    this.#isLacking = own.isLacking;
+    this.#isLacking = local.isLacking;
     this.#lack = options.lack;
-    this.#request = requestAtFirst({ isAsking: own.isAsking, isContended: options.isContended });
+    this.#request = requestAtFirst({ isAsking: local.isAsking, isContended: options.isContended });
     this.#held = options.held;
     this.#known = options.known;
   }
@@ -104,7 +104,7 @@ export class PlannedKey {
     const isLiving = !this.#life.isOver;
     return (
       isLiving &&
-      this.#own.all.length === 0 &&
+      this.#local.all.length === 0 &&
       !this.isInRequest &&
       this.#stateAt === undefined &&
       !this.isContended
@@ -113,7 +113,7 @@ export class PlannedKey {
 
   /** Whether a command that reads or writes the key among others must be left out. */
   get isInDoubt(): boolean {
-    return this.#options.own.isTouched || this.isAsked || this.#stateAt !== undefined;
+    return this.#options.local.isTouched || this.isAsked || this.#stateAt !== undefined;
   }
 
   /** The state to be sent at the end of the transaction. */
@@ -126,7 +126,7 @@ export class PlannedKey {
       }
     | undefined {
     if (this.#stateAt === undefined) return undefined;
-    const since = this.#own.users.at(-1)?.sequence ?? 0;
+    const since = this.#local.users.at(-1)?.sequence ?? 0;
     const [asElements, isWhole] = [this.#asElements, this.#isWhole];
     return { timestamp: this.#rankTimestamp(this.#stateAt), since, asElements, isWhole };
   }
@@ -187,10 +187,10 @@ export class PlannedKey {
   answers({ timestamp, lack, isContended }: Need): boolean {
     if (isContended === true) return false;
     // A value that lacks something of the asker's is no answer: the asker's own is on its way here.
-    if (this.#life.leavesOut && lack < LACK.writes && timestamp > 0) return false;
+    if (this.#life.leavesOut && lack < LACK.peerWrites && timestamp > 0) return false;
     // Only this site has what the asker has lost, and a repair is told whose value is to stay.
-    if (lack === LACK.own || timestamp === 0) return true;
-    return this.#lack <= lack && (lack === LACK.writes || !this.isContended);
+    if (lack === LACK.localWrites || timestamp === 0) return true;
+    return this.#lack <= lack && (lack === LACK.peerWrites || !this.isContended);
   }
 
   /** Whether the answer to a local request serves better: only the other site has the changes that were left out here. */
@@ -198,12 +198,12 @@ export class PlannedKey {
     if (
       isContended === true ||
       asElements === true ||
-      lack === LACK.own ||
+      lack === LACK.localWrites ||
       timestamp === 0 ||
       this.isContended
     )
       return false;
-    const open = this.#options.own.lack;
+    const open = this.#options.local.lack;
     return (open > this.#leftOut ? open : this.#leftOut) > lack;
   }
 
@@ -224,8 +224,8 @@ export class PlannedKey {
 
   /** A command that makes the key out of others is left out. */
   askForDerived(): void {
-    this.#askFor(LACK.writes);
-    if (this.isContended) this.#leave(LACK.writes);
+    this.#askFor(LACK.peerWrites);
+    if (this.isContended) this.#leave(LACK.peerWrites);
   }
 
   /**
@@ -233,7 +233,7 @@ export class PlannedKey {
    * less is not enough: this value would answer a request of the peer's that crosses it, and bring back what the peer has removed.
    */
   #askFor(lack: Lack): void {
-    const isSaid = this.isAsking && this.#options.own.lack >= lack;
+    const isSaid = this.isAsking && this.#options.local.lack >= lack;
     this.#ask(isSaid ? 'leave-out' : 'leave-out-more');
     if (lack > this.#leftOut) this.#leftOut = lack;
   }
@@ -256,7 +256,7 @@ export class PlannedKey {
   }
 
   get context(): RuleContext {
-    const { key, own, site, isDoubtful, isMisplaced, applied, out, timestamp } = this.#options;
+    const { key, local, site, isDoubtful, isMisplaced, applied, out, timestamp } = this.#options;
     const isGone = this.#held.kind === 'nothing';
     return {
       key: key.key,
@@ -265,14 +265,14 @@ export class PlannedKey {
       life: this.#life,
       fieldLife: (field) => this.#fieldLife(field),
       applied,
-      own: this.#own,
+      local: this.#local,
       pending:
         this.#stateAt === undefined
           ? undefined
           : { timestamp: isGone ? -1 : this.#rankTimestamp(this.#stateAt), site },
       isAsking: this.isInRequest,
       isContended: this.isContended,
-      isOnCell: own.isOnCell ?? ((cell) => this.#own.leavesOn(cell)),
+      isOnCell: local.isOnCell ?? ((cell) => this.#local.leavesOn(cell)),
       hasRunOn: (field) => this.#fieldsRun.has(field),
       held: this.#held,
       known: this.#known,
@@ -331,7 +331,7 @@ export class PlannedKey {
   #lives({ matched, isEnded, deadline, field }: LifeChange): void {
     if (field) {
       this.#fieldNotes.push(field);
-      if (field.isEnded === true) this.#own = new LocalPieces(withoutField(this.#own.all, field.field));
+      if (field.isEnded === true) this.#local = new LocalPieces(withoutField(this.#local.all, field.field));
       return;
     }
     this.#life = {
@@ -342,13 +342,13 @@ export class PlannedKey {
     this.#theirDeadline = deadline ?? this.#theirDeadline;
     if (matched) this.#note = { ...this.#note, matched };
     if (isEnded !== true) return;
-    this.#own = new LocalPieces([]);
+    this.#local = new LocalPieces([]);
     this.#note = { ...this.#note, endedThrough: this.#options.decided };
   }
 
   /** Whether the local value lacks something that an answer brings. */
   get #isShort(): boolean {
-    const { lack } = this.#options.own;
+    const { lack } = this.#options.local;
     return lack > LACK.nothing || this.#leftOut > LACK.nothing || this.#lack > LACK.nothing;
   }
 

@@ -67,16 +67,16 @@ export class PlannedKeys {
     const { timestamp, seen } = this.#batch;
     const { site, keys, passed } = this.#options;
     const known = this.#known;
-    const own = await known.unseenOn(key);
+    const local = await known.unseenOn(key);
     const held = known.heldAt(key) ?? UNKNOWN;
-    const life = known.lifeOf(key, own);
+    const life = known.lifeOf(key, local);
     return new PlannedKey({
       key,
       site,
-      own,
+      local,
       // Only the server knows whether it has ended.
       life: { ...life, isOver: life.isOver && held.kind === 'nothing' },
-      fields: known.fieldsOf(key, own),
+      fields: known.fieldsOf(key, local),
       decided: known.decided,
       applied: keys.applied,
       held,
@@ -105,13 +105,13 @@ export function metBy(
   { key, written, isContended }: PlannedKey,
   met: { readonly outcome: ConflictOutcome; readonly theirTimestamp: number },
 ): Omit<Conflict, 'isListed'> | undefined {
-  const own = written.filter(({ name }) => name !== STATE && name !== EXPIRED);
-  const newest = own.at(-1);
+  const local = written.filter(({ name }) => name !== STATE && name !== EXPIRED);
+  const newest = local.at(-1);
   if (!newest && !isContended) return undefined;
   if (
     !isContended &&
     (command.spec?.type === 'stream' || command.name === GONE || command.name === ARRIVAL) &&
-    own.every((one) => areApart(command, one))
+    local.every((one) => areApart(command, one))
   )
     return undefined;
   return {
@@ -125,9 +125,9 @@ export function metBy(
 }
 
 /** Whether two commands on a stream come to the same in either order. A key that was looked at for another reason is no conflict. */
-function areApart(command: PayloadCommand, own: PayloadCommand): boolean {
-  const [theirs, mine] = [recordedEffectOf(command), recordedEffectOf(own)].map(effectCode);
-  return commutingWith(theirs!, true)?.has(mine!) === true;
+function areApart(command: PayloadCommand, local: PayloadCommand): boolean {
+  const [incomingCode, localCode] = [recordedEffectOf(command), recordedEffectOf(local)].map(effectCode);
+  return commutingWith(incomingCode!, true)?.has(localCode!) === true;
 }
 
 function resultsOf(

@@ -44,6 +44,6 @@ export async function settleFlush(
   }
   if (keys === undefined || keys.length === 0) return;
   const reply = connection.replies.value();
-  connection.write([planner.askFor(batch, keys, LACK.own)]);
+  connection.write([planner.askFor(batch, keys, LACK.localWrites)]);
   await reply;
 }

@@ -6,7 +6,7 @@ import type { PayloadCommand } from '../protocol/payload.js';
 /**
  * The command that runs in place of one on whole databases: the same, but Tandem's internal keys stay in database 0. Nothing for any
  * other command.
- * @param own all keys of the site
+ * @param local all keys of the site
  * @param databases how many the server has
  * @param kept keys that a flush leaves as they are
  */

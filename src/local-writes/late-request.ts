@@ -17,7 +17,7 @@ export function lateRequest(
   );
   const timestamp = clock.tick();
   const needs = [
-    { timestamp, lack: LACK.own, keys: lacking },
+    { timestamp, lack: LACK.localWrites, keys: lacking },
     { timestamp, lack: LACK.nothing, keys: disordered },
   ];
   return needs.filter(({ keys }) => keys.length > 0).map(encodeNeed);

@@ -144,10 +144,10 @@ export class UnseenOnKey {
       written,
       pieces,
       isAsking: needs.length > 0,
-      isLacking: lack === LACK.own,
+      isLacking: lack === LACK.localWrites,
       lack,
       askedAt: needs.at(-1)?.sequence ?? 0,
-      leavesOut: lacks.includes(LACK.writes),
+      leavesOut: lacks.includes(LACK.peerWrites),
     };
   }
 

@@ -40,7 +40,7 @@ export function publishedCommands({ names, writes }: ServerCommands): string {
     .join(' ');
 }
 
-/** The settings that differ. @param own and theirs as {@link publishedFilters} gives them */
+/** The settings that differ. @param local and theirs as {@link publishedFilters} gives them */
 export function differingSettings(own: string, theirs: string): string[] {
   const known = new Set(theirs.split(' '));
   return own

@@ -8,7 +8,7 @@
  */
 
 /**
- * The changes that are missing behind a gap, and when it was found (ms since 1970). `own`: changes of its own, at the other site. `peer`:
+ * The changes that are missing behind a gap, and when it was found (ms since 1970). `local`: changes of its own, at the other site. `peer`:
  * changes at the site itself, which came back with older data.
  */
 export interface Gap {

@@ -56,7 +56,7 @@ export class ClaimGeneration {
     return nowMs - this.#baseMs - PAST_MS > LASTS_MS;
   }
 
-  /** Notes that a key was written here (`own`) or by the peer, unless a later time is known. */
+  /** Notes that a key was written here (`local`) or by the peer, unless a later time is known. */
   note(low: number, high: number, whose: 'own' | 'peer', ms: number): void {
     const at = this.#placeOf(low, high) + (whose === 'own' ? OWN : PEER);
     const time = this.#short(ms);

@@ -11,21 +11,21 @@ import { heldAfter, type RuleContext, type Resolution } from './rule-context.js'
 import { cutOff } from './streams.js';
 
 export function resolveBuild(context: RuleContext, incoming: Piece): Resolution {
-  const { own, pending, isAsking } = context;
-  const met = pending || isAsking ? [] : own.clashingWith(incoming);
+  const { local, pending, isAsking } = context;
+  const met = pending || isAsking ? [] : local.clashingWith(incoming);
   const doubt = expiryDoubt(context, incoming);
   const resolution = { ...perform(context, incoming, met.length > 0), ...(doubt ? { doubt } : {}) };
   if (met.length === 0) return resolution;
-  const isMine = met.some((piece) => weighsMore(piece, incoming));
+  const localDecides = met.some((piece) => weighsMore(piece, incoming));
   return {
     ...resolution,
-    outcome: isMine ? 'clash-resolved' : 'clash-awaited',
-    ...(isMine ? { state: latest([incoming, ...own.all]) } : {}),
+    outcome: localDecides ? 'clash-resolved' : 'clash-awaited',
+    ...(localDecides ? { state: latest([incoming, ...local.all]) } : {}),
   };
 }
 
 function perform(context: RuleContext, incoming: Piece, isClash: boolean): Resolution {
-  const { own, pending, isAsking, held } = context;
+  const { local, pending, isAsking, held } = context;
   const left: Resolution = { commands: [], outcome: 'own-stays', held };
   if (isOfFieldLife(context, incoming)) return resolveField(context, incoming);
   switch (incoming.role) {
@@ -38,13 +38,13 @@ function perform(context: RuleContext, incoming: Piece, isClash: boolean): Resol
       return resolveList(context, incoming, isClash);
     case 'pop':
       // The first element here may not be the first one there: only the popping site knows what it took.
-      if (pending || isAsking) return { ...left, lacks: LACK.removals };
-      if (own.all.some(({ role }) => role !== 'expiry'))
-        return isClash ? left : { ...left, asks: true, lacks: LACK.removals };
+      if (pending || isAsking) return { ...left, lacks: LACK.peerRemovals };
+      if (local.all.some(({ role }) => role !== 'expiry'))
+        return isClash ? left : { ...left, asks: true, lacks: LACK.peerRemovals };
       break;
     case 'trim':
-      if (pending || isAsking || (own.lastHead && isState(own.lastHead)))
-        return { ...left, lacks: LACK.removals };
+      if (pending || isAsking || (local.lastHead && isState(local.lastHead)))
+        return { ...left, lacks: LACK.peerRemovals };
       return {
         ...left,
         outcome: 'merged',

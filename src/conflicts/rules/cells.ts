@@ -13,50 +13,55 @@ import { delivery } from '../stream-entries.js';
  * on it again.
  */
 export function resolveCell(context: RuleContext, incoming: Piece, isClash: boolean): Resolution {
-  const { own, key, held, database, out } = context;
+  const { local, key, held, database, out } = context;
   if (incoming.name === 'XADD' || incoming.name === 'XDEL') return resolveEntry(context, incoming);
   const cell = onCell(context, incoming);
   const at = cell.findLastIndex((piece) => piece.role === 'cell' && isSame(piece, incoming));
-  const mine = cell[at];
-  const isMine =
-    mine !== undefined &&
-    (isFinal(mine, incoming) || (!isFinal(incoming, mine) && isAbove(rankOf(mine), rankOf(incoming))));
+  const localHead = cell[at];
+  const localStays =
+    localHead !== undefined &&
+    (isFinal(localHead, incoming) ||
+      (!isFinal(incoming, localHead) && isAbove(rankOf(localHead), rankOf(incoming))));
   const before: Command[] = [];
   // Whichever of two groups ranks higher begins anew. One that came with a state meets no local head, and stays.
-  if (mine && isGroup(incoming)) before.push(['XGROUP', 'DESTROY', key, incoming.group!]);
+  if (localHead && isGroup(incoming)) before.push(['XGROUP', 'DESTROY', key, incoming.group!]);
   // A delivery that loses has moved the group's last ID all the same.
-  if (isMine && incoming.name === 'XCLAIM') before.push(incoming.command);
-  const commands = settled(isMine ? mine : incoming, cell.slice(at + 1), isClash).map((command) =>
+  if (localStays && incoming.name === 'XCLAIM') before.push(incoming.command);
+  const commands = settled(localStays ? localHead : incoming, cell.slice(at + 1), isClash).map((command) =>
     String(command[0]) === 'XCLAIM'
       ? delivery({ database, key }, command, { out, isStrict: false })
       : command,
   );
   return {
     commands: [...before, ...commands],
-    outcome: isMine ? 'own-stays' : own.all.length > 0 && mine === undefined ? 'merged' : 'theirs-stays',
-    held: isClash && held.kind === 'list' ? held : heldAfter(held, isMine ? mine : incoming),
+    outcome: localStays
+      ? 'own-stays'
+      : local.all.length > 0 && localHead === undefined
+        ? 'merged'
+        : 'theirs-stays',
+    held: isClash && held.kind === 'list' ? held : heldAfter(held, localStays ? localHead : incoming),
   };
 }
 
 /** An entry is told by its ID alone, whichever site has added it. All else shows when the command runs. */
 function resolveEntry(context: RuleContext, incoming: Piece): Resolution {
-  const { own, site } = context;
+  const { local, site } = context;
   const isAddition = incoming.name === 'XADD';
   return {
     commands: isAddition
       ? [...askBelowTrim(context, incoming), insertion(incoming, site)]
       : [incoming.command],
-    outcome: own.all.length > 0 ? 'merged' : 'theirs-stays',
+    outcome: local.all.length > 0 ? 'merged' : 'theirs-stays',
     held: heldAfter(context.held, incoming),
   };
 }
 
 /** The local pieces on the cell, and on what it holds, since a cell that holds it was last replaced. */
-function onCell({ own }: RuleContext, incoming: Piece): readonly Piece[] {
+function onCell({ local }: RuleContext, incoming: Piece): readonly Piece[] {
   // Only a string as a whole and a group hold other cells, and are held.
-  if (incoming.type !== 'string' && incoming.group === undefined) return own.fromHeadOfCell(incoming);
-  const from = own.built.findLastIndex((piece) => covers(piece, incoming)) + 1;
-  return own.built
+  if (incoming.type !== 'string' && incoming.group === undefined) return local.fromHeadOfCell(incoming);
+  const from = local.built.findLastIndex((piece) => covers(piece, incoming)) + 1;
+  return local.built
     .slice(from)
     .filter((piece) => piece.role !== 'expiry' && (isSame(piece, incoming) || covers(incoming, piece)));
 }

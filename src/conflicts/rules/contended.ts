@@ -14,14 +14,14 @@ export function resolveContended(context: RuleContext, incoming: Piece): Resolut
   if (!context.isContended || !waits(context, incoming)) return undefined;
   if (isOfWrittenField(context, incoming)) {
     const commands = [onlyDeadline(context, incoming)];
-    return { commands, outcome: 'state-asked', held: context.held, leaves: LACK.removals };
+    return { commands, outcome: 'state-asked', held: context.held, leaves: LACK.peerRemovals };
   }
   return {
     commands: [],
     outcome: 'state-asked',
     held: context.held,
     places: { places: undefined },
-    leaves: isWrite(incoming) ? LACK.writes : LACK.removals,
+    leaves: isWrite(incoming) ? LACK.peerWrites : LACK.peerRemovals,
   };
 }
 

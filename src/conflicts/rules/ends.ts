@@ -10,19 +10,19 @@ import type { RuleContext } from './rule-context.js';
  * seen. A pop does only where no local push may have been gone past, and the value is not being settled by a state.
  */
 export function isFree(context: RuleContext, incoming: Piece): boolean {
-  const { own, known, pending, isAsking, isDoubtful, site } = context;
+  const { local, known, pending, isAsking, isDoubtful, site } = context;
   const code = endCode(incoming);
   const free = commutingWith(code, incoming.site < site);
   if (!free || !(isPush(code) || isPop(code))) return false;
-  for (const mine of own.endCodes) if (!free.has(mine)) return false;
+  for (const localCode of local.endCodes) if (!free.has(localCode)) return false;
   if (isPush(code)) return known === undefined || known.places === undefined;
   // Of those that had seen more none is doubtful either.
-  const isDoubted = own.leastSeen !== undefined && isDoubtful(own.leastSeen);
+  const isDoubted = local.leastSeen !== undefined && isDoubtful(local.leastSeen);
   return known === undefined && !pending && !isAsking && !isDoubted;
 }
 
 /** Whether it goes past a local write at the end that this one was made at: where that stands is not known any more. */
-export function isPast({ own }: RuleContext, incoming: Piece): boolean {
+export function isPast({ local }: RuleContext, incoming: Piece): boolean {
   const code = endCode(incoming);
-  return [...own.endCodes].some((mine) => passes(code, mine));
+  return [...local.endCodes].some((localCode) => passes(code, localCode));
 }

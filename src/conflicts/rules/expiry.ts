@@ -5,11 +5,11 @@ import { getexOptions } from '../../redis-commands/options/value-options.js';
 import type { Piece } from '../../pieces/piece.js';
 import type { Command, RuleContext, Resolution } from './rule-context.js';
 
-export function resolveExpiry({ own, held }: RuleContext, incoming: Piece): Resolution {
-  const mine = own.lastExpiry;
-  const stays = mine !== undefined && lifeOf(mine) >= lifeOf(incoming);
+export function resolveExpiry({ local, held }: RuleContext, incoming: Piece): Resolution {
+  const localExpiry = local.lastExpiry;
+  const stays = localExpiry !== undefined && lifeOf(localExpiry) >= lifeOf(incoming);
   return {
-    commands: [stays ? mine.command : incoming.command],
+    commands: [stays ? localExpiry.command : incoming.command],
     outcome: stays ? 'own-stays' : 'theirs-stays',
     held,
   };
@@ -32,10 +32,18 @@ export function lifeOf({ command }: Piece): number {
  * other way round, an expiry (or a group) may have been set on what local removals have taken away, while local additions have
  * brought the key back without it. Only the origin knows: it is asked, if the key turns out so.
  */
-export function expiryDoubt({ own, key, out, request }: RuleContext, incoming: Piece): Command | undefined {
+export function expiryDoubt({ local, key, out, request }: RuleContext, incoming: Piece): Command | undefined {
   const { role, name, isRemoval } = incoming;
   const rests = role === 'expiry' || name.startsWith('XGROUP') || name === 'XCLAIM';
-  if (!isRemoval && !(rests && own.hasRemoval)) return undefined;
-  if (own.additions === 0) return undefined;
-  return ['EVAL', scriptSource('ask-doubted-expiry'), 1, out, key, isRemoval ? own.additions : -1, request()];
+  if (!isRemoval && !(rests && local.hasRemoval)) return undefined;
+  if (local.additions === 0) return undefined;
+  return [
+    'EVAL',
+    scriptSource('ask-doubted-expiry'),
+    1,
+    out,
+    key,
+    isRemoval ? local.additions : -1,
+    request(),
+  ];
 }

@@ -16,12 +16,12 @@ import {
 } from './rule-context.js';
 
 /** Whether a piece on a field, or what it meets, has to do with a deadline. */
-export function isOfFieldLife({ own, fieldLife }: RuleContext, incoming: Piece): boolean {
+export function isOfFieldLife({ local, fieldLife }: RuleContext, incoming: Piece): boolean {
   if (!isOnField(incoming)) return false;
   if (givesDeadline(incoming) || incoming.endedAt !== undefined) return true;
   if (fieldLife(incoming.cell).deadline !== 'none') return true;
-  if (!own.hasFieldLives) return false;
-  return own.users.some(
+  if (!local.hasFieldLives) return false;
+  return local.users.some(
     (piece) =>
       piece.cell === incoming.cell &&
       isOnField(piece) &&
@@ -45,15 +45,15 @@ function untilOf({ until }: Piece): number {
 
 /** The local pieces on a field: since the last head of the key, and since the last that is no state. */
 interface OnField {
-  readonly own: readonly Piece[];
+  readonly local: readonly Piece[];
   readonly lives: readonly Piece[];
 }
 
 export function resolveField(context: RuleContext, incoming: Piece): Resolution {
-  const { own } = context;
+  const { local } = context;
   const isSame = (piece: Piece): boolean => piece.cell === incoming.cell && isOnField(piece);
-  const head = own.users.findLastIndex(({ role }) => role === 'key-head' || role === 'derive');
-  const on = { own: own.built.filter(isSame), lives: own.users.slice(head + 1).filter(isSame) };
+  const head = local.users.findLastIndex(({ role }) => role === 'key-head' || role === 'derive');
+  const on = { local: local.built.filter(isSame), lives: local.users.slice(head + 1).filter(isSame) };
   if (incoming.endedAt !== undefined) return resolveFieldEnd(context, incoming, on);
   if (incoming.role === 'cell') return resolveFieldHead(context, incoming, on);
   return resolveOnEndedField(context, incoming, on) ?? resolveFieldBuild(context, incoming, on);
@@ -83,22 +83,22 @@ function resolveOnEndedField(
     held,
     life: { field: { field, ...livesThere } },
   };
-  return asks ? { ...left, asks, leaves: LACK.writes } : left;
+  return asks ? { ...left, asks, leaves: LACK.peerWrites } : left;
 }
 
-function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
+function resolveFieldBuild(context: RuleContext, incoming: Piece, { local, lives }: OnField): Resolution {
   const { fieldLife, isAsking, isContended, held, life } = context;
   const { cell: field, role, seen } = incoming;
   const { deadline, isLiving, matchedThrough, madeAgainBy } = fieldLife(field);
-  const headAt = own.findLastIndex((piece) => piece.role === 'cell');
+  const headAt = local.findLastIndex((piece) => piece.role === 'cell');
   if (role === 'field-expiry') {
-    const mine = own.slice(headAt + 1).findLast((piece) => piece.role === 'field-expiry');
-    const stays = mine !== undefined && untilOf(mine) >= untilOf(incoming);
+    const localExpiry = local.slice(headAt + 1).findLast((piece) => piece.role === 'field-expiry');
+    const stays = localExpiry !== undefined && untilOf(localExpiry) >= untilOf(incoming);
     const outcome = stays ? 'own-stays' : 'theirs-stays';
     const isGone = lives.findLast((piece) => piece.role === 'cell')?.isRemoval === true;
     // A field that is gone here has no deadline either; any other is asked for if it is not there.
     const at = isGone ? 0 : untilOf(incoming);
-    return { commands: [onField(context, stays ? mine : incoming, at)], outcome, held };
+    return { commands: [onField(context, stays ? localExpiry : incoming, at)], outcome, held };
   }
   const removedAt = lives.findLastIndex(
     (piece) => piece.isRemoval && (piece.sequence > matchedThrough || seen >= madeAgainBy),
@@ -109,13 +109,13 @@ function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }
       commands: [],
       outcome: 'state-asked',
       held,
-      ...(isAsking && life.leavesOut ? {} : { asks: true, leaves: LACK.writes }),
+      ...(isAsking && life.leavesOut ? {} : { asks: true, leaves: LACK.peerWrites }),
     };
   const merged = { outcome: 'merged', held: heldAfter(held, incoming) } as const;
   if (isRemoved && deadline !== 'none')
     return { ...merged, commands: again(context, field, { commands: [incoming.command] }), asks: !isAsking };
   // An answer is awaited, here or there: if it is not here, it may have been kept at the other site.
-  const isOpen = isAsking || context.pending !== undefined || context.own.all.some(isState);
+  const isOpen = isAsking || context.pending !== undefined || context.local.all.some(isState);
   // Of a contended key the ends of lives are not looked up.
   const mayBeOver = typeof deadline === 'number' ? isLiving || isOpen : deadline === 'unknown' && isContended;
   if (mayBeOver)
@@ -124,27 +124,28 @@ function resolveFieldBuild(context: RuleContext, incoming: Piece, { own, lives }
 }
 
 /** `HSET`, `HSETEX`, `HDEL`: the higher one of it and the last local head, and what was built here on the latter. */
-function resolveFieldHead(context: RuleContext, incoming: Piece, { own, lives }: OnField): Resolution {
+function resolveFieldHead(context: RuleContext, incoming: Piece, { local, lives }: OnField): Resolution {
   const { isAsking, held } = context;
   const { cell: field, isRemoval } = incoming;
   const matched = matchedBy(incoming, lives);
   // A write that a removal had not seen stays, and so does one that a state stands for.
-  const met = isRemoval ? lives : own;
+  const met = isRemoval ? lives : local;
   const at = met.findLastIndex((piece) => piece.role === 'cell');
-  const mine = met[at];
-  const isMine = mine !== undefined && isAbove(rankOf(mine), rankOf(incoming));
-  const base = isMine ? mine : incoming;
+  const localHead = met[at];
+  const localStays = localHead !== undefined && isAbove(rankOf(localHead), rankOf(incoming));
+  const base = localStays ? localHead : incoming;
   const built = met.slice(at + 1);
   const keeps = base.isRemoval && built.some(({ role }) => role === 'tail');
   const isTakenAway = built.some((piece) => piece.role === 'field-expiry' && untilOf(piece) === Infinity);
   const first = base.keepsDeadline === true ? onField(context, base, Infinity) : commandOf(base);
   const commands = keeps ? summed(base, built) : [first, ...built.map(commandOf)];
   // What a value keeps is the deadline of its own site.
-  const isOpen = mine !== undefined && [mine, incoming].some(({ keepsDeadline }) => keepsDeadline === true);
+  const isOpen =
+    localHead !== undefined && [localHead, incoming].some(({ keepsDeadline }) => keepsDeadline === true);
   const isCutShort = keeps && incoming.isRemoval && typeof context.fieldLife(field).deadline === 'number';
   return {
     commands: keeps && !isTakenAway ? again(context, field, { commands }) : commands,
-    outcome: isMine ? 'own-stays' : built.length > 0 ? 'merged' : 'theirs-stays',
+    outcome: localStays ? 'own-stays' : built.length > 0 ? 'merged' : 'theirs-stays',
     held: built.length > 0 ? UNKNOWN : heldAfter(held, base),
     life: { field: { field, ...matched } },
     ...((isOpen || isCutShort) && !isAsking ? { asks: true } : {}),
@@ -268,13 +269,13 @@ export function fieldsApart(
   if (concerned.size === 0) return { rest: built, commands: [], hasEnded: false };
   let hasEnded = false;
   const commands = [...concerned].flatMap((field) => {
-    const own = built.filter((piece) => piece.cell === field && isOnField(piece));
-    const end = own.findLast(({ endedAt }) => endedAt !== undefined);
-    const through = end ? own.indexOf(end) + 1 : 0;
+    const local = built.filter((piece) => piece.cell === field && isOnField(piece));
+    const end = local.findLast(({ endedAt }) => endedAt !== undefined);
+    const through = end ? local.indexOf(end) + 1 : 0;
     const isWrite = (piece: Piece): boolean => piece.endedAt === undefined;
-    const before = own.slice(0, through).filter(isWrite);
-    hasEnded ||= end !== undefined && own.some(({ isRemoval }) => !isRemoval);
-    const behind = own.slice(through);
+    const before = local.slice(0, through).filter(isWrite);
+    hasEnded ||= end !== undefined && local.some(({ isRemoval }) => !isRemoval);
+    const behind = local.slice(through);
     const isNewLife = behind.some(
       (piece) => piece.role === 'cell' && !piece.isRemoval && !piece.keepsDeadline,
     );

@@ -8,13 +8,13 @@ import { LocalPieces } from './local-pieces.js';
 
 /** The end of a life at the other site. */
 export function resolveEnd(context: RuleContext, incoming: Piece): Resolution {
-  const { own, held, life, key } = context;
+  const { local, held, life, key } = context;
   const stays: Resolution = { commands: [], outcome: 'own-stays', held };
-  const head = own.users.findLast(({ role }) => role === 'key-head' || role === 'derive');
+  const head = local.users.findLast(({ role }) => role === 'key-head' || role === 'derive');
   const isOfBefore = head !== undefined && head.isRemoval && head.sequence <= life.matchedThrough;
   // It has ended at both sites, and what follows here is a new one.
   if (head?.endedAt !== undefined && !isOfBefore) return stays;
-  const built = head ? own.users.slice(own.users.indexOf(head) + 1) : own.users;
+  const built = head ? local.users.slice(local.users.indexOf(head) + 1) : local.users;
   if (head && !isOfBefore) {
     if (!head.isRemoval || life.deadline === 'none') return withoutStates(context, incoming);
     // A write behind a local removal belongs to a life of this site's, or was built on the one that ends: the other site is asked.
@@ -22,7 +22,7 @@ export function resolveEnd(context: RuleContext, incoming: Piece): Resolution {
       return { ...stays, outcome: 'state-asked', asks: true };
   }
   const ended = { isEnded: true };
-  const putOff = Math.max(lastLife(built), lastState(own.lastState));
+  const putOff = Math.max(lastLife(built), lastState(local.lastState));
   if (putOff > Math.max(life.now, incoming.endedAt!)) return stays;
   if (built.length > 0 && putOff === 0 && life.deadline === 'none') return withoutStates(context, incoming);
   const outcome = built.length > 0 ? 'theirs-stays' : 'merged';
@@ -31,10 +31,13 @@ export function resolveEnd(context: RuleContext, incoming: Piece): Resolution {
 
 /** The own branch stands, or local writes on nothing; a local state stands for writes, and is no new life. */
 function withoutStates(context: RuleContext, incoming: Piece): Resolution {
-  const { own } = context;
-  if (!own.lastState) return resolveKeyHead(context, incoming);
-  const alone = new LocalPieces(own.users);
-  return { ...resolveKeyHead({ ...context, own: alone }, incoming), state: latest([incoming, ...own.all]) };
+  const { local } = context;
+  if (!local.lastState) return resolveKeyHead(context, incoming);
+  const alone = new LocalPieces(local.users);
+  return {
+    ...resolveKeyHead({ ...context, local: alone }, incoming),
+    state: latest([incoming, ...local.all]),
+  };
 }
 
 function lastLife(built: readonly Piece[]): number {

@@ -12,10 +12,10 @@ import { isState, type Piece, type StatePiece } from '../../pieces/piece.js';
 import { UNKNOWN, type Command, type RuleContext, type Resolution } from './rule-context.js';
 
 /** Whether local writes of the list must be made again on the state by content. */
-export function isMergeable({ own, held }: RuleContext, { state }: StatePiece): boolean {
+export function isMergeable({ local, held }: RuleContext, { state }: StatePiece): boolean {
   const isList = held.kind === 'list' || held.kind === 'nothing';
   if (!isList || (state.elements < 0 && !isAbsent(state))) return false;
-  const listed = own.users.filter(({ role }) => role !== 'expiry');
+  const listed = local.users.filter(({ role }) => role !== 'expiry');
   return (
     listed.every((piece) => piece.type === 'list' || piece.name === 'DEL') &&
     listed.some(({ type }) => type === 'list') &&
@@ -25,8 +25,8 @@ export function isMergeable({ own, held }: RuleContext, { state }: StatePiece): 
 
 /** The list as the state has it, without what was taken off here, and with what was put in here and is still there. */
 export function merged(context: RuleContext, { state }: StatePiece): Resolution {
-  const { key, own, out, isMisplaced } = context;
-  const { taken, moved, put } = accountOf(own.users);
+  const { key, local, out, isMisplaced } = context;
+  const { taken, moved, put } = accountOf(local.users);
   // An element that is missing here may have been taken off by mistake: then it comes back.
   const isDoubted = isMisplaced || state.isWhole;
   const merge: Command = [
@@ -46,14 +46,14 @@ export function merged(context: RuleContext, { state }: StatePiece): Resolution 
     ...put,
     ...(state.made ?? []).flatMap((command) => command.slice(2)),
   ];
-  const expiries = own.built.filter((piece) => piece.role === 'expiry' && !isState(piece));
+  const expiries = local.built.filter((piece) => piece.role === 'expiry' && !isState(piece));
   const commands: Command[] = [
     merge,
     ...(Number(state.expiry) > 0 ? [['PEXPIREAT', key, state.expiry]] : []),
     ...expiries.map(({ command }) => command),
   ];
   return {
-    commands: withItsDeadline(context, state, commands, own.users),
+    commands: withItsDeadline(context, state, commands, local.users),
     outcome: 'merged',
     held: UNKNOWN,
     places: { places: undefined },

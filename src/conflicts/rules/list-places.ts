@@ -34,28 +34,28 @@ export interface KnownPlaces {
 
 /**
  * The places in the eyes of a sender that had seen local writes up to `seen`: from what is remembered, or else from today's length
- * less the effects of `own`. Undefined when that cannot be known.
+ * less the effects of `local`. Undefined when that cannot be known.
  */
 export function placesOf(options: {
   /** Own list writes and `DEL`s the sender had not seen, oldest first. */
-  own: readonly Piece[];
+  local: readonly Piece[];
   /** The list's length now. */
   length: number | undefined;
   seen: number;
   /** The places kept from an earlier batch. */
   known: KnownPlaces | undefined;
   /** Whether a local write may have met others that are forgotten. */
-  isDoubtful: (own: Piece) => boolean;
+  isDoubtful: (local: Piece) => boolean;
 }): readonly Place[] | undefined {
-  const { own, length, seen, known, isDoubtful } = options;
+  const { local, length, seen, known, isDoubtful } = options;
   if (length === undefined) return undefined;
   let places: readonly Place[] | undefined;
   let isSeen = false;
-  if (known && own.length > 0 && own[0]!.sequence <= known.upTo) {
-    const later = own.slice(own.findLastIndex(({ sequence }) => sequence <= known.upTo) + 1);
+  if (known && local.length > 0 && local[0]!.sequence <= known.upTo) {
+    const later = local.slice(local.findLastIndex(({ sequence }) => sequence <= known.upTo) + 1);
     isSeen = later.length === 0 && known.seen === seen;
     places = known.places && forward(known.places, later);
-  } else places = own.some(isDoubtful) ? undefined : fromLength(own, length);
+  } else places = local.some(isDoubtful) ? undefined : fromLength(local, length);
   if (!places || present(places) !== length) return undefined;
   return isSeen ? places : inTheEyesOf(places, seen);
 }
@@ -89,11 +89,11 @@ function add(places: Place[], place: Place): void {
   else places.push(place);
 }
 
-/** Walks back to the list as it was before `own`, or to the last local write that left it empty. */
-function fromLength(own: readonly Piece[], length: number): Place[] | undefined {
+/** Walks back to the list as it was before `local`, or to the last local write that left it empty. */
+function fromLength(local: readonly Piece[], length: number): Place[] | undefined {
   let before = length;
-  for (let at = own.length - 1; at >= 0; at--) {
-    const { name, command } = own[at]!;
+  for (let at = local.length - 1; at >= 0; at--) {
+    const { name, command } = local[at]!;
     switch (name) {
       case 'RPUSH':
       case 'LPUSH':
@@ -103,32 +103,32 @@ function fromLength(own: readonly Piece[], length: number): Place[] | undefined 
       case 'RPOP': {
         const count = Number(command[2] ?? 1);
         // A counted pop may have taken fewer than it asked for, if it left nothing.
-        if (before === 0 && count > 1) return fromHole(own, at);
+        if (before === 0 && count > 1) return fromHole(local, at);
         before += count;
         break;
       }
       case 'LSET':
         break;
       case 'DEL':
-        return before === 0 ? fromHole(own, at) : undefined;
+        return before === 0 ? fromHole(local, at) : undefined;
       default:
         return undefined;
     }
     if (before < 0) return undefined;
   }
-  return forward(elements(before), own);
+  return forward(elements(before), local);
 }
 
 /** The local write at `at` left nothing of a list with unknown places. If local pushes were in it, where they were is unknown too. */
-function fromHole(own: readonly Piece[], at: number): Place[] | undefined {
-  if (own.slice(0, at).some(({ isRemoval }) => !isRemoval)) return undefined;
-  return forward([hole(own[at]!.batchEnd)], own.slice(at + 1));
+function fromHole(local: readonly Piece[], at: number): Place[] | undefined {
+  if (local.slice(0, at).some(({ isRemoval }) => !isRemoval)) return undefined;
+  return forward([hole(local[at]!.batchEnd)], local.slice(at + 1));
 }
 
 /** The places after further local writes. Undefined when one of them took or put elements by their content. */
-function forward(from: readonly Place[], own: readonly Piece[]): Place[] | undefined {
+function forward(from: readonly Place[], local: readonly Piece[]): Place[] | undefined {
   let places = [...from];
-  for (const write of own) {
+  for (const write of local) {
     const { name, command, batchEnd } = write;
     const take = (start: number, end: number): void => {
       places = split(places, isPresent, [start, end]).map(({ place, index }) =>

@@ -38,12 +38,12 @@ import { isByPosition, rerun } from './rerun.js';
 
 /** A list command of the other site. */
 export function resolveList(context: RuleContext, incoming: Piece, isClash: boolean): Resolution {
-  const { own, pending, isAsking, held } = context;
+  const { local, pending, isAsking, held } = context;
   const nothing: Resolution = { commands: [], outcome: 'own-stays', held };
   if (held.kind === 'other') return nothing;
-  const { isReplaced, listed } = own.list;
+  const { isReplaced, listed } = local.list;
   if ((isReplaced || pending) && isByPosition(incoming)) return nothing;
-  if (own.all.length > 0 && isFree(context, incoming))
+  if (local.all.length > 0 && isFree(context, incoming))
     return {
       commands: [incoming.command],
       outcome: 'merged',
@@ -71,35 +71,35 @@ export function resolveList(context: RuleContext, incoming: Piece, isClash: bool
     held: commands.length > 0 ? heldAfter(held, incoming) : held,
     places: { places: undefined },
     asks,
-    ...(incoming.isRemoval ? { lacks: LACK.removals } : {}),
+    ...(incoming.isRemoval ? { lacks: LACK.peerRemovals } : {}),
   };
 }
 
 /** A `DEL` of the other site: it takes what its sender had, and leaves what was pushed here meanwhile. */
 export function deleteList(context: RuleContext, incoming: Piece): Resolution {
-  const { own, isAsking, held, key } = context;
-  const listed = own.all.filter(({ role }) => role !== 'expiry');
+  const { local, isAsking, held, key } = context;
+  const listed = local.all.filter(({ role }) => role !== 'expiry');
   const places = isAsking ? undefined : placesHere(context, listed, incoming);
   if (!places)
     return { commands: [], outcome: 'state-asked', held, places: { places: undefined }, asks: true };
   const done = takeOff(key, partsOf(places), isInView);
   if (done.held.kind === 'nothing') return { ...done, outcome: 'theirs-stays' };
-  const expiry = expiryOnNothing(own.all);
+  const expiry = expiryOnNothing(local.all);
   return {
     ...done,
     outcome: 'merged',
     // It keeps the deadline it has, if none was given it here.
     commands: expiry ? [...done.commands, expiry.command] : done.commands,
     // A pop may have emptied what the expiry was set on.
-    asks: expiry !== undefined && own.all.some(({ isRemoval }) => isRemoval),
+    asks: expiry !== undefined && local.all.some(({ isRemoval }) => isRemoval),
   };
 }
 
 /** The expiry that local commands, run again on nothing, give the key. */
-function expiryOnNothing(own: readonly Piece[]): Piece | undefined {
+function expiryOnNothing(local: readonly Piece[]): Piece | undefined {
   let isThere = false;
   let expiry: Piece | undefined;
-  for (const piece of own) {
+  for (const piece of local) {
     if (piece.role === 'expiry') {
       if (isThere) expiry = lifeOf(piece) === Infinity ? undefined : piece;
     } else if (piece.role === 'key-head') {
@@ -114,10 +114,10 @@ type Done = Omit<Resolution, 'outcome'> & { readonly places: { readonly places: 
 
 function placesHere(
   { held, known, isDoubtful }: RuleContext,
-  own: readonly Piece[],
+  local: readonly Piece[],
   { seen }: Piece,
 ): readonly Place[] | undefined {
-  return placesOf({ own, length: held.length, seen, known, isDoubtful });
+  return placesOf({ local, length: held.length, seen, known, isDoubtful });
 }
 
 function leaving(places: readonly Place[], commands: readonly Command[]): Done {

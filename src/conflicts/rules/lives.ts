@@ -16,12 +16,12 @@ import type { Command, RuleContext, Resolution, LifeChange } from './rule-contex
 import { LocalPieces } from './local-pieces.js';
 
 /** The local removals of the key as a whole that a head of the sender's matches, as a change; nothing where there are none. */
-export function matchedBy({ own }: RuleContext, incoming: Piece): LifeChange {
-  const removal = own.ends.removals.at(-1)?.piece;
+export function matchedBy({ local }: RuleContext, incoming: Piece): LifeChange {
+  const removal = local.ends.removals.at(-1)?.piece;
   if (!removal) return {};
   // Behind a removal a local write, which that had not seen, may have made the key again at the other site.
   const made = incoming.isRemoval
-    ? own.users.find((piece) => !piece.isRemoval && piece.role !== 'expiry')
+    ? local.users.find((piece) => !piece.isRemoval && piece.role !== 'expiry')
     : undefined;
   const isBefore = made !== undefined && made.sequence < removal.sequence;
   return { matched: { through: removal.sequence, madeAgainBy: isBefore ? made.sequence : Infinity } };
@@ -32,8 +32,8 @@ export function matchedBy({ own }: RuleContext, incoming: Piece): LifeChange {
  * Until the answer has come nothing of it is made anew here. Nothing for a write to a life that goes on.
  */
 export function resolveOnEndedLife(context: RuleContext, incoming: Piece): Resolution | undefined {
-  const { own, held, life, isAsking } = context;
-  const end = own.ends.last;
+  const { local, held, life, isAsking } = context;
+  const end = local.ends.last;
   const isMatched = end !== undefined && end.sequence <= life.matchedThrough;
   const isAmbiguous = isMatched && incoming.seen >= life.madeAgainBy;
   const isEnded = life.isOver || (end !== undefined && (!isMatched || isAmbiguous));
@@ -45,7 +45,7 @@ export function resolveOnEndedLife(context: RuleContext, incoming: Piece): Resol
   const isAsked = isAsking && life.leavesOut && life.askedAt >= (end?.sequence ?? 0);
   const asks = !isAsked && (isDoubtful || isPutOff || !isEnded);
   const left: Resolution = { commands: [], outcome: asks ? 'state-asked' : 'own-stays', held };
-  return asks ? { ...left, asks, leaves: LACK.writes } : left;
+  return asks ? { ...left, asks, leaves: LACK.peerWrites } : left;
 }
 
 /**
@@ -53,25 +53,25 @@ export function resolveOnEndedLife(context: RuleContext, incoming: Piece): Resol
  * here. The other site is asked for the key.
  */
 export function withDeadline(context: RuleContext, incoming: Piece, resolution: Resolution): Resolution {
-  const { own, held, life, key, isAsking } = context;
+  const { local, held, life, key, isAsking } = context;
   const isExpiry = incoming.role === 'expiry';
   if (isExpiry && held.kind === 'nothing') {
     const given = lifeOf(incoming);
     return { ...resolution, life: { deadline: given === Infinity ? 'none' : given } };
   }
   if (incoming.isRemoval || isExpiry || life.deadline === 'none') return resolution;
-  const removal = own.ends.removals.findLast(
+  const removal = local.ends.removals.findLast(
     ({ piece }) => piece.sequence > life.matchedThrough || incoming.seen >= life.madeAgainBy,
   );
   // A key made here behind the removal has a deadline of its own, or was given none.
   const isRemoved = removal !== undefined && !removal.isGivenExpiry;
-  const isEmptied = held.kind === 'nothing' && own.all.some((piece) => !isKeyRemoval(piece));
+  const isEmptied = held.kind === 'nothing' && local.all.some((piece) => !isKeyRemoval(piece));
   if (!isRemoved && !isEmptied) return resolution;
   // A queue that has been emptied has none: of it an element that is left out, and comes with a state, may be taken twice.
-  const isQueue = incoming.type === 'list' || own.users.some(({ role }) => role === 'pop');
+  const isQueue = incoming.type === 'list' || local.users.some(({ role }) => role === 'pop');
   if (life.deadline === 'unknown' && !isRemoved && isQueue) return resolution;
   if (life.deadline === 'unknown')
-    return isAsking && life.leavesOut ? resolution : { ...resolution, asks: true, leaves: LACK.writes };
+    return isAsking && life.leavesOut ? resolution : { ...resolution, asks: true, leaves: LACK.peerWrites };
   const asks = resolution.asks === true || !isAsking;
   return { ...resolution, commands: [...resolution.commands, until(key, life.deadline)], asks };
 }
@@ -120,16 +120,16 @@ function isKeyRemoval({ role, isRemoval }: Piece): boolean {
 }
 
 /** Whether a state of a life arrives here behind that life's end. */
-export function isOfEndedLife({ own, life }: RuleContext, { state }: StatePiece): boolean {
-  const head = own.users.findLast(isHead);
+export function isOfEndedLife({ local, life }: RuleContext, { state }: StatePiece): boolean {
+  const head = local.users.findLast(isHead);
   const expiry = Number(state.expiry);
   return head?.endedAt !== undefined && expiry > 0 && expiry <= Math.max(life.now, head.endedAt);
 }
 
 /** The local pieces that a state meets: a life that was put off has not ended, and what was written to it before counts. */
-export function meetingState(own: LocalPieces, { state }: StatePiece): LocalPieces {
-  const end = own.ends.last;
+export function meetingState(local: LocalPieces, { state }: StatePiece): LocalPieces {
+  const end = local.ends.last;
   const expiry = isAbsent(state) ? 0 : Number(state.expiry) || Infinity;
-  if (!end || expiry <= end.endedAt!) return own;
-  return new LocalPieces(own.all.filter(({ endedAt }) => endedAt === undefined));
+  if (!end || expiry <= end.endedAt!) return local;
+  return new LocalPieces(local.all.filter(({ endedAt }) => endedAt === undefined));
 }

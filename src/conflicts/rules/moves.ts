@@ -84,11 +84,11 @@ function resolved(places: readonly Place[]): Resolution {
 }
 
 function placesHere(context: RuleContext, { seen }: Piece): readonly Place[] | undefined {
-  const { own, pending, isAsking, isContended, held, known, isDoubtful } = context;
+  const { local, pending, isAsking, isContended, held, known, isDoubtful } = context;
   if (pending || isAsking || isContended || held.kind === 'other') return undefined;
-  const listed = own.all.filter(({ role }) => role !== 'expiry');
+  const listed = local.all.filter(({ role }) => role !== 'expiry');
   if (listed.some((piece) => isState(piece) || piece.type !== 'list')) return undefined;
-  return placesOf({ own: listed, length: held.length, seen, known, isDoubtful });
+  return placesOf({ local: listed, length: held.length, seen, known, isDoubtful });
 }
 
 /** The place that is taken, by itself; undefined for one that is gone here, or another one meanwhile. */

@@ -22,5 +22,5 @@ export function resolve(context: RuleContext, incoming: Piece): Resolution {
   const left = resolveOnEndedLife(context, incoming);
   if (left) return left;
   const resolution = withDeadline(context, incoming, resolveBuild(context, incoming));
-  return replacedUnknown(context, incoming) ? { ...resolution, leaves: LACK.own } : resolution;
+  return replacedUnknown(context, incoming) ? { ...resolution, leaves: LACK.localWrites } : resolution;
 }

@@ -25,7 +25,7 @@ export interface RuleContext {
   readonly key: Buffer;
   readonly database: number;
   readonly site: string;
-  readonly own: LocalPieces;
+  readonly local: LocalPieces;
   /** The rank of a state of this key that goes out with the transaction. */
   readonly pending: Rank | undefined;
   /** This site has asked for the key, and the sender had not seen it ask: the answer will settle everything. */
@@ -43,7 +43,7 @@ export interface RuleContext {
   /** The places of a list kept from an earlier batch. */
   readonly known: KnownPlaces | undefined;
   /** Whether a local list write may have met others that are forgotten. */
-  readonly isDoubtful: (own: Piece) => boolean;
+  readonly isDoubtful: (local: Piece) => boolean;
   /** A late write was met wrongly here: the list may lack an element that no command took. */
   readonly isMisplaced: boolean;
   /** The key that says what is applied. */

@@ -31,8 +31,8 @@ import { isByPosition, rerunAll } from './rerun.js';
 export function resolveState(context: RuleContext, incoming: StatePiece): Resolution {
   const { pending, held } = context;
   if (isOfEndedLife(context, incoming)) return { commands: [], outcome: 'own-stays', held };
-  const own = meetingState(context.own, incoming);
-  const head = own.lastHead;
+  const local = meetingState(context.local, incoming);
+  const head = local.lastHead;
   const stays =
     (pending !== undefined && isAbove(pending, rankOf(incoming))) ||
     (head !== undefined && (isState(head) ? isAbove(rankOf(head), rankOf(incoming)) : beats(head, incoming)));
@@ -41,17 +41,17 @@ export function resolveState(context: RuleContext, incoming: StatePiece): Resolu
   // Where there is no such key at either site, nothing is made again without its deadline.
   const isGone =
     isAbsent(incoming.state) && held.kind === 'nothing' && typeof context.life.deadline === 'number';
-  const built = isGone ? [] : behindHead(own.users);
+  const built = isGone ? [] : behindHead(local.users);
   if (!isGone && isMergeable(context, incoming))
     return {
       ...merged(context, incoming),
       // The other site has left out what was taken off here: it is told what has become of it.
-      state: latest([incoming, ...own.all]),
+      state: latest([incoming, ...local.all]),
     };
   // A trim would take entries it had not seen.
   const again = built.filter(({ role }) => role !== 'trim');
   const replaced = replaceBy(context, incoming, again);
-  const covered = own.users.slice(0, own.users.length - built.length);
+  const covered = local.users.slice(0, local.users.length - built.length);
   return {
     ...replaced,
     life: matchedBy(context, incoming),
@@ -59,7 +59,7 @@ export function resolveState(context: RuleContext, incoming: StatePiece): Resolu
     // The other site still has what a local head took from the list here.
     places: covered.some(({ type }) => type === 'list') ? { places: undefined } : replaced.places,
     // A local state that was beaten stands in the way of what the other site writes next: what has become of it is said again.
-    ...((head && isState(head)) || replaced.hasEnded ? { state: latest([incoming, ...own.all]) } : {}),
+    ...((head && isState(head)) || replaced.hasEnded ? { state: latest([incoming, ...local.all]) } : {}),
   };
 }
 

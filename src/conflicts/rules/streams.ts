@@ -7,9 +7,9 @@ import type { Command, RuleContext } from './rule-context.js';
 import { trimOf } from '../../pieces/stream-pieces.js';
 
 /** Runs a trim of the other site's on the entries its sender had. Entries a local trim took off are older than what is left, so they do not count. */
-export function cutOff({ own, key, site }: RuleContext, incoming: Piece): Command {
+export function cutOff({ local, key, site }: RuleContext, incoming: Piece): Command {
   const { strategy, limit } = trimOf(incoming);
-  const added = own.built.filter(({ name }) => name === 'XADD').map(({ command }): Argument => command[2]!);
+  const added = local.built.filter(({ name }) => name === 'XADD').map(({ command }): Argument => command[2]!);
   // Of two entries with one ID that of the larger name gives way.
   return [
     'EVAL',
@@ -28,7 +28,7 @@ export function cutOff({ own, key, site }: RuleContext, incoming: Piece): Comman
  * Asks for the state if an entry of the other site's belongs below what a local trim has left: whether that trim would have taken
  * it, only the other site can tell.
  */
-export function askBelowTrim({ own, key, out, request }: RuleContext, incoming: Piece): Command[] {
-  if (!own.built.some(({ role }) => role === 'trim')) return [];
+export function askBelowTrim({ local, key, out, request }: RuleContext, incoming: Piece): Command[] {
+  if (!local.built.some(({ role }) => role === 'trim')) return [];
   return [['EVAL', scriptSource('ask-below-trim'), 1, out, key, incoming.command[2]!, request()]];
 }

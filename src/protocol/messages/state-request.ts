@@ -18,7 +18,7 @@ const THEIR_LACK = 16;
 const BEFORE_KEYS = 3;
 
 /** What the value of a key may lack: removals of the other site's, writes of the other site's, or local writes. What is more is worse. */
-export const LACK = { nothing: 0, removals: 1, writes: 2, own: 3 } as const;
+export const LACK = { nothing: 0, peerRemovals: 1, peerWrites: 2, localWrites: 3 } as const;
 export type Lack = (typeof LACK)[keyof typeof LACK];
 
 /** A request for the state of keys. */

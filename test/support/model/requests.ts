@@ -6,7 +6,7 @@ export class Requests {
   /** What to ask for at the end of the step, and what the value here lacks. */
   readonly #needs = new Map<string, Lack>();
 
-  /** @param own own writes, requests among them, that the other site is not known to have seen */
+  /** @param local own writes, requests among them, that the other site is not known to have seen */
   constructor(own: () => readonly Write[]) {
     this.#own = own;
   }

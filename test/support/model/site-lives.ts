@@ -36,7 +36,7 @@ export class SiteLives {
     return this.#dead.get(key) ?? 0;
   }
 
-  /** @param own own writes that the other site is not known to have seen */
+  /** @param local own writes that the other site is not known to have seen */
   deadlineOf(key: string, own: readonly Write[], isOldHere?: (through: number) => boolean): Deadline {
     const known = this.#deadlines.get(key);
     if (known !== undefined) return known;

@@ -21,10 +21,10 @@ test('a key that is being written fast is given up after one look, and if it was
 test('what a value lacks is known until a state was applied, whether the key is contended or not, and the worst of it counts', () => {
   const keys = new ContendedKeys();
   keys.heated('k');
-  keys.lacks('k', LACK.writes);
-  keys.lacks('k', LACK.removals);
+  keys.lacks('k', LACK.peerWrites);
+  keys.lacks('k', LACK.peerRemovals);
   keys.cooled('k');
-  expect(keys.lackOf('k')).toBe(LACK.writes);
+  expect(keys.lackOf('k')).toBe(LACK.peerWrites);
   keys.settled('k');
   expect(keys.lackOf('k')).toBe(LACK.nothing);
 });

@@ -22,7 +22,7 @@ function run({
   return new PlannedKey({
     key: KEY,
     site: 'east',
-    own: asked === undefined ? NOTHING_ON_KEY : { ...NOTHING_ON_KEY, isAsking: true, lack: asked },
+    local: asked === undefined ? NOTHING_ON_KEY : { ...NOTHING_ON_KEY, isAsking: true, lack: asked },
     held: UNKNOWN,
     known: undefined,
     isDoubtful: () => false,
@@ -52,27 +52,29 @@ describe('a request for the state', () => {
   });
 
   test('is asked back by a site whose value lacks worse than that of the asker', () => {
-    expect(run({ lack: LACK.removals }).answers(need)).toBe(false);
-    expect(run({ lack: LACK.writes }).answers({ ...need, lack: LACK.removals })).toBe(false);
-    expect(run({ lack: LACK.removals }).answers({ ...need, lack: LACK.removals })).toBe(true);
+    expect(run({ lack: LACK.peerRemovals }).answers(need)).toBe(false);
+    expect(run({ lack: LACK.peerWrites }).answers({ ...need, lack: LACK.peerRemovals })).toBe(false);
+    expect(run({ lack: LACK.peerRemovals }).answers({ ...need, lack: LACK.peerRemovals })).toBe(true);
   });
 
   test('is asked back with what the asker has said of its own value, so that one who has begun again knows it', () => {
     const asked = run({});
-    asked.askBack(LACK.removals);
-    expect(asked).toMatchObject({ isAsked: true, askedLack: LACK.nothing, theirLack: LACK.removals });
+    asked.askBack(LACK.peerRemovals);
+    expect(asked).toMatchObject({ isAsked: true, askedLack: LACK.nothing, theirLack: LACK.peerRemovals });
     const forgetful = run({});
-    forgetful.remindOf(LACK.removals);
+    forgetful.remindOf(LACK.peerRemovals);
     expect(forgetful.answers(need)).toBe(false);
   });
 
   test('is answered in any case when the asker has lost local writes, or repairs', () => {
-    expect(run({ isContended: true, lack: LACK.own }).answers({ ...need, lack: LACK.own })).toBe(true);
+    expect(
+      run({ isContended: true, lack: LACK.localWrites }).answers({ ...need, lack: LACK.localWrites }),
+    ).toBe(true);
     expect(run({ isContended: true }).answers({ ...need, timestamp: 0 })).toBe(true);
   });
 
   test('is answered by a value that lacks something with the lowest rank', () => {
-    const lacking = run({ lack: LACK.removals });
+    const lacking = run({ lack: LACK.peerRemovals });
     lacking.sendState(7);
     expect(lacking.state?.timestamp).toBe(0);
   });
@@ -83,15 +85,15 @@ describe('what was left out', () => {
     for (const isContended of [false, true]) {
       const planned = run({ isContended });
       planned.askForDerived();
-      expect(planned).toMatchObject({ isAsked: true, askedLack: LACK.writes });
+      expect(planned).toMatchObject({ isAsked: true, askedLack: LACK.peerWrites });
     }
   });
 
   test('is asked for again where the open request does not say that it is lacking', () => {
-    const saysLess = run({ asked: LACK.removals });
+    const saysLess = run({ asked: LACK.peerRemovals });
     saysLess.askForDerived();
-    expect(saysLess).toMatchObject({ isAsked: true, askedLack: LACK.writes });
-    const saysAll = run({ asked: LACK.writes });
+    expect(saysLess).toMatchObject({ isAsked: true, askedLack: LACK.peerWrites });
+    const saysAll = run({ asked: LACK.peerWrites });
     saysAll.askForDerived();
     expect(saysAll.isAsked).toBe(false);
   });
@@ -99,14 +101,17 @@ describe('what was left out', () => {
   test('on a key that cannot be looked at is known here until a state comes', () => {
     const planned = run({ isContended: true, asked: LACK.nothing });
     planned.askForDerived();
-    expect(planned.lack).toBe(LACK.writes);
+    expect(planned.lack).toBe(LACK.peerWrites);
     expect(planned.answers({ timestamp: 7, keys: [KEY], lack: LACK.nothing })).toBe(false);
   });
 
   test('is not sent to the one who has taken it away, as the state of a value that stays', () => {
     const stays = { commands: [], outcome: 'own-stays', held: UNKNOWN, state: 7 } as const;
     const piece = { role: 'cell' } as Piece;
-    for (const planned of [run({ isContended: true, lack: LACK.removals }), run({ asked: LACK.writes })]) {
+    for (const planned of [
+      run({ isContended: true, lack: LACK.peerRemovals }),
+      run({ asked: LACK.peerWrites }),
+    ]) {
       planned.settled(piece, stays);
       expect(planned.state).toBeUndefined();
     }

@@ -61,7 +61,7 @@ function context(mine: readonly Piece[], changed: Partial<RuleContext> = {}): Ru
     life: ENDLESS,
     fieldLife: () => ENDLESS_FIELD,
     site: 'east',
-    own: new LocalPieces(mine),
+    local: new LocalPieces(mine),
     pending: undefined,
     isAsking: false,
     isContended: false,
@@ -222,15 +222,15 @@ describe('a key written too fast to be watched', () => {
     });
 
   test.each([
-    ['SET k w', own('INCRBY k 5'), HASH, LACK.writes],
-    ['DEL k', own('INCRBY k 5'), HASH, LACK.removals],
-    ['PEXPIREAT k 99', own('INCRBY k 5'), HASH, LACK.removals],
-    ['HDEL k g', own('HSET k f 1'), HASH, LACK.removals],
-    ['HSET k f 2', own('HINCRBY k f 1'), HASH, LACK.writes],
-    ['ZADD k 2 m', own('ZADD k 1 m'), HASH, LACK.writes],
-    ['ZPOPMIN k', own('SADD k m'), HASH, LACK.removals],
-    ['XTRIM k MAXLEN = 1', own('XADD k 1-1 f v'), HASH, LACK.removals],
-    ['LPOP k', own('RPUSH k x'), LIST(3), LACK.removals],
+    ['SET k w', own('INCRBY k 5'), HASH, LACK.peerWrites],
+    ['DEL k', own('INCRBY k 5'), HASH, LACK.peerRemovals],
+    ['PEXPIREAT k 99', own('INCRBY k 5'), HASH, LACK.peerRemovals],
+    ['HDEL k g', own('HSET k f 1'), HASH, LACK.peerRemovals],
+    ['HSET k f 2', own('HINCRBY k f 1'), HASH, LACK.peerWrites],
+    ['ZADD k 2 m', own('ZADD k 1 m'), HASH, LACK.peerWrites],
+    ['ZPOPMIN k', own('SADD k m'), HASH, LACK.peerRemovals],
+    ['XTRIM k MAXLEN = 1', own('XADD k 1-1 f v'), HASH, LACK.peerRemovals],
+    ['LPOP k', own('RPUSH k x'), LIST(3), LACK.peerRemovals],
   ])('%s waits for the state: it might take from what nobody knows of yet', (theirs, mine, held, lack) => {
     const met = contended(mine, theirs, held);
     expect([runs(met), met.leaves]).toEqual([[], lack]);
@@ -256,7 +256,7 @@ describe('a deadline of a field of a key written too fast to be watched', () => 
   test('is given to the field that the same batch has written, if that has none', () => {
     const met = contended('HPEXPIREAT k 99 FIELDS 1 g', { hasRunOn });
     expect(runs(met)).toEqual(['write-on-field: out 0 request 0 g HPEXPIREAT k 99 NX FIELDS 1 g']);
-    expect(met.leaves).toBe(LACK.removals);
+    expect(met.leaves).toBe(LACK.peerRemovals);
   });
 
   test('waits for the state where the batch has not written the field, or takes the deadline away', () => {

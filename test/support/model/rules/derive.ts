@@ -5,7 +5,7 @@ import { type UserWrite, type Write, isUser, writesKey } from './write.js';
  * A command of the other site that makes keys out of keys. With nothing unseen on any of them it makes the same here.
  * Otherwise it is left out, and its origin is asked for what it has written.
  *
- * @param own all own writes, states and questions the sender had not seen
+ * @param local all own writes, states and questions the sender had not seen
  */
 export function applyDerive(
   store: Store,

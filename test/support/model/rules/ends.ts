@@ -57,7 +57,7 @@ export function isMoved({ argv }: Unit): boolean {
 }
 
 /**
- * Whether a command on an end runs as it is, whatever is known of places, although `own` was written here unseen. A state or a
+ * Whether a command on an end runs as it is, whatever is known of places, although `local` was written here unseen. A state or a
  * question in between takes nothing from a push.
  */
 export function isFreeOf(incoming: UserWrite, key: string, own: readonly Write[], expires: boolean): boolean {

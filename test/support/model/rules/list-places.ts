@@ -3,10 +3,10 @@ import { type ListMemory, type Place, type Side, elements, hole } from './list-m
 import type { UserWrite } from './write.js';
 
 /**
- * The places of a list in the eyes of a sender that had not seen `own`: from what is remembered, or else from today's
- * length less the effects of `own`. Undefined when that cannot be known.
+ * The places of a list in the eyes of a sender that had not seen `local`: from what is remembered, or else from today's
+ * length less the effects of `local`. Undefined when that cannot be known.
  *
- * @param own own list writes and `DEL`s the sender had not seen, since the key was last replaced by something else
+ * @param local own list writes and `DEL`s the sender had not seen, since the key was last replaced by something else
  * @param seen own sequence the sender had seen
  */
 export function placesOf(
@@ -41,7 +41,7 @@ export function placesOf(
   });
 }
 
-/** Walks back to the list as it was before `own`, or to the last own write that left it empty. */
+/** Walks back to the list as it was before `local`, or to the last own write that left it empty. */
 function fromLength(own: readonly UserWrite[], length: number): Place[] | undefined {
   let before = length;
   for (let at = own.length - 1; at >= 0; at--) {

@@ -46,7 +46,7 @@ const history = fc
   .uniqueArray(command, { minLength: 1, maxLength: 4 })
   .chain((kinds) => fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 12 }));
 
-function contextOf(own: LocalPieces): RuleContext {
+function contextOf(local: LocalPieces): RuleContext {
   return {
     key: Buffer.from(KEY),
     database: 0,
@@ -54,7 +54,7 @@ function contextOf(own: LocalPieces): RuleContext {
     applied: 'applied',
     life: ENDLESS,
     fieldLife: () => ENDLESS_FIELD,
-    own,
+    local,
     pending: undefined,
     isAsking: false,
     isContended: false,

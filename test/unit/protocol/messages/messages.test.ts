@@ -7,7 +7,7 @@ import { parseState } from '../../../../src/protocol/messages/state.js';
 
 const SAID = Object.values(LACK).flatMap((lack) =>
   [false, true].flatMap((isContended) =>
-    [false, true].map((asElements) => ({ lack, isContended, asElements, theirLack: LACK.writes })),
+    [false, true].map((asElements) => ({ lack, isContended, asElements, theirLack: LACK.peerWrites })),
   ),
 );
 
