@@ -86,7 +86,7 @@ export class BatchTimer {
     return Math.max(this.#delayMs, shareMs, isInterleaved ? INTERLEAVED_DELAY_MS : 0);
   }
 
-  /** Somebody waits for the batch that holds a change: it is cut, if the change is still gathered. */
+  /** The batch that holds a change is waited for. It is flushed if the change is still being gathered. */
   hurry(sequence: number): void {
     const capture = this.#options.capture();
     if (sequence >= capture.nextSequence - capture.gathered) this.#cut();

@@ -1,4 +1,4 @@
-/** What capture hands on: changes for the peer, notes of local writes, and what else went by in the stream, in its order. */
+/** The receivers of what capture reads: changes for the peer, notes of local writes, and internal events, in the stream's order. */
 
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';

@@ -14,7 +14,7 @@ import type { Deadlines } from '../local-writes/deadlines.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import { FieldWatch } from './field-watch.js';
 
-/** What deadline a command leaves a key with; undefined: the one it had. */
+/** The deadline that a command leaves a key with; undefined for the one it had. */
 type Given = number | 'none' | 'unknown' | undefined;
 
 export class DeadlineWatch {

@@ -21,7 +21,7 @@ import { STATE } from '../protocol/messages/state.js';
 import type { Filter } from '../config/filter.js';
 
 /**
- * What of a command may leave; nothing where nothing of it may.
+ * The part of a command that may leave; undefined where none of it may.
  * @param args well-formed, the name first
  * @param functions whether functions leave the site
  */

@@ -5,7 +5,7 @@ import { MAX_UNPACKED_BYTES, pack, type Algorithm } from '../protocol/packing.js
 
 /** A shorter payload is left: what surrounds it on the way is longer. */
 const LEAST_BYTES = 256;
-/** What a packed payload may have of its bytes, or it is not worth the unpacking. */
+/** The share of its bytes that a packed payload may have. A larger one is not worth the unpacking. */
 const WORTH = 0.9;
 /** Batches that are left alone after one that was not worth it: doubles each time. */
 const MOST_LEFT = 64;

@@ -8,7 +8,7 @@ import { PoppedSets } from './popped-sets.js';
 import type { Verdict } from './selection.js';
 import { StreamLengths } from './stream-lengths.js';
 
-/** What is sent in the place of a command. */
+/** The command that is sent in the place of another. */
 export interface Reworded {
   readonly name: 'ZREM' | 'XADD';
   /** The name first. */

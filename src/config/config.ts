@@ -21,7 +21,7 @@ export interface ConfigSources {
   flags?: ReadonlyMap<string, string>;
 }
 
-/** What a command has that works at this site's own Redis alone: it needs no secret of the other site's. */
+/** The configuration of a command that works at the local Redis alone. It needs no secret of the other site's. */
 export type LocalConfig = Omit<Config, 'peerUrl'>;
 
 /** Variables of the tests' own, not of the product. */
@@ -40,7 +40,7 @@ const SERVICE_VARIABLES: readonly (readonly [name: RegExp, value: RegExp])[] = [
   [/_PORT_\d+_(TCP|UDP|SCTP)_ADDR$/, /^[\w.:-]+$/],
 ];
 
-/** What gave a setting that nobody has given. */
+/** The source of a setting that was not given. */
 const DEFAULT = 'default';
 /** In its place for one that must be set. */
 export const MISSING = 'missing';
@@ -124,7 +124,7 @@ function read(
   const ofFile = (): JsonObject | undefined => (path === undefined ? {} : readFile(path, problems));
   const fromFile = settings === undefined ? ofFile() : knownPart(settings, [], 'startSite', problems);
   problems.push(...unknownVariables(env));
-  // What such a file was to set would be called missing.
+  // A setting of such a file would be called missing.
   const isEmbedded = settings !== undefined;
   if (fromFile === undefined) throw invalid(problems, isEmbedded);
 

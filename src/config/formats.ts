@@ -120,7 +120,7 @@ const FORMATS: Format[] = [
 
 for (const format of FORMATS) convict.addFormat(format);
 
-/** What BullMQ makes of it later: the same parser. It would take fewer fields, and fill them up. */
+/** Reads it with the parser that BullMQ uses later. That one would take fewer fields and fill them up. */
 function isCron(text: string): boolean {
   try {
     const parser = require('cron-parser') as { CronExpressionParser: typeof CronExpressionParser };

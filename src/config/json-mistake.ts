@@ -4,7 +4,7 @@
  */
 
 const SPACE = /[ \t\n\r]*/y;
-/** What may be a name or a text; what may be a number, `true`, `false` or `null`. */
+/** A name or a text; a number, `true`, `false` or `null`. */
 const TEXT = /"(?:[^"\\\n]|\\.)*"/y;
 const WORD = /[\w.+-]+/y;
 
@@ -16,7 +16,7 @@ export function jsonMistake(text: string): { line: number; column: number } | un
   return { line: before.length, column: before.at(-1)!.length + 1 };
 }
 
-/** What may come next: a value, a name with its colon, or what follows a value. The same with `]` and `}` right behind the bracket. */
+/** The token that may come next: a value, a name with its colon, or one that follows a value. Right behind a bracket also `]` or `}`. */
 type Awaited = 'value' | 'first value' | 'name' | 'first name' | 'end of value';
 
 function mistakeAt(text: string): number | undefined {

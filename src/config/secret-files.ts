@@ -5,7 +5,7 @@ import { SETTINGS, type Setting } from './settings.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What stands behind a variable's name where the value is in a file. */
+/** The end of a variable's name where the value is in a file. */
 const SUFFIX = '_FILE';
 /** The format of settings that may hold a password. */
 const SECRET = 'redis url';

@@ -11,7 +11,7 @@ export interface SentinelTarget {
   readonly tls: boolean;
 }
 
-/** What a URL leads to: one server, or whichever server the Sentinels name. */
+/** The target of a URL: one server, or whichever server the Sentinels name. */
 export type RedisTarget = RedisAddress | SentinelTarget;
 
 const SENTINEL_PORT = 26_379;

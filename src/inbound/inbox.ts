@@ -121,7 +121,7 @@ export class Inbox {
         this.#beyond = { batches, bytes: Number(bytes), oldestTimestamp: batch.timestamp, last: Number(n) };
       }
     } catch (error) {
-      // What cannot be read is met, and said, when its turn comes.
+      // A batch that cannot be read is met, and told, when its turn comes.
       if (!(error instanceof TandemError) || !error.code.startsWith('BATCH_')) throw error;
     }
   }

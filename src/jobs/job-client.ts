@@ -77,7 +77,7 @@ export class JobClient {
     if (found === undefined) return 'unknown';
     const { queue, view } = found;
     if (view.state === 'completed' || view.state === 'failed') return 'ended';
-    // What cannot be taken away is cancelled when it begins.
+    // A job that cannot be taken away is cancelled when it begins.
     if (view.state !== 'active' && (await queue.remove(id))) return 'removed';
     return (await queue.askForEnd(id)) ? 'asked' : 'unknown';
   }

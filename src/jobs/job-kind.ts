@@ -14,7 +14,7 @@ const POLL_MS = 500;
 /** More processes than these may not die during a job that saves no checkpoint: it counts as their cause then, and fails. */
 const MAX_DEATHS = 10;
 
-/** What a session has opened for one kind. */
+/** The queue and the worker that a session opens for one kind. */
 export interface OpenKind {
   readonly queue: JobQueue;
   readonly worker: JobWorker;

@@ -22,7 +22,7 @@ export interface AddOptions {
   readonly once?: boolean;
 }
 
-/** What can be told of one job. Times in ms since 1970. */
+/** One job as it is shown. Times in ms since 1970. */
 export interface JobView {
   readonly id: string;
   readonly task: string;
@@ -30,7 +30,7 @@ export interface JobView {
   readonly data: unknown;
   /** Null until the task has told any. */
   readonly progress: unknown;
-  /** What the task returned; null before that. */
+  /** The result of the task; null before it has one. */
   readonly result: unknown;
   /** Why the last attempt failed. */
   readonly failure: string | null;

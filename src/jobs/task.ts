@@ -11,7 +11,7 @@ export interface JobProgress {
 export interface JobContext {
   readonly id: string;
   readonly data: unknown;
-  /** What the last attempt saved; null when none did. */
+  /** The checkpoint that the last attempt saved; null when none did. */
   readonly checkpoint: unknown;
   /** Aborts when the job is cancelled, the process stops, or its connection for jobs is lost: the task is to end soon. */
   readonly signal: AbortSignal;

@@ -24,7 +24,7 @@ async function look(redis: Redis, lease: string): Promise<[held: string | null, 
   const held = await redis.get(lease);
   if (held === null || !held.endsWith('+')) return [held, false];
   const channel = `${lease}:${held.slice(0, -1)}`;
-  // Who may not ask knows as much as about a holder without a `+`.
+  // An account that may not ask knows as little as of a holder without a `+`.
   const reply = await redis.pubsub('NUMSUB', channel).catch(() => [channel, 1]);
   return [held, Number(reply[1]) === 0];
 }

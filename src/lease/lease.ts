@@ -40,7 +40,7 @@ export class Lease {
   readonly #options: LeaseOptions;
   readonly #process = randomUUID();
   readonly #presence: Presence | undefined;
-  /** What is subscribed after a renewal has said that nothing is would be known at the next one only. */
+  /** Raised when the presence is subscribed, so that the lease says so before its next renewal is due. */
   readonly #renewal = new Signal();
   #token = 0;
 

@@ -39,7 +39,7 @@ export class EmbeddedSite implements RunningSite {
     this.#site = new Site({ config, log, onConflict: (conflict) => this.#tellConflict(conflict) });
     this.#telling = tellingConnection(config, log);
     this.ended = this.#run(log);
-    // Whoever does not ask how it ended must not lose the process for that.
+    // A program that does not ask how the site ended must not crash for it.
     this.ended.catch(() => {});
   }
 

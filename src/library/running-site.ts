@@ -1,4 +1,4 @@
-/** What a program sees of a site that it has started. */
+/** A site as the program that has started it sees it. */
 
 import type { SiteStatus } from '../observe/status.js';
 

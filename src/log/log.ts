@@ -10,7 +10,7 @@ import { RecentWarnings, type Warning } from './recent-warnings.js';
 
 export type { Logger } from 'pino';
 
-/** What a logger needs to know of the configuration. */
+/** The part of the configuration that a logger needs. */
 export type LogConfig = Pick<Config, 'pair' | 'site' | 'logLevel' | 'logPretty' | 'logData'>;
 
 /** For what only a log for people needs, and takes a tenth of a second to load. */

@@ -1,12 +1,12 @@
 /** How often a trouble that lasts is told, of each of its reasons. */
 const REPEAT_MS = 60_000;
-/** What comes back within this time is the same trouble; one that comes back is told when it has lasted for so long. */
+/** A trouble that comes back within this time is the same one. It is told again once it has lasted for so long. */
 const FLAP_MS = 5000;
 /** Reasons that are told apart; all others count as one. */
 const MAX_REASONS = 8;
 const OTHERS = '';
 
-/** What a line of the log says of a trouble beside its reason. */
+/** The fields of a log line about a trouble, beside its reason. */
 export interface Lasting {
   /** When it began, in the form of the log's own times. */
   readonly since: string;

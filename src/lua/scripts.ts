@@ -148,7 +148,7 @@ export function scriptDigest(name: ScriptName): string {
   return known;
 }
 
-/** What a script's own error reply means; nothing when the error is not the script's. */
+/** The error that a script's own error reply stands for; undefined when the error is not the script's. */
 export function scriptRefusal(name: ScriptName, error: unknown): TandemError | undefined {
   const message = error instanceof Error ? error.message : String(error);
   const word = /^(?:ERR )?([A-Z]+)\b/.exec(message)?.[1];

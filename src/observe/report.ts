@@ -61,7 +61,7 @@ export class PeerSilence {
   }
 
   look({ role, capture, at, uptimeMs, other, peer }: SiteStatus): void {
-    // Who does not hear its own Redis hears of nobody.
+    // A site that does not hear its own Redis hears of no peer either.
     if (role !== 'active' || capture.state !== 'streaming') return;
     const silentMs = Math.min(uptimeMs, at - (other?.heardMs ?? -Infinity));
     if (silentMs < SILENCE_MS) {
@@ -129,7 +129,7 @@ function sinceThen(now: LinkStatus, before: LinkStatus | undefined): number {
 
 function moved(now: LinkStatus, before?: LinkStatus): boolean {
   if (before === undefined || now.state !== before.state) return true;
-  // What stands still while something waits is to be heard of most of all.
+  // A direction that stands still while something waits matters most.
   return now.changesTotal !== before.changesTotal || now.lagMs > before.lagMs;
 }
 

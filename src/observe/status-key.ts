@@ -12,7 +12,7 @@ export async function readStatusKey(redis: Redis, key: string): Promise<SiteStat
   return text === null ? null : (JSON.parse(text) as SiteStatus);
 }
 
-/** What the running process wrote last, and how long ago by the clock of its server; null where it is gone, or has not begun. */
+/** The status that the running process wrote last, and its age by the clock of the server. Null where it is gone, or has not begun. */
 export async function readHeartbeat(
   redis: Redis,
   key: string,

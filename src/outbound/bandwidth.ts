@@ -73,7 +73,7 @@ export class Bandwidth {
     if (connection !== this.#connection) this.#counted = 0;
     this.#connection = connection;
     if (!connection) return;
-    // What waits in the socket's own buffer is among them.
+    // They include the bytes in the socket's own buffer.
     const { bytesWritten } = connection;
     this.#pace.spend({ keys: 0, bytes: bytesWritten - this.#counted });
     this.#counted = bytesWritten;

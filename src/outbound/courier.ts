@@ -119,7 +119,7 @@ export class Courier {
     return this.#roundTrip.ms;
   }
 
-  /** What the peer has said, when it was met last, that it can unpack; undefined before that. */
+  /** The ways of packing that the peer can unpack, as of the last handshake; undefined before the first. */
   get peerReads(): readonly string[] | undefined {
     return this.#greeting?.reads;
   }

@@ -17,7 +17,7 @@ export interface SentBatch extends ListedBatch {
 }
 
 export interface Answer {
-  /** What the script says, or `forgotten`: the server does not know the script any more, and it was not run. */
+  /** The script's answer. `forgotten`: the server no longer knows the script, and did not run it. */
   readonly verdict: string;
   readonly epoch: number;
   readonly received: number;
@@ -35,7 +35,7 @@ export interface Outcome {
   readonly refusal?: 'full' | 'unreadable';
 }
 
-/** What follows from a verdict that is not yes. */
+/** The consequence of a verdict other than yes. */
 export function outcomeOf(verdict: string, received: number): Outcome {
   const next = received + 1;
   return verdict === 'full' || verdict === 'unreadable' ? { next, refusal: verdict } : { next };

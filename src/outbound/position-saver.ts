@@ -18,7 +18,7 @@ export interface PositionSaverOptions {
   readonly signal: AbortSignal;
 }
 
-/** What went by in the stream without a change is saved too, so that a restart does not read it again. Ends with the signal. */
+/** Saves the position also behind bytes without a change, so that a restart does not read them again. Ends with the signal. */
 export async function savePositions(options: PositionSaverOptions): Promise<void> {
   const { list, progress, clock, signal } = options;
   const wake = new Signal();

@@ -57,7 +57,7 @@ function isSound({ product, version }: ServerFacts): boolean {
   return true;
 }
 
-/** What the default user may not do, by `ACL DRYRUN`, which tells nothing else; null where that is not known or not allowed. */
+/** The commands that the default user may not run, by `ACL DRYRUN`. Null where that is not known or not allowed. */
 async function deniedByTrial(probe: Redis): Promise<string[] | null> {
   const calls = [['select', '0'], ...(await writeCommands(probe))];
   const tried = calls.map((call) => ['call', 'acl', 'dryrun', 'default', ...call]);

@@ -6,10 +6,10 @@ export type Subject = 'local' | 'stream' | 'peer' | 'pair';
 /** One thing that was looked at. Only `fail` keeps a site from working. */
 export interface Finding {
   subject: Subject;
-  /** What was looked at, in a word or two: `version`, `rights`. */
+  /** The subject of the check in a word or two: `version`, `rights`. */
   name: string;
   outcome: 'pass' | 'warn' | 'fail' | 'skipped';
-  /** What was found. */
+  /** The finding in a sentence. */
   message: string;
   /** What to do about it. */
   advice?: string;

@@ -6,7 +6,7 @@
 /** Arguments by command; an empty one stands for a key. */
 export type Calls = Readonly<Record<string, readonly string[]>>;
 
-/** What replication uses at its own Redis, beside the commands of the users' data. */
+/** Commands that replication uses at its own Redis, beside those of the users' data. */
 export const REPLICATION_CALLS: Calls = {
   ping: [],
   info: [],
@@ -84,7 +84,7 @@ export const REPLICATION_CALLS: Calls = {
   vrandmember: [''],
 };
 
-/** What only a flush of the peer's, or an exchange of its databases, uses. */
+/** Commands that only a flush of the peer's, or a swap of its databases, uses. */
 export const FLUSH_CALLS: Calls = {
   flushdb: [],
   keys: ['*'],
@@ -97,12 +97,12 @@ export const TAKEOVER_CALLS: Calls = {
   'pubsub|numsub': [''],
 };
 
-/** What begins the copy and the comparison of functions. Where it is refused they are left out. */
+/** Commands that begin the copy and the comparison of functions. Where they are refused, functions are left out. */
 export const FUNCTION_CALLS: Calls = {
   'function|list': [],
 };
 
-/** What jobs use beside these. Without them replication goes on all the same. */
+/** Commands that jobs use beside these. Replication goes on without them. */
 export const JOB_CALLS: Calls = {
   evalsha: ['0'.repeat(40), '1', ''],
   hmset: ['', 'f', 'v'],
@@ -119,12 +119,12 @@ export const JOB_CALLS: Calls = {
   zscore: ['', 'm'],
 };
 
-/** What the commands beside `run` use at their own Redis: `verify`, `conflicts --follow` and `unpair`. */
+/** Commands that `verify`, `conflicts --follow` and `unpair` use at their own Redis. */
 export const COMMAND_LINE_CALLS: Calls = {
   xread: ['STREAMS', '', '0'],
 };
 
-/** What the peer's account must be allowed, on the keys under `in:` alone. */
+/** Commands that the peer's account must be allowed, on the keys under `in:` alone. */
 export const PEER_RIGHTS = [
   'ping',
   'info',

@@ -4,7 +4,7 @@ import type { KeyNames } from '../redis/keys.js';
 import type { ServerFacts } from '../redis/server-facts.js';
 import type { Finding, Verdict } from './finding.js';
 
-/** What a site's process writes about itself into `in:site`. Null: it has never run there. */
+/** The registration that a site's process writes into `in:site`. Null where none has ever run. */
 export interface Registration {
   pair: string;
   site: string;

@@ -22,7 +22,7 @@ export interface PreflightOptions {
   local: Redis;
   peer: Redis;
   log: Logger;
-  /** Nobody waits for the outcome any more. */
+  /** Aborts when the outcome is no longer waited for. */
   signal?: AbortSignal;
 }
 
@@ -89,7 +89,7 @@ export async function inspect(options: InspectOptions): Promise<Finding[]> {
     findings.push(
       pair.about('pair', pair.judgeClocks(localEnd.facts, peerEnd.facts, config.clockSkewWarnMs)),
     );
-    // Who may not read it is told so above.
+    // An account that may not read it is told so above.
     if (areSound) findings.push(...(await sitesFindings(options, localEnd.facts, peerEnd.facts)));
   }
   return findings;

@@ -97,7 +97,7 @@ export async function judgeLocalRights(client: Redis, options: LocalRights): Pro
   });
 }
 
-/** What replication can do without. Said only when something is missing. */
+/** Looks at rights that replication can do without. Tells only of missing ones. */
 async function judgeOptional(
   client: Redis,
   { probe, key, redisVersion }: { probe: Redis; key: string; redisVersion: string | null },

@@ -1,4 +1,4 @@
-/** What the two sites tell of themselves, held against each other: what one leaves out and the other does not, and what one server lacks. */
+/** Compares what the two sites tell of themselves: keys that only one leaves out, and commands that only one server has. */
 
 import type { Config } from '../config/config.js';
 import type { Redis } from '../redis/connect.js';
@@ -6,7 +6,7 @@ import { differingSettings, publishedFilters } from './published.js';
 import type { ServerFacts } from '../redis/server-facts.js';
 import type { Verdict } from './finding.js';
 
-/** What a site's process has published in `in:site`; null where none has, or an older one. */
+/** The facts that a site's process has published in `in:site`; null where none has, or an older version. */
 export interface Published {
   readonly filters: string | null;
   readonly commands: string | null;

@@ -32,7 +32,7 @@ export interface BatchCheckOptions {
   readonly server: ServerCommands;
   /** How many databases the server has. */
   readonly databases: number;
-  /** What all internal keys begin with. */
+  /** The start of every internal key. */
   readonly internalPrefix: string;
   /** Told which keys a batch writes, by hash, and when by the peer's clock it was made. Not told of states: they are no writes. */
   readonly claims?: { peer(low: number, high: number, ms: number): void };

@@ -1,4 +1,4 @@
-/** What kind of command it is, by the keys it takes. */
+/** Kinds of commands, by the keys they take. */
 
 import { commandSpec, effectOf } from '../redis-commands/command-table.js';
 import { messageKind } from './messages/messages.js';

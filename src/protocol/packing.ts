@@ -30,7 +30,7 @@ interface Coder {
   readonly unpack: (bytes: Buffer, most: number) => Buffer;
 }
 
-/** What Node.js has from 22.15 on; the types are those of the oldest version that is supported. */
+/** Node.js has these from 22.15 on. The types are those of the oldest supported version. */
 interface Zstd {
   readonly zstdCompressSync?: (bytes: Buffer, options: { params: Record<number, number> }) => Buffer;
   readonly zstdDecompressSync?: (bytes: Buffer, options: { maxOutputLength: number }) => Buffer;

@@ -12,7 +12,7 @@ export interface ServerCommands {
   readonly names: ReadonlySet<string>;
 }
 
-/** What capture knows of a name. */
+/** What capture knows of the name of a command. */
 export interface KnownName {
   /** Upper case. */
   readonly name: string;
@@ -106,7 +106,7 @@ const PLAIN_UP_TO: Readonly<Record<string, number>> = {
 };
 
 function plainUpTo(spec: CommandSpec | undefined): number {
-  // What may have no effect at all (SORT without STORE) or an unknown one is looked at.
+  // A command that may have no effect (SORT without STORE), or an unknown one, is looked at.
   if (!spec?.singleKey || spec.effect === 'unknown' || spec.effect === 'derive') return 0;
   return PLAIN_UP_TO[spec.name] ?? (spec.refine ? 0 : Infinity);
 }

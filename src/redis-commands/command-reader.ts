@@ -87,7 +87,7 @@ export class CommandReader {
     return true;
   }
 
-  /** What is left of the chunk is the beginning of a command: it is kept until the rest comes. */
+  /** Keeps the rest of the chunk, which is the beginning of a command, until more comes. */
   #carryOver(): void {
     const bytes = this.#limit - this.end;
     if (bytes === 0) return;

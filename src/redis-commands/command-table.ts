@@ -120,7 +120,7 @@ export function moveEnds(
   spec: CommandSpec,
   args: readonly Buffer[],
 ): { readonly from: 'left' | 'right'; readonly to: 'left' | 'right' } | undefined {
-  // What goes round in one list is taken and put in one step.
+  // A move within one list takes and puts in one step.
   if (!MOVES.has(spec.name) || args.length < 3 || args[1]!.equals(args[2]!)) return undefined;
   if (spec.name.endsWith('RPOPLPUSH')) return { from: 'right', to: 'left' };
   const side = (at: number): 'left' | 'right' => (isToken(args[at], 'LEFT') ? 'left' : 'right');

@@ -1,9 +1,9 @@
-/** What commands on hashes do to the deadlines of fields. */
+/** The effect of commands on hashes on the deadlines of fields. */
 
 import { fieldOptions, fieldsAt } from './options/field-options.js';
 import { countAt } from './table/arguments.js';
 
-/** What a command leaves a field with: a deadline in ms since 1970, none, the one it had, or it removes it. */
+/** What becomes of a field's deadline: a new one in ms since 1970, none, the one it had, or the field goes with it. */
 export type FieldGiven = number | 'none' | 'kept' | 'removed';
 
 export interface FieldWrite {

@@ -7,7 +7,7 @@
 import type { Argument } from './encode-command.js';
 import { expiryOfSet, isExpiry, setOptions } from './options/value-options.js';
 
-/** What expires so soon after a decision may do so before it is carried out, also by a clock that differs a little. */
+/** A deadline so soon after a plan may pass before the plan is carried out, also by a clock that differs a little. */
 const SOON_MS = 1000;
 
 /** Whether a time, in ms since 1970, may be past when a decision is carried out. */

@@ -3,9 +3,9 @@
  * account may touch stand under `in:`, so that its ACL can name exactly these.
  */
 export interface KeyNames {
-  /** What every internal key starts with: `tandem:{pair}:`. */
+  /** The start of every internal key: `tandem:{pair}:`. */
   readonly prefix: string;
-  /** What every key open to the peer's account starts with: `tandem:{pair}:in:`. */
+  /** The start of every key open to the peer's account: `tandem:{pair}:in:`. */
   readonly peerPrefix: string;
   /** Hash: epoch, capture position, next sequence, clock, acknowledged … of this site. */
   readonly state: string;

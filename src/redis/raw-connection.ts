@@ -16,7 +16,7 @@ export interface RawConnectionOptions {
   readonly address: RedisAddress;
   /** Certificates for `rediss:`. */
   readonly tls?: tls.ConnectionOptions;
-  /** What `CLIENT LIST` shows. */
+  /** The name in `CLIENT LIST`. */
   readonly name: string;
   /** Longest wait for the connection, the greeting included. */
   readonly connectTimeoutMs: number;

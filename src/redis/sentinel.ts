@@ -81,7 +81,7 @@ async function openSentinel(address: RedisAddress, options: AskOptions): Promise
   return connection;
 }
 
-/** What one Sentinel names; nothing: it does not know the name. */
+/** The primary that one Sentinel names; undefined when it does not know the name. */
 async function nameOf(connection: RawConnection, target: SentinelTarget): Promise<NamedPrimary | undefined> {
   const { primaryName, username, password, tls: isSecure } = target;
   const [reply, fields] = await Promise.all([

@@ -61,7 +61,7 @@ export async function readFacts(client: Redis, { settings }: { settings: boolean
   }
 }
 
-/** What Redis calls `redis_mode` is `server_mode` in Valkey. */
+/** Redis says `redis_mode`, Valkey `server_mode`. */
 function modeOf(info: Map<string, string>): string | undefined {
   return info.get('redis_mode') ?? info.get('server_mode');
 }

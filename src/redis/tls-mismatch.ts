@@ -64,7 +64,7 @@ function answersInPlain({ host, port }: RedisAddress): Promise<boolean> {
   );
 }
 
-/** Whoever it is: the certificate is not looked at, and nothing is sent. */
+/** Whether the server speaks TLS. Looks at no certificate and sends no command, for it may be any server. */
 function answersInTls({ host, port }: RedisAddress): Promise<boolean> {
   const socket = tls.connect({ host, port, rejectUnauthorized: false });
   return settled(socket, (resolve) => socket.once('secureConnect', () => resolve(true)));

@@ -143,7 +143,7 @@ export class Claims {
   async #makeRoom(): Promise<{ removed: number; again: Buffer[] }> {
     const { local, keys } = this.#options;
     const sum = (lengths: readonly number[]): number => lengths.reduce((all, length) => all + length, 0);
-    // What comes while it is looked for is kept the next time, but for what fills a chunk.
+    // Claims that come during the look are kept the next time, but for those that fill a chunk.
     const coming = sum(this.#waiting.map(({ length }) => length)) + (FRESH_CLAIMS + MAX_AGAIN) * ENTRY_BYTES;
     let over = sum(this.#kept) + coming - MAX_BYTES;
     let removed = 0;

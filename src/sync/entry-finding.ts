@@ -14,7 +14,7 @@ interface Entry {
 }
 
 /**
- * What two entries of a key come to, as `compare-keys.lua` finds it in one step.
+ * The finding of two entries of a key, as `compare-keys.lua` makes it in one step.
  * @param options `arrives`: a stream in the order of arrival, of which half a digest may say nothing
  */
 export function findingOf({

@@ -47,7 +47,7 @@ export interface ExchangeOptions {
   readonly large: Pick<LargeKeys, 'compare'>;
 }
 
-/** What one question has found, of the first `sizes.length` of its keys: the rest was too much for one step of the server. */
+/** The findings of one question, for the first `sizes.length` of its keys. The others were too much for one step of the server. */
 export interface Compared {
   /** Bytes of each value here; 0 for keys that do not exist here, and for large ones. */
   readonly sizes: readonly number[];

@@ -58,7 +58,7 @@ export class Watchers {
 
 /** Watches a key, which is in the selected database from then on. */
 export async function watchKey(client: Redis, { database, key }: PlacedKey): Promise<void> {
-  // What a piece of work before this one may have left.
+  // An earlier piece of work may have left keys watched, or another database selected.
   const left = [client.unwatch(), client.select(database)];
   await answerOf(client, Promise.all([...left, client.watch(key)]));
 }

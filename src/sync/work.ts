@@ -1,4 +1,4 @@
-/** What long work at a site is given to do it with. */
+/** The parts of a site that long work uses. */
 
 import type { Redis } from 'ioredis';
 import type { Found } from '../protocol/messages/finding.js';

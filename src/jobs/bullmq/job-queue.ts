@@ -16,7 +16,7 @@ const EVENTS = 100;
 const MAX_REMOVALS = 10;
 /** Of each kind and state. */
 const MAX_LISTED = 100;
-/** What BullMQ says when a job is gone, or not in the state that it was in. */
+/** BullMQ's errors for a job that is gone, or no longer in the state it was in. */
 const GONE_CODES: readonly unknown[] = [-1, -3];
 
 /** Options of every job; the queue's own ones are for those a schedule makes. */
@@ -201,7 +201,7 @@ export class JobQueue {
         await found.remove();
         return true;
       } catch (error) {
-        // Somebody has deleted and added it: it is at work, though it stands among those that have ended as well.
+        // The job was deleted and added anew by hand: it is at work, though it also stands among those that have ended.
         if ((await this.#client.exists(lock)) === 1) return false;
         if (removals >= MAX_REMOVALS) throw error;
       }

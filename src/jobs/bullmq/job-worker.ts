@@ -119,7 +119,7 @@ export class TakenJob {
     return this.#job.stalledCounter;
   }
 
-  /** What its task last saved; null before that. */
+  /** The checkpoint that its task saved last; null before that. */
   async checkpoint(): Promise<unknown> {
     return JSON.parse((await this.#field(CHECKPOINT_FIELD)) ?? 'null') as unknown;
   }

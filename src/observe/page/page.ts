@@ -28,7 +28,7 @@ export interface PageOptions {
 
 /** How often the status is sampled and told. */
 const STATUS_MS = 1000;
-/** How often the lists are read while somebody looks at them. */
+/** How often the lists are read while a page shows them. */
 const LISTS_MS = 2000;
 /** Bytes of an action. */
 const MAX_BODY = 1024;

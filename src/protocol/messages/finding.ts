@@ -1,4 +1,4 @@
-/** What a comparison finds of a key. */
+/** The findings of a comparison about a key. */
 
 import type { PlacedKey } from '../../redis-commands/placed-key.js';
 import { NO_CLAIM, type Claim } from '../claim.js';

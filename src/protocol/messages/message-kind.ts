@@ -1,4 +1,4 @@
-/** What every message of Tandem's has, and the parts of which their arguments are made. */
+/** The interface of every message of Tandem's, and the parts of which their arguments are made. */
 
 import type { RecordedEffect } from '../../redis-commands/effect-code.js';
 import type { PlacedKey } from '../../redis-commands/placed-key.js';
@@ -13,7 +13,7 @@ export interface MessageKind {
   readonly group: 'keys' | 'comparison' | 'libraries' | 'site';
   /** Whether it runs nothing at its receiver, and is handed to the long work there. */
   readonly isForLongWork?: boolean;
-  /** What is wrong with it; undefined when it is well-formed. */
+  /** The fault of a message; undefined when it is well-formed. */
   readonly fault: (args: readonly Buffer[]) => string | undefined;
   /** The keys it names. Of a malformed one too: never beyond the arguments. */
   readonly keys: (args: readonly Buffer[]) => PlacedKey[];
@@ -41,7 +41,7 @@ export function noNumber(args: readonly Buffer[]): string {
   return `${text(args[0])} lacks a number`;
 }
 
-/** What is wrong with the session and the number of a question. */
+/** The fault in the session and the number of a question. */
 export function questionFault(args: readonly Buffer[]): string | undefined {
   return SESSION.test(text(args[1])) && isNumber(args[2]) ? undefined : `${text(args[0])} names no question`;
 }

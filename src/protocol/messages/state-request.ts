@@ -17,7 +17,7 @@ const THEIR_LACK = 16;
 /** Arguments before the keys. */
 const BEFORE_KEYS = 3;
 
-/** What the value of a key may lack: removals of the other site's, writes of the other site's, or local writes. What is more is worse. */
+/** What the value of a key may lack: removals of the peer's, writes of the peer's, or local writes. A higher number is worse. */
 export const LACK = { nothing: 0, peerRemovals: 1, peerWrites: 2, localWrites: 3 } as const;
 export type Lack = (typeof LACK)[keyof typeof LACK];
 
@@ -30,7 +30,7 @@ export interface Need {
   readonly isContended?: boolean;
   /** Whether the values are to come as their elements. */
   readonly asElements?: boolean;
-  /** What the values of the site that is asked lack, as it has said in the request that this one meets: it may have begun again since. */
+  /** The lack of the values of the site that is asked, by its own request that this one meets. That site may have begun again since. */
   readonly theirLack?: Lack;
   readonly keys: readonly PlacedKey[];
 }

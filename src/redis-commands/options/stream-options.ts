@@ -8,7 +8,7 @@ import { readOptions, type Option } from './option.js';
 
 /** Where the options of an `XADD` or `XTRIM` stand. All are indexes of arguments; the name has index 0. */
 export interface StreamOptions {
-  /** What is kept by `MAXLEN` or `MINID`; the last one given counts. */
+  /** The limit that `MAXLEN` or `MINID` gives. The last one given counts. */
   readonly trim?: {
     readonly strategy: 'MAXLEN' | 'MINID';
     readonly at: number;
