@@ -13,8 +13,8 @@ import type { PayloadCommand } from '../protocol/payload.js';
 const TURNED_BYTES = 1024 * 1024;
 
 /**
- * The command that runs here for a question of a comparison (`protocol/messages/compare.ts`), or for a library that comes
- * (`protocol/messages/library.ts`). A message that is for long work (`isForLongWork`) runs nothing.
+ * The command that runs here for a question of the peer's: of a comparison, for names of keys, or a mark; or for a library that comes
+ * (`protocol/messages/`). A message that is for long work (`isForLongWork`) runs nothing.
  * @param options `seen`: that of the batch the question came in
  */
 export function translateComparison(

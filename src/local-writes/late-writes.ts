@@ -45,7 +45,7 @@ import type { Window } from './window.js';
 
 const [SET, REQUEST, TRIM] = [effectCode('set'), effectCode('need'), effectCode('entry-trim')];
 const [STATE, COPY, FIELD_ENDED] = [effectCode('state'), effectCode('copy'), effectCode('field-expired')];
-/** The other site runs these again, unchanged, on a state that it had not seen. So they come to the same behind that state here. */
+/** The peer runs these unchanged on a state that had not seen them, so their order with our state does not matter. */
 const ON_STATES = codesOf('member', 'member-remove', 'entry');
 const ON_FIELDS = codesOf('field-sum', 'cells', 'cell-remove', 'cell-expire', 'field-expired');
 /** Effects that come to the same whether the state of the key is requested or not. */
@@ -189,7 +189,7 @@ export class LateWrites {
 
   /** A command of the applied transaction has come round. */
   echoed(command: PayloadCommand): void {
-    // To put an entry in its place others are taken off and put back, and what is gone is acknowledged. The peer's were all looked at.
+    // Our scripts take entries off and put them back. With a known plan, `applied` has looked at the peer's commands already.
     const isOnEntries = isOfEntries(command.name);
     const mayBeOwn = isOnEntries || command.name === 'XSETID' || command.name === 'XACK';
     if (!mayBeOwn || !this.#decided) this.command(command);
@@ -298,7 +298,7 @@ export class LateWrites {
 
   /** Whether a key was written here by what a peer that has seen `seen` does not know, or may have been. */
   isUnseen({ database, key }: PlacedKey, seen: number): boolean {
-    // The window lets go of what a later batch has made known before what an earlier one asked has come round.
+    // A later batch may have let entries leave the window before an earlier question comes round.
     if (this.#window.isBlindAbove(seen) || this.#window.droppedThrough > seen) return true;
     this.#hash.of(database, key, 0, key.length);
     const newest = this.#window.newest(this.#hash.low, this.#hash.high);

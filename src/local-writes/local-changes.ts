@@ -38,7 +38,7 @@ export class LocalChanges {
   /** By first sequence, the least lately used first. */
   readonly #batches = new Map<number, Scanned>();
   #latest: Scanned | undefined;
-  /** By sequence, the one longest here first. */
+  /** By sequence, oldest lookup first. */
   readonly #known = new Map<number, Known>();
   #cachedBytes = 0;
   #knownBytes = 0;

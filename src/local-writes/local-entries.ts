@@ -65,7 +65,7 @@ export class LocalEntries {
     return this.#forgottenThrough > 0 || this.#streams.has(nameOf(key));
   }
 
-  /** Whether the stream was not held yet at a local sequence. */
+  /** Whether this site first wrote the stream after `sequence`. */
   isNewSince(key: PlacedKey, sequence: number): boolean {
     return this.#forgottenThrough === 0 && (this.#streams.get(nameOf(key))?.since ?? 0) > sequence;
   }
@@ -123,12 +123,12 @@ export class LocalEntries {
     isTrim: boolean,
     { key, decided }: { key: PlacedKey; decided: number },
   ): boolean {
-    // The plan did not know that the entry may be gone, or that others stand above it.
+    // The plan did not know that this site writes the stream.
     if (/^X(ADD|CLAIM)$/.test(name) && this.isNewSince(key, decided)) return true;
     return isTrim && this.#hasMixed(key, decided);
   }
 
-  /** Whether an entry that slipped in since the plan is below the highest one of the peer's, so that a trim takes it for one of those. */
+  /** Whether a late local entry has an ID below the peer's highest, or may have: the trim took it for the peer's. */
   #hasMixed(key: PlacedKey, decided: number): boolean {
     const stream = this.#streams.get(nameOf(key));
     if (!stream || stream.since > decided) return stream !== undefined || this.#forgottenThrough > decided;

@@ -11,8 +11,8 @@ import { Window } from './window.js';
 
 /** Members held, 24 bytes each. Of earlier ones it is unknown whether they were written. */
 const MAX_MEMBERS = 1 << 18;
-/** After so many members, those that no change of the peer's can meet any more are let go of. */
-const MEMBERS_A_LOOK = 256;
+/** Local commands between two clean-ups. */
+const COMMANDS_PER_CLEANUP = 256;
 
 type Named = Pick<PayloadCommand, 'name' | 'args' | 'database'>;
 
@@ -21,7 +21,7 @@ export class UnseenMembers {
   readonly #window = new Window({ recentMs: 0, maxEntries: MAX_MEMBERS });
   readonly #key = new KeyHash();
   readonly #hash = new KeyHash();
-  #countdown = MEMBERS_A_LOOK;
+  #countdown = COMMANDS_PER_CLEANUP;
 
   /** @param letGo the highest sequence that no change of the peer's is held against any more */
   constructor(letGo: () => number) {
@@ -35,7 +35,7 @@ export class UnseenMembers {
       return false;
     });
     if (--this.#countdown > 0) return;
-    this.#countdown = MEMBERS_A_LOOK;
+    this.#countdown = COMMANDS_PER_CLEANUP;
     this.#window.advance(this.#letGo());
   }
 

@@ -1,7 +1,6 @@
 /**
- * Local `SET`s that a `SET` of the peer's meets. The later of the two stays, and the time of the local one is known without its
- * command. Two applications that write the same million keys meet so in every third command. Reading all these local changes from the
- * change list would take most of a site's time.
+ * Local `SET`s that a `SET` of the peer's meets: the later one stays. The index has the local `SET`'s timestamp, so its command need
+ * not be read.
  *
  * Where the local one stays, nothing need run here. Its value is there, unless something of the peer's was built on it meanwhile. This
  * class remembers the keys of which that may be so.

@@ -1,6 +1,6 @@
 /**
  * The commands that Tandem needs, each with arguments of a valid number: a server looks at their number before it looks at the rights.
- * A subcommand is named as an ACL rule names it. `test/unit/service/needed-calls.test.ts` holds this against the scripts.
+ * A subcommand is named as an ACL rule names it. `test/unit/preflight/needed-calls.test.ts` holds this against the scripts.
  */
 
 /** Arguments by command; an empty one stands for a key. */

@@ -6,10 +6,10 @@ import type { Gap } from '../protocol/gap.js';
 import type { GapRepair } from './gap-repair.js';
 import type { LongWork } from './long-work.js';
 import type { PipelineEvents } from './pipeline-options.js';
-import type { SiteTold } from './site-status.js';
+import type { StatusOfSite } from './site-status.js';
 
 export interface SiteEventsOptions {
-  readonly told: SiteTold;
+  readonly told: StatusOfSite;
   readonly gaps: GapRepair;
   readonly longWork: LongWork;
   readonly word: PeerWord;

@@ -41,7 +41,7 @@ interface Captured {
 const NOTHING_CAPTURED: Captured = { commands: 0, echoes: 0, unknown: 0, changes: 0 };
 const NOTHING: Amount = { changes: 0, bytes: 0, plainBytes: 0 };
 
-export class SiteTold {
+export class StatusOfSite {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #onConflict: ((conflict: Conflict) => void) | undefined;

@@ -17,7 +17,7 @@ import { LinkedAbort } from '../async/linked-abort.js';
 import type { Logger } from '../log/log.js';
 import { Trouble } from '../log/trouble.js';
 import { SiteEvents } from './site-events.js';
-import { SiteTold } from './site-status.js';
+import { StatusOfSite } from './site-status.js';
 import { LongWork } from './long-work.js';
 import { mendInternalKeys, watchInternalKeys } from './internal-keys-watch.js';
 import { PeerWord, toldOf } from '../outbound/peer-word.js';
@@ -78,7 +78,7 @@ export class Site {
   #controlling: Promise<void> = Promise.resolve();
   readonly #cuts: GapRepair;
   readonly #claims: Claims;
-  readonly #told: SiteTold;
+  readonly #told: StatusOfSite;
   readonly #word: PeerWord;
   readonly #events: SiteEvents;
   #active: Pipeline | undefined;
@@ -123,7 +123,7 @@ export class Site {
     });
     this.#control = new ControlPlane({ ...parts, tasks: { ...this.#longWork.tasks, ...moreTasks } });
     this.#cuts = new GapRepair({ ...parts, local: this.#local, control: this.#control });
-    this.#told = new SiteTold({ config, log, onConflict });
+    this.#told = new StatusOfSite({ config, log, onConflict });
     this.#word = new PeerWord({
       ...config,
       keys: this.#keys,

@@ -34,7 +34,10 @@ function clashInStream(a: Piece, b: Piece): boolean {
   return (a.role === 'trim' && b.name === 'XDEL') || (b.role === 'trim' && a.name === 'XDEL');
 }
 
-/** Whether the first decides a clash. A site cannot know what the other popped from a sorted set: the one that popped is the one to say. A removal never is. */
+/**
+ * Whether the first decides a clash. A pop weighs most, a removal least; of the same weight the later decides. A site cannot know what the
+ * other popped from a sorted set: the one that popped is the one to say.
+ */
 export function weighsMore(first: Piece, second: Piece): boolean {
   return weight(first) === weight(second) ? isAbove(first, second) : weight(first) > weight(second);
 }

@@ -29,7 +29,7 @@ export function resolveEnd(context: RuleContext, incoming: Piece): Resolution {
   return { commands: [['DEL', key]], outcome, held: NOTHING, places: 'forgotten', life: ended };
 }
 
-/** The own branch stands, or local writes on nothing; a local state stands for writes, and is no new life. */
+/** Resolves the end as a `DEL`; local states do not count. Where there is one, the key's state is sent. */
 function withoutStates(context: RuleContext, incoming: Piece): Resolution {
   const { local } = context;
   if (!local.lastState) return resolveKeyHead(context, incoming);

@@ -67,7 +67,7 @@ export function withDeadline(context: RuleContext, incoming: Piece, resolution: 
   const isRemoved = removal !== undefined && !removal.isGivenExpiry;
   const isEmptied = held.kind === 'nothing' && local.all.some((piece) => !isKeyRemoval(piece));
   if (!isRemoved && !isEmptied) return resolution;
-  // A queue that has been emptied has none: of it an element that is left out, and comes with a state, may be taken twice.
+  // A queue has no deadline, as a rule. If a push were left out, the state would bring it, and it could be popped twice.
   const isQueue = incoming.type === 'list' || local.users.some(({ role }) => role === 'pop');
   if (life.deadline === 'unknown' && !isRemoved && isQueue) return resolution;
   if (life.deadline === 'unknown')

@@ -1,4 +1,4 @@
-/** Chooses the rule for a piece that meets local ones. docs/reference/concurrent-writes.md is this file in words. */
+/** Chooses the rule file for a piece that meets local ones; docs/internals/conflicts.md lists them. */
 
 import { resolveBuild } from './builds.js';
 import { LACK } from '../../protocol/messages/state-request.js';

@@ -75,9 +75,9 @@ export interface Resolution {
   readonly state?: number;
   /** The other site is asked for the key's state. */
   readonly asks?: boolean;
-  /** What the value here lacks until it answers. */
+  /** What the value here lacks without the piece. Only said in the request, if there is one. */
   readonly lacks?: Lack;
-  /** What the value here lacks with, or without, the piece: only the other site's state brings it. */
+  /** What the value here lacks from now on. Kept on the key until a state of the other site's comes, and ranks its own state lowest. */
   readonly leaves?: Lack;
   readonly life?: LifeChange;
   /** The places of the list afterwards; undefined places: not known any more. Absent: as they were. */

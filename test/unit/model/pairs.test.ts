@@ -90,7 +90,7 @@ const ROWS: Row[] = [
   ['LTRIM ‖ LPUSH: no push is trimmed unseen', 'RPUSH k a b c', 'LTRIM k 0 0', 'LPUSH k x', 'k: [x a]'],
   ['LREM ‖ RPUSH of the same: the new one stays', 'RPUSH k a b', 'LREM k 0 a', 'RPUSH k a', 'k: [b a]'],
   ['LINSERT ‖ RPUSH: both', 'RPUSH k a b', 'LINSERT k BEFORE b x', 'RPUSH k c', 'k: [a x b c]'],
-  ['APPEND ‖ APPEND: both, the later last', 'SET k a', 'APPEND k x', 'APPEND k y', 'k: "ayx"', 'k: "axy"'],
+  ['APPEND ‖ APPEND: both, the later first', 'SET k a', 'APPEND k x', 'APPEND k y', 'k: "ayx"', 'k: "axy"'],
   ['SETRANGE ‖ APPEND: both', 'SET k abc', 'SETRANGE k 0 x', 'APPEND k d', 'k: "xbcd"'],
   [
     'ZPOPMIN ‖ ZADD: what was popped, and the new one',
