@@ -106,6 +106,18 @@ describe('the reference', () => {
     expect(accounts).toContain(`ACL SETUSER tandem-peer on '>password' ${peerAclRule(KEYS)}\n`);
   });
 
+  it('has every key by which the sites learn of each other among the channels', () => {
+    const channels = page('internals/batch.md')
+      .split('\n## ')
+      .find((part) => part.startsWith('Channels\n'))!;
+    const names = Object.values(KEYS).filter(
+      (name) => name.startsWith(KEYS.peerPrefix) && !NO_KEYS.has(name),
+    );
+    expect(names.length).toBeGreaterThan(3);
+    const missing = names.filter((name) => !channels.includes(`\`${name.slice(KEYS.prefix.length)}\``));
+    expect(missing).toEqual([]);
+  });
+
   it('has every message of the log, with its level', () => {
     const rows = logRows();
     const documented = page('reference/log-messages.md');
