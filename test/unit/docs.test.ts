@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { settingsTable } from '../../src/config/markdown.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { keyNames } from '../../src/redis/keys.js';
+import { CONFLICT_OUTCOMES } from '../../src/observe/conflict-outcome.js';
 import { renderMetrics } from '../../src/observe/metrics.js';
 import { localAclRule, peerAclRule } from '../../src/preflight/rights.js';
 import { exampleStatus } from './observe/example-status.js';
@@ -93,17 +94,16 @@ describe('the reference', () => {
     );
   });
 
+  it('has every outcome of conflicts', () => {
+    const outcomes = rowsOf(page('reference/conflict-list.md').split('## ')[1] ?? '').map(([name]) => name);
+    expect(new Set(outcomes)).toEqual(new Set(CONFLICT_OUTCOMES.map((name) => `\`${name}\``)));
+  });
+
   it('has every key, and no other', () => {
     const rows = page('reference/keys.md').matchAll(/^\| `(tandem:\{shop\}:[^`]+)` \|/gm);
     const named = [...rows].map(([, name]) => name);
     const keys = Object.values(KEYS).filter((name) => !NO_KEYS.has(name));
     expect(new Set(named)).toEqual(new Set([...keys, ...KEY_KINDS]));
-  });
-
-  it('has the rules of both accounts', () => {
-    const accounts = page('guide/accounts.md');
-    expect(accounts).toContain(`ACL SETUSER tandem on '>password' ${localAclRule()}\n`);
-    expect(accounts).toContain(`ACL SETUSER tandem-peer on '>password' ${peerAclRule(KEYS)}\n`);
   });
 
   it('has every key by which the sites learn of each other among the channels', () => {
@@ -116,6 +116,12 @@ describe('the reference', () => {
     expect(names.length).toBeGreaterThan(3);
     const missing = names.filter((name) => !channels.includes(`\`${name.slice(KEYS.prefix.length)}\``));
     expect(missing).toEqual([]);
+  });
+
+  it('has the rules of both accounts', () => {
+    const accounts = page('guide/accounts.md');
+    expect(accounts).toContain(`ACL SETUSER tandem on '>password' ${localAclRule()}\n`);
+    expect(accounts).toContain(`ACL SETUSER tandem-peer on '>password' ${peerAclRule(KEYS)}\n`);
   });
 
   it('has every message of the log, with its level', () => {
