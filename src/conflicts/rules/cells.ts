@@ -28,7 +28,7 @@ export function resolveCell(context: RuleContext, incoming: Piece, isClash: bool
   // A delivery that loses has moved the group's last ID all the same.
   if (localStays && incoming.name === 'XCLAIM') before.push(incoming.command);
   const commands = settled(localStays ? localHead : incoming, cell.slice(at + 1), isClash).map((command) =>
-    String(command[0]) === 'XCLAIM'
+    String(command[0]).toUpperCase() === 'XCLAIM'
       ? delivery({ database, key }, command, { out, isStrict: false })
       : command,
   );

@@ -32,6 +32,7 @@ const SCRIPTS: ScriptName[] = [
   'insert-beside',
   'replace-string',
   'write-on-field',
+  'claim-entry',
 ];
 
 interface Made {
@@ -123,6 +124,14 @@ describe('cells', () => {
     const delivery = 'XCLAIM k g ann 0 5-0 FORCE';
     expect(runs(meet(own('XACK k g 5-0'), delivery, { held: HASH }))).toEqual([delivery, 'XACK k g 5-0']);
   });
+
+  test.each(['XCLAIM', 'xclaim'])(
+    'a delivery by %s of an entry that is gone here tells the other site',
+    (name) => {
+      const met = meet(own('XGROUP CREATECONSUMER k g bob'), `${name} k g ann 0 5-0 FORCE`, { held: HASH });
+      expect(runs(met)[0]).toMatch(/^claim-entry: 0 k .* g ann 0 5-0 FORCE$/s);
+    },
+  );
 
   test('of two groups of one name the later begins anew', () => {
     const met = meet(own('XGROUP CREATE k g 5'), 'XGROUP CREATE k g 7', { held: HASH });
