@@ -12,22 +12,33 @@ const MAX_AT_START = 200_000;
 const STEP_KEYS = 500;
 const STEP_HASHES = 50;
 
+/** How far capture has read the stream. */
+interface Captured {
+  readonly capturedThrough: number;
+}
+
 /**
  * Looks at all keys. Capture must read the stream already.
  * @returns when so few keys are looked at that it can be waited for, or at once
  */
-export async function loadDeadlines(local: Redis, deadlines: Deadlines, signal: AbortSignal): Promise<void> {
+export async function loadDeadlines(
+  local: Redis,
+  deadlines: Deadlines,
+  { captured, signal }: { readonly captured: Captured; readonly signal: AbortSignal },
+): Promise<void> {
   const keyspace = await answerOf(local, local.info('keyspace'));
   const sizes = [...keyspace.matchAll(/^db(\d+):keys=(\d+)/gm)];
   const keys = sizes.reduce((sum, [, , count]) => sum + Number(count), 0);
   const databases = sizes.map(([, database]) => Number(database));
-  deadlines.loading();
+  deadlines.loading(captured.capturedThrough);
   // Redis and Valkey say how many hashes have fields with a deadline.
   const hasFields = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(keyspace);
   // Nothing is waited for between the two: what begins, and fails meanwhile, would fail unheard.
   const loading = Promise.all([
     load(local, deadlines, { databases, signal }),
-    hasFields ? loadFields(local, deadlines.fields, { databases, signal }) : undefined,
+    hasFields
+      ? loadFields(local, deadlines.fields, { databases, captured, signal })
+      : deadlines.fields.completed(captured.capturedThrough),
   ]);
   if (keys <= MAX_AT_START) await loading;
   // A deadline that is not loaded yet is unknown, and the peer is asked. A failure here ends the work by itself.
@@ -37,7 +48,7 @@ export async function loadDeadlines(local: Redis, deadlines: Deadlines, signal: 
 async function loadFields(
   local: Redis,
   fields: FieldDeadlines,
-  { databases, signal }: { databases: readonly number[]; signal: AbortSignal },
+  { databases, captured, signal }: { databases: readonly number[]; captured: Captured; signal: AbortSignal },
 ): Promise<void> {
   const hash = new KeyHash();
   fields.losing();
@@ -62,7 +73,7 @@ async function loadFields(
       cursor = next.toString('latin1');
     } while (cursor !== '0');
   }
-  fields.completed();
+  fields.completed(captured.capturedThrough);
 }
 
 async function load(

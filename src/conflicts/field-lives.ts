@@ -38,22 +38,20 @@ export interface KnownFields {
 
 export class FieldLives {
   readonly #deadlines: FieldDeadlines;
-  readonly #before: number;
   readonly #notes = new BoundedMap<string, Map<string, Note>>(MAX_HASHES);
   #forgottenThrough: number;
 
   /** @param before the last local sequence from before the process began */
   constructor(deadlines: FieldDeadlines, before: number) {
     this.#deadlines = deadlines;
-    this.#before = before;
     this.#forgottenThrough = before;
   }
 
   /** @param local the local writes that the sender had not seen @param hash that of the key */
   known(key: PlacedKey, { written }: UnseenCommands, { low, high }: KeyHash): KnownFields {
     const notes = this.#notes.get(nameOf(key));
-    // This process does not know which lives had ended before it began.
-    const isOld = (written[0]?.sequence ?? Infinity) <= this.#before;
+    // Nobody knows the deadline of a field that was removed before all were looked at.
+    const isOld = (written[0]?.sequence ?? Infinity) <= this.#deadlines.lookedBehind;
     return {
       endedThrough: (field) => notes?.get(field)?.endedThrough ?? 0,
       of: (field) => {

@@ -30,7 +30,6 @@ export class LifeMemory {
   readonly #matched = new Map<string, { readonly through: number; readonly madeAgainBy: number }>();
   readonly #ended = new Map<string, number>();
   readonly #deadlines: Deadlines;
-  readonly #before: number;
   #forgottenThrough: number;
   #seen = 0;
 
@@ -40,7 +39,6 @@ export class LifeMemory {
    */
   constructor(deadlines: Deadlines, before: number) {
     this.#deadlines = deadlines;
-    this.#before = before;
     this.#forgottenThrough = before;
   }
 
@@ -56,9 +54,10 @@ export class LifeMemory {
   ): KnownLife {
     const name = nameOf(key);
     const matched = this.#matched.get(name);
-    // This process does not know the deadline of a key that was removed before it began.
+    // Nobody knows the deadline of a key that was removed before the keys were looked at.
     const isOld =
-      (written[0]?.sequence ?? Infinity) <= this.#before && !this.#deadlines.isRemembered(low, high);
+      (written[0]?.sequence ?? Infinity) <= this.#deadlines.lookedBehind &&
+      !this.#deadlines.isRemembered(low, high);
     const deadline = isOld ? 'unknown' : this.#deadlines.of(low, high);
     const now = Date.now();
     return {

@@ -76,6 +76,7 @@ export class Deadlines {
   #isLosing = false;
   /** Deadlines of single fields of hashes. */
   readonly fields = new FieldDeadlines();
+  #lookedBehind = 0;
 
   /** What follows in the stream is a batch of the peer's, told by its last sequence. */
   comingRound(batch: number): void {
@@ -88,9 +89,18 @@ export class Deadlines {
     return this.#young.count === 0 && this.#old.count === 0;
   }
 
-  /** The keys are being looked at. A deadline that the stream gives meanwhile is newer than one that is found. */
-  loading(): void {
+  /**
+   * The keys are being looked at. A deadline that the stream gives meanwhile is newer than one that is found.
+   * @param behind the last local sequence that was read before
+   */
+  loading(behind: number): void {
     this.#isLoading = true;
+    this.#lookedBehind = behind;
+  }
+
+  /** Local writes up to this sequence were made before: of what they have removed no deadline was found. */
+  get lookedBehind(): number {
+    return this.#lookedBehind;
   }
 
   /** A key was found to have a deadline, in ms since 1970. */

@@ -23,6 +23,7 @@ export class FieldDeadlines {
   #isLosing = false;
   /** Whether any field has been seen to have one. */
   #isUsed = false;
+  #lookedBehind = 0;
 
   /** Whether no field is remembered. */
   get isEmpty(): boolean {
@@ -127,9 +128,15 @@ export class FieldDeadlines {
     this.#isUsed = true;
   }
 
-  /** All deadlines of fields are known from here on. */
-  completed(): void {
+  /** All deadlines of fields are known from here on. @param behind the last local sequence that was read before */
+  completed(behind: number): void {
     this.#isLosing = false;
+    this.#lookedBehind = behind;
+  }
+
+  /** Local writes up to this sequence were made before all were known: of what they have removed no deadline was found. */
+  get lookedBehind(): number {
+    return this.#lookedBehind;
   }
 
   /** The hash was removed or replaced. */

@@ -135,6 +135,27 @@ test('a life that is over when it arrives leaves nothing, where the end that com
   expect(await endlessAt(west)).toEqual([]);
 });
 
+test.each([
+  ['removed', []],
+  ['removed and made again', BUILDS],
+])(
+  'what the other site writes to keys that were %s while the process was away keeps its deadline',
+  async (_, made) => {
+    const { east, west } = pair;
+    await begin(east.redis, Date.now() + 3_600_000);
+    await quiet(pair);
+    await west.kill('SIGTERM');
+    // Who comes back finds keys without a deadline, or none.
+    await west.redis.del(...BUILDS.map(([, key]) => key!));
+    await writeAll(west.redis, made);
+    await writeAll(east.redis, AGAIN);
+    west.start();
+    await quiet(pair);
+    expect(await east.redis.eval(WITHOUT_DEADLINE, 0)).toEqual([]);
+    await expectEqual(east.redis, west.redis);
+  },
+);
+
 test('a new life arrives, where the one before was removed before it was given its deadline', async () => {
   const { east, west } = pair;
   await writeAll(east.redis, BUILDS);

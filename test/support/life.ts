@@ -19,7 +19,7 @@ export const ENDLESS: Life & { readonly endedThrough: number } = {
 /** Deadlines of a server on which no key has one. */
 export function noDeadlines(): Deadlines {
   const deadlines = new Deadlines();
-  deadlines.loading();
+  deadlines.loading(0);
   deadlines.completed();
   return deadlines;
 }

@@ -25,7 +25,10 @@ test.each([
 ])(
   'a connection that is lost meanwhile is told to the one who waits, and to nobody else: %s',
   async (_, keyspace) => {
-    const loading = loadDeadlines(lostAtWork(keyspace), new Deadlines(), new AbortController().signal);
+    const loading = loadDeadlines(lostAtWork(keyspace), new Deadlines(), {
+      captured: { capturedThrough: 0 },
+      signal: new AbortController().signal,
+    });
     await expect(loading).rejects.toThrow();
     // Whatever was rejected beside it.
     await new Promise(setImmediate);
