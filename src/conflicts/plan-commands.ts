@@ -185,15 +185,19 @@ export class CommandPlanner {
 
   async #need(command: PayloadCommand): Promise<void> {
     const need = parseNeed(command.args);
+    const isFirst = this.#options.site < this.#batch.origin;
     for (const key of need.keys) {
       const run = await this.#runs.on(key);
       const { asElements = false, lack, theirLack = LACK.nothing } = need;
       run.remindOf(theirLack);
       // Only the other site has the changes that were left out here. Its answer, on its way, is to rank above this one.
       const timestamp = run.isMetByAnswer(need) ? 0 : need.timestamp;
-      if (run.answers(need)) run.sendState(timestamp, { asElements, isWhole: lack === LACK.localWrites });
+      if (run.answers(need)) {
+        run.sendState(timestamp, { asElements, isWhole: lack === LACK.localWrites });
+        if (isFirst) run.askBehindAnswer();
+      }
       // Two sites that have asked each other would both ask back, for ever.
-      else if (run.leavesOut || !run.isAsking || this.#options.site < this.#batch.origin) run.askBack(lack);
+      else if (run.leavesOut || !run.isAsking || isFirst) run.askBack(lack);
     }
   }
 

@@ -207,6 +207,17 @@ export class PlannedKey {
     return (open > this.#leftOut ? open : this.#leftOut) > lack;
   }
 
+  /**
+   * A request of the peer's is answered. Where a local one is open, the peer may leave that unanswered, since it awaits this answer. What
+   * is left out here meanwhile would then never be asked for: so the peer is asked again, behind the answer.
+   */
+  askBehindAnswer(): void {
+    if (!this.isAsking) return;
+    this.#ask('ask');
+    const { lack } = this.#options.local;
+    if (lack > this.#leftOut) this.#leftOut = lack;
+  }
+
   /** A request of the peer's is asked back. @param lack what it says that the peer's value lacks */
   askBack(lack: Lack): void {
     this.#ask('ask');

@@ -66,6 +66,15 @@ describe('a request for the state', () => {
     expect(forgetful.answers(need)).toBe(false);
   });
 
+  test('is answered with a further one behind the answer, where one is open: the peer may count that for settled', () => {
+    const asking = run({ asked: LACK.peerWrites });
+    asking.askBehindAnswer();
+    expect(asking).toMatchObject({ isAsked: true, askedLack: LACK.peerWrites, theirLack: LACK.nothing });
+    const quiet = run({});
+    quiet.askBehindAnswer();
+    expect(quiet.isAsked).toBe(false);
+  });
+
   test('is answered in any case when the asker has lost local writes, or repairs', () => {
     expect(
       run({ isContended: true, lack: LACK.localWrites }).answers({ ...need, lack: LACK.localWrites }),
