@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ownKeys } from '../e2e/observe.js';
@@ -296,11 +297,10 @@ async function overrunBacklog(site: Site, scene: Scene): Promise<void> {
   site.start();
 }
 
-/** Large values, of which few are kept. */
+/** Large values, of which few are kept. None is smaller where it is packed: on a busy machine the way to the peer may count as long. */
 async function fill(site: Site, scene: Scene, bytes: number): Promise<void> {
-  const value = 'x'.repeat(FILLING_BYTES);
   for (let written = 0; written < bytes; written += FILLING_BYTES)
-    await site.redis.set(`filling:${site.name}:${scene.random.below(20)}`, value + written);
+    await site.redis.set(`filling:${site.name}:${scene.random.below(20)}`, randomBytes(FILLING_BYTES));
 }
 
 async function deleteOwnKeys(site: Site, scene: Scene): Promise<void> {
