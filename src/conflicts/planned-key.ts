@@ -305,7 +305,7 @@ export class PlannedKey {
     // The other site's value has the changes that were left out here.
     if (role === 'state' && outcome !== 'own-stays' && !this.isContended) this.#lack = LACK.nothing;
     if (life) this.#lives(life);
-    if (leaves !== undefined) this.#leave(leaves);
+    if (leaves !== undefined) this.#leaveOut(leaves);
     this.#isExposed ||= commands.length > 0 && (role === 'cell' || role === 'modify');
     if (asksPeer === true) this.#ask('ask');
     if (lacks !== undefined && this.isInRequest) this.#askFor(lacks);
@@ -365,6 +365,12 @@ export class PlannedKey {
 
   #ask(event: RequestEvent): void {
     this.#request = requestAfter(this.#request, event);
+  }
+
+  /** A change is left out. Where that is known to this process alone the next one would send a value without it. */
+  #leaveOut(lack: Lack): void {
+    if (this.isContended && lack > this.#lack) this.#ask('leave-out-more');
+    this.#leave(lack);
   }
 
   #leave(lack: Lack): void {

@@ -3,7 +3,7 @@
  * of them makes the key again, of others. Whichever request is answered, both sites must end with one value.
  */
 
-import { afterAll, beforeAll, beforeEach, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { expectEqual } from '../support/equal.js';
 import { FailingWatches } from '../support/failing-watches.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
@@ -124,3 +124,23 @@ test.each(CASES)(
     await expectEqual(east.redis, west.redis);
   },
 );
+
+test('a value that was left out while a request was open is not lost, though the process that left it out dies', async () => {
+  const { east, west } = pair;
+  looks.east.begin(1);
+  const request = ways.west.hold(isRequest);
+  for (const site of [east, west]) site.pause();
+  await east.redis.append('made', 'a');
+  await west.redis.incr('made');
+  for (const site of [east, west]) site.resume();
+  await request;
+  const last = await write(west, ['SET', 'made', 'later']);
+  await applied(east, last);
+  await east.kill('SIGKILL');
+  looks.east.end();
+  await east.redis.del(KEYS.lease);
+  east.start();
+  await quiet(pair, { rounds: ROUNDS_WHEN_CONTENDED });
+  await expectEqual(east.redis, west.redis);
+  expect(await east.redis.get('made')).toBe('later');
+});

@@ -107,6 +107,16 @@ describe('what was left out', () => {
     expect(saysAll.isAsked).toBe(false);
   });
 
+  test('on a key that cannot be looked at is in a further request, unless one has said so before', () => {
+    const left = { commands: [], outcome: 'state-asked', held: UNKNOWN, leaves: LACK.peerWrites } as const;
+    const piece = { role: 'key-head' } as Piece;
+    for (const lack of [LACK.nothing, LACK.peerWrites]) {
+      const planned = run({ isContended: true, asked: LACK.nothing, lack });
+      planned.settled(piece, left);
+      expect(planned).toMatchObject({ isAsked: lack === LACK.nothing, askedLack: LACK.peerWrites });
+    }
+  });
+
   test('on a key that cannot be looked at is known here until a state comes', () => {
     const planned = run({ isContended: true, asked: LACK.nothing });
     planned.askForDerived();
