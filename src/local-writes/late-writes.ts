@@ -37,7 +37,7 @@ import {
 } from '../protocol/payload.js';
 import { streamOptions } from '../redis-commands/options/stream-options.js';
 import { wholeId } from '../redis-commands/stream-id.js';
-import { isDerived, isOfEntries } from '../protocol/command-kinds.js';
+import { isDerived, isOfEntries, isSetMove } from '../protocol/command-kinds.js';
 import { LateEnds, type EndedKey } from './late-ends.js';
 import type { LocalEntries } from './local-entries.js';
 import { isRemoval, removalsOf } from '../protocol/removals.js';
@@ -241,7 +241,7 @@ export class LateWrites {
     // A request changes nothing.
     if (!echo || command.name === NEED) return;
     if (command.name === EXPIRED && this.#ends.endsWhatIsLate(echo, command)) return;
-    const derives = isDerived(command);
+    const derives = isDerived(command) || isSetMove(command);
     const late = keysOf(command, 'all').filter((key, at) => {
       const effect = effectCode(recordedEffectAt(command, at));
       // A flush or a swap of the peer's moves the internal keys out of the way and back: those are no data.

@@ -26,7 +26,8 @@ export function isPerKey(command: PayloadCommand): boolean {
   return effect === 'remove' || (effect === 'set' && spec.name === 'MSET') || isSetMove(command);
 }
 
-function isSetMove({ spec, args }: PayloadCommand): boolean {
+/** Whether a command takes a member out of one set and puts it into another. As it is it does both, or nothing where one does not fit. */
+export function isSetMove({ spec, args }: PayloadCommand): boolean {
   return spec?.name === 'SMOVE' && args.length > 3 && !args[1]!.equals(args[2]!);
 }
 
