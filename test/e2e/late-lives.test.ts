@@ -121,7 +121,8 @@ test('a life that is over when it arrives leaves nothing, where the end that com
   await quiet(pair);
   west.pause();
   await passed(first);
-  const second = Date.now() + 500;
+  // Long enough that what is built on it comes before its end, also on a busy machine.
+  const second = Date.now() + 3000;
   await begin(east.redis, second);
   // A batch of its own.
   const begun = await east.redis.hget(KEYS.state, 'next');
