@@ -164,12 +164,17 @@ export class Inbox {
     }
   }
 
-  /** Whether the list holds an element though all that came was taken off: another client than the courier put it there. */
+  /**
+   * Whether there is something though all that came was taken off: an element in the list, which another client than the courier put
+   * there, or a note that more was received than ever came.
+   */
   async #hasMore(): Promise<boolean> {
     if (this.#out.length > 0 || performance.now() - this.#lookedAt < LOOK_MS) return false;
     this.#lookedAt = performance.now();
     const { client, keys } = this.#options;
-    return (await answerOf(client, client.llen(keys.inbox))) > 0;
+    const asked = [client.hget(keys.received, 'n'), client.llen(keys.inbox)] as const;
+    const [received, batches] = await answerOf(client, Promise.all(asked));
+    return batches > 0 || Number(received) > this.#tail.sequence;
   }
 
   /** The oldest batch handed out was taken off the list. */

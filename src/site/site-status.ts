@@ -191,7 +191,8 @@ export class StatusOfSite {
       ...linkState(
         trouble,
         active?.applier,
-        active !== undefined && (active.inbox.batches > 0 || active.acknowledgements.isAsking),
+        active !== undefined &&
+          (active.inbox.batches > 0 || active.acknowledgements.isAsking || behindMs !== undefined),
       ),
       pausedSince: active?.pauses.since('inbound') ?? null,
       lagMs: Math.max(lagMs(active?.inbox.oldestTimestamp, now), now - (behindMs ?? now)),

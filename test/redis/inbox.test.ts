@@ -131,6 +131,17 @@ test('nor is what goes by while it is looked whether the list is empty', async (
   expect(await client.llen(KEYS.inbox)).toBe(1);
 });
 
+test('at rest it is found that more was noted as received than stands in the list', async () => {
+  await client.hset(KEYS.received, { epoch: 1, n: 0 });
+  const inbox = inboxBehind(0);
+  expect(await firstOf(inbox)).toBeUndefined();
+  await client.hset(KEYS.received, { n: 1 });
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 5000);
+  expect(await firstOf(inbox)).toBeUndefined();
+  vi.restoreAllMocks();
+  expect(await client.hmget(KEYS.received, 'n', 'rewound')).toEqual(['0', expect.any(String)]);
+});
+
 test('a batch that was taken off while the list is read does not make the list begin with a later one', async () => {
   const inbox = await inboxWithOneOut();
   const second = firstOf(inbox);

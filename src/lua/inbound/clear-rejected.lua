@@ -9,6 +9,8 @@ local errors = string.match(redis.call('INFO', 'stats'), 'total_error_replies:(%
 if redis.call('HGET', KEYS[1], 'errors') ~= errors then
   return 0
 end
+-- A right that the account has lost must not end this between one key and the other.
+redis.call('HDEL', KEYS[3], 'none')
 local here, mended = {}, 0
 for _, place in ipairs(ARGV) do
   here[place] = true

@@ -8,5 +8,9 @@ if redis.call('HGET', KEYS[1], 'errors') ~= errors then
   return redis.error_reply('SUSPECT a command failed')
 end
 redis.call('HINCRBY', KEYS[2], 'bytes', -tonumber(ARGV[2]))
-redis.call('LTRIM', KEYS[3], 1, -1)
+local taken = redis.pcall('LTRIM', KEYS[3], 1, -1)
+if taken.err then
+  redis.call('HINCRBY', KEYS[2], 'bytes', ARGV[2])
+  return taken
+end
 return 'OK'

@@ -50,9 +50,11 @@ redis.call('SELECT', 0)
 for _, key in ipairs(KEYS) do
   redis.call('MOVE', key, spare)
 end
-redis.call('FLUSHDB', 'ASYNC')
+-- What is refused must not leave the keys where they are of no use.
+local flushed = redis.pcall('FLUSHDB', 'ASYNC')
 redis.call('SELECT', spare)
 for _, key in ipairs(KEYS) do
   redis.call('MOVE', key, 0)
 end
-return put_back()
+put_back()
+return flushed

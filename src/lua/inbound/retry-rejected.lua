@@ -17,21 +17,44 @@ for i = 4, 3 + count * 2, 2 do
   table.insert(places, ARGV[i] .. ':' .. ARGV[i + 1])
   table.insert(need, bulk(ARGV[i]) .. bulk(ARGV[i + 1]))
 end
-for i = 4 + count * 2, #ARGV do
-  redis.call('XDEL', KEYS[1], ARGV[i])
-  redis.call('HDEL', KEYS[2], ARGV[i], ARGV[i] .. '=')
-end
 local now = redis.call('TIME')
 local clock = (now[1] * 1000 + math.floor(now[2] / 1000)) * 1024
 for i, field in ipairs({ 'clock', 'clock', 'beatClock' }) do
   clock = math.max(clock, (tonumber(redis.call('HGET', KEYS[3 + i], field) or 0) or 0) + 1)
 end
-local tries = redis.call('HINCRBY', KEYS[2], id, 1)
+-- A right that the account has lost ends a script in the middle, and what it wrote stays. What has no effect yet goes first, then what
+-- can be taken back: nothing leaves the list, and nothing counts as tried, when the peer is not asked.
+redis.call('DEL', KEYS[3])
+redis.call('XDEL', KEYS[1], '0-0')
+redis.call('HDEL', KEYS[2], 'none')
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
+local before = redis.call('HGET', KEYS[2], id)
+local tries = redis.call('HINCRBY', KEYS[2], id, 1)
+local function taken_back(reply, field)
+  if type(reply) == 'table' and reply.err then
+    redis.call('HDEL', KEYS[2], id, field)
+    if before then
+      redis.call('HINCRBY', KEYS[2], id, before)
+    end
+    return reply
+  end
+end
 if count > 0 then
-  redis.call('HSET', KEYS[2], id .. '=', cmsgpack.pack(places))
+  local lost = taken_back(redis.pcall('HSET', KEYS[2], id .. '=', cmsgpack.pack(places)), 'none')
+  if lost then
+    return lost
+  end
   local timestamp = string.format('%.0f', clock)
-  redis.call('SET', KEYS[3], '*' .. (3 + count * 2) .. '\r\n' .. bulk('TANDEM.NEED') .. bulk(timestamp) .. bulk('2') .. table.concat(need))
+  lost = taken_back(redis.pcall('SET', KEYS[3],
+    '*' .. (3 + count * 2) .. '\r\n' .. bulk('TANDEM.NEED') .. bulk(timestamp) .. bulk('2') .. table.concat(need)), id .. '=')
+  if lost then
+    return lost
+  end
   redis.call('DEL', KEYS[3])
+end
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+for i = 4 + count * 2, #ARGV do
+  redis.call('XDEL', KEYS[1], ARGV[i])
+  redis.call('HDEL', KEYS[2], ARGV[i], ARGV[i] .. '=')
 end
 return tries

@@ -43,8 +43,14 @@ bytes = bytes + #ARGV[5]
 -- The first write is one that a full memory does not forbid: the inbox has a limit of its own.
 redis.call('HDEL', KEYS[1], 'none')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'n', ARGV[4], 'bytes', bytes)
+-- A right that the account has lost ends a script in the middle, and what it wrote stays: what is noted without the batch would be
+-- taken for delivered.
+local pushed = redis.pcall('RPUSH', KEYS[2], ARGV[5])
+if type(pushed) == 'table' and pushed.err then
+  redis.call('HSET', KEYS[1], 'epoch', r[2], 'n', r[3], 'bytes', r[4])
+  return pushed
+end
 if not previous then
   redis.call('HSET', KEYS[1], 'cut', ARGV[3])
 end
-redis.call('RPUSH', KEYS[2], ARGV[5])
 return { 'accepted', itsEpoch, last, bytes }

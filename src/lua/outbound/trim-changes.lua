@@ -6,12 +6,14 @@ local refused = fenced(KEYS[3], ARGV[1])
 if refused then
   return refused
 end
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'trimmed')
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'trimmed', 'bytes')
 if state[1] ~= ARGV[2] or (state[2] or '0') ~= ARGV[5] then
   return redis.error_reply('STATE epoch ' .. tostring(state[1]) .. ', trimmed ' .. tostring(state[2]))
 end
--- First, because a full memory does not forbid it: this is what frees memory. LPOP with a count would send the batches back.
+local length = redis.call('LLEN', KEYS[2])
+-- First without effect: a full memory does not forbid it, and an account that may not do it is refused before anything is noted.
+redis.call('LTRIM', KEYS[2], 0, -1)
+redis.call('HSET', KEYS[1], 'trimmed', ARGV[6], 'bytes', string.format('%.0f', (tonumber(state[3]) or 0) - tonumber(ARGV[4])))
+-- LPOP with a count would send the batches back.
 redis.call('LTRIM', KEYS[2], ARGV[3], -1)
-redis.call('HSET', KEYS[1], 'trimmed', ARGV[6])
-redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[4]))
-return redis.call('LLEN', KEYS[2])
+return math.max(0, length - tonumber(ARGV[3]))

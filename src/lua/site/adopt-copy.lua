@@ -15,6 +15,8 @@ if redis.call('HGET', KEYS[3], 'site') ~= ARGV[5] then
   return redis.error_reply('STATE this is no copy of the peer')
 end
 local clock = redis.call('HGET', KEYS[3], 'clock') or 0
+-- Without effect: an account that may not do it is refused before anything is gone.
+redis.call('HSET', KEYS[2], 'id', id)
 redis.call('DEL', unpack(KEYS, 2))
 redis.call('HSET', KEYS[3], 'pair', ARGV[3], 'site', ARGV[4], 'epoch', ARGV[6], 'next', ARGV[7], 'last', received, 'trimmed', received,
   'bytes', 0, 'clock', clock, 'copied', 1)

@@ -9,9 +9,13 @@ local refused = fenced(KEYS[3], ARGV[1])
 if refused then
   return refused
 end
-if redis.call('HGET', KEYS[1], 'next') ~= ARGV[2] then
+local state = redis.call('HMGET', KEYS[1], 'next', 'bytes')
+if state[1] ~= ARGV[2] then
   return redis.error_reply('STATE the position is not what this process left there')
 end
+-- A full memory does not forbid these, and an account that may not do them is refused before anything is noted.
+redis.call('HDEL', KEYS[1], 'none')
+redis.call('LTRIM', KEYS[2], 0, -1)
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'next', ARGV[4], 'replid', ARGV[5], 'offset', ARGV[6], 'database', ARGV[7],
   'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10], 'last', ARGV[11])
 -- What local writes have met in what was missed is not known.
@@ -20,6 +24,6 @@ if ARGV[14] ~= '1' then
 end
 if ARGV[12] ~= '0' then
   redis.call('LTRIM', KEYS[2], 0, -1 - tonumber(ARGV[12]))
-  redis.call('HINCRBY', KEYS[1], 'bytes', -tonumber(ARGV[13]))
+  redis.call('HSET', KEYS[1], 'bytes', string.format('%.0f', (tonumber(state[2]) or 0) - tonumber(ARGV[13])))
 end
 return 'OK'
