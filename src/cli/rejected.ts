@@ -33,7 +33,9 @@ export async function listRejected(
     const entries = await readRejected(redis, keys, count);
     const total = await countRejected(redis, keys);
     console.log(
-      json ? JSON.stringify({ total, entries: entries.map(plain) }) : renderRejected(entries, total),
+      json
+        ? JSON.stringify({ total, entries: entries.map(plain) })
+        : renderRejected(entries, total, config.peer),
     );
     return 0;
   });
@@ -117,8 +119,8 @@ function plain(entry: RejectedEntry): Record<string, unknown> {
   };
 }
 
-/** Two lines for each entry, and how many there are. */
-function renderRejected(entries: readonly RejectedEntry[], total: number): string {
+/** Two lines for each entry, how many there are, and what can be done about them. */
+export function renderRejected(entries: readonly RejectedEntry[], total: number, peer: string): string {
   if (total === 0) return 'No change was rejected.';
   const lines = entries.flatMap((entry) => {
     const { id, at, database, key, error, tries } = entry;
@@ -134,6 +136,10 @@ function renderRejected(entries: readonly RejectedEntry[], total: number): strin
   return [
     ...(older > 0 ? [paint.dim(`${grouped(older)} older ones are not shown: --count`)] : []),
     ...lines,
+    '',
+    `  → tandem rejected retry ID … (or --all): ${peer} sends the keys again, once the cause is gone`,
+    '  → tandem rejected drop ID … (or --all): off the list; the sites stay different',
+    '  → tandem repair: makes all keys equal, these too',
   ].join('\n');
 }
 

@@ -3,7 +3,7 @@ import { DIRECTIONS, readPauses, type Direction } from '../site/pauses.js';
 import { pausedSince } from './pause.js';
 import type { Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
-import { isFlowing, readinessProblems } from '../observe/health.js';
+import { isFlowing, peerSilence, readinessProblems } from '../observe/health.js';
 import { readStatusKey, SILENT_MS } from '../observe/status-key.js';
 import type { LinkStatus, SiteStatus } from '../observe/status.js';
 import { atLocalRedis } from './clients.js';
@@ -77,9 +77,10 @@ export function renderStatus(site: SiteStatus, now: number): string {
       back,
       inbound,
       `${grouped(inbound.inboxBatches)} batches in the inbox (${bytes(inbound.inboxBytes)}), received up to ${grouped(inbound.receivedSequence)}, applied up to ${grouped(inbound.appliedSequence)}`,
+      peerSilence(site),
     ),
     '',
-    `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
+    `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}${pendingText(site.rejectedPending)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
     ...otherLines(site, now),
     ...jobsLines(site.jobs),
     ...(site.gap
@@ -88,14 +89,15 @@ export function renderStatus(site: SiteStatus, now: number): string {
   ].join('\n');
 }
 
-function linkLines(direction: string, link: LinkStatus, where: string): string[] {
+/** @param unknown why the lag is not known, if it is not */
+function linkLines(direction: string, link: LinkStatus, where: string, unknown?: string): string[] {
   const state = isFlowing(link) ? paint.green(link.state) : paint.yellow(link.state);
   const detail = link.detail === undefined ? '' : `: ${link.detail}`;
   const since = link.pausedSince === null ? '' : `paused since ${new Date(link.pausedSince).toISOString()}`;
   const paused = since === '' ? '' : paint.yellow(link.state === 'paused' ? since : `${since}; `);
   return [
     `${paint.bold(direction)}  ${link.state === 'paused' ? paused : `${paused}${state}${detail}`}`,
-    `  lag ${duration(link.lagMs)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${amount(link)}) since the start`,
+    `  lag ${unknown === undefined ? duration(link.lagMs) : paint.yellow(`unknown: ${unknown}`)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${amount(link)}) since the start`,
     `  ${where}`,
   ];
 }
@@ -107,17 +109,32 @@ function amount({ bytesTotal, plainBytesTotal }: LinkStatus): string {
   return `${bytes(bytesTotal)}, ${percent} % of ${bytes(plainBytesTotal)}`;
 }
 
+/** What waits for a person: the count before it is of this process alone. */
+function pendingText(pending: number): string {
+  return pending > 0 ? paint.yellow(` (in the list ${grouped(pending)}: tandem rejected)`) : '';
+}
+
 /** How the other site is, as it has told. */
 function otherLines({ site, peer, other }: SiteStatus, now: number): string[] {
   if (other === null) return [`${peer} has not been heard of yet`];
-  const { heardMs, version, outbound, inbound, gap } = other;
+  const { heardMs, version, outbound, inbound, gap, rejectedPending = 0 } = other;
   const ageMs = Math.max(0, now - heardMs);
   const heard = `heard of ${duration(ageMs)} ago`;
   const texts = [`tandem ${version}`, ageMs > SILENT_MS ? paint.yellow(heard) : heard];
-  if (outbound.pausedSince !== null) texts.push(paint.yellow(`${peer} → ${site} is paused there`));
-  if (inbound.pausedSince !== null) texts.push(paint.yellow(`${site} → ${peer} is paused there`));
-  if (inbound.state === 'backing-off' || inbound.state === 'stopped')
-    texts.push(paint.yellow(`${site} → ${peer} is ${inbound.state} there`));
+  for (const [direction, { state, reason, pausedSince: since }] of [
+    [`${peer} → ${site}`, outbound],
+    [`${site} → ${peer}`, inbound],
+  ] as const) {
+    if (since !== null) texts.push(paint.yellow(`${direction} is paused there`));
+    if (state === 'backing-off' || state === 'stopped')
+      texts.push(paint.yellow(`${direction} is ${state} there${reason === undefined ? '' : ` (${reason})`}`));
+  }
+  if (rejectedPending > 0)
+    texts.push(
+      paint.yellow(
+        `has rejected changes of ${site} in its list, ${grouped(rejectedPending)}: tandem rejected, there`,
+      ),
+    );
   if (gap) texts.push(paint.red('it has a gap'));
   return [`${peer}: ${texts.join(', ')}`];
 }

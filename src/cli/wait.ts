@@ -2,6 +2,7 @@ import type { Mark, MarkTold } from '../protocol/messages/mark.js';
 import type { LocalConfig } from '../config/config.js';
 import { TandemError } from '../errors.js';
 import { refusalOf, whereOf } from '../redis/connect.js';
+import { peerSilence, standstillsThere } from '../observe/health.js';
 import { readStatusKey } from '../observe/status-key.js';
 import type { SiteStatus } from '../observe/status.js';
 import { Waiting } from '../site/waiting.js';
@@ -37,7 +38,9 @@ export async function wait(config: LocalConfig, args: WaitArguments): Promise<nu
       onLook: () => line.show(missing),
     });
     line.clear();
-    tell(config, args, { isDone, waitedMs: performance.now() - startMs, missing: await missing() });
+    const waitedMs = performance.now() - startMs;
+    const rejected = isDone ? await rejectedThere(own) : 0;
+    tell(config, args, { isDone, waitedMs, missing: isDone ? [] : await missing(), rejected });
     return isDone ? 0 : 1;
   });
 }
@@ -56,7 +59,8 @@ async function missingOf(
     const status = await readStatusKey(redis, keys.status);
     const first = reasonOf(told?.first, site, peer);
     const second = reasonOf(told?.second, peer, site, both);
-    return [...(status === null ? [] : remaining(status)), ...first, ...second];
+    const reasons = [...(status === null ? [] : remaining(status)), ...first, ...second];
+    return reasons.length > 0 ? reasons : [`${peer} has not answered yet`];
   } catch (error) {
     return [`the Redis of site ${site} does not answer: ${refusalOf(error, whereOf(redis)).message}`];
   }
@@ -69,7 +73,9 @@ function reasonOf(told: MarkTold | undefined, site: string, other: string, isWai
   return [];
 }
 
-function remaining({ site, peer, outbound, inbound }: SiteStatus): string[] {
+/** Why the changes, and the answer to the mark, may not have crossed: the answer goes the other way. */
+export function remaining(status: SiteStatus): string[] {
+  const { site, peer, outbound, inbound } = status;
   const { changeListBatches: batches, changeListBytes, lagMs } = outbound;
   const found: string[] = [];
   if (batches > 0)
@@ -85,7 +91,10 @@ function remaining({ site, peer, outbound, inbound }: SiteStatus): string[] {
     else if (link.detail !== undefined) found.push(`${name} is ${link.state}: ${link.detail}`);
   }
   if (inbound.inboxBatches > 0) found.push(`${grouped(inbound.inboxBatches)} batches are not applied here`);
-  return found.length > 0 ? found : [`${peer} has not answered yet`];
+  const silence = peerSilence(status);
+  if (silence !== undefined) found.push(`${silence}: tandem health, at ${peer}`);
+  else found.push(...standstillsThere(status));
+  return found;
 }
 
 function notRunning({ site, pair }: LocalConfig): TandemError {
@@ -94,20 +103,43 @@ function notRunning({ site, pair }: LocalConfig): TandemError {
   });
 }
 
+/** Changes of this site's that the other one holds in its list of rejected ones, as far as it has told. Never rejects. */
+async function rejectedThere({ redis, keys }: LocalSite): Promise<number> {
+  const status = await readStatusKey(redis, keys.status).catch(() => null);
+  return status?.other?.rejectedPending ?? 0;
+}
+
+interface Waited {
+  readonly isDone: boolean;
+  readonly waitedMs: number;
+  readonly missing: readonly string[];
+  readonly rejected: number;
+}
+
 function tell(
   { site, peer }: LocalConfig,
   { both, json }: WaitArguments,
-  { isDone, waitedMs, missing }: { isDone: boolean; waitedMs: number; missing: readonly string[] },
+  { isDone, waitedMs, missing, rejected }: Waited,
 ): void {
   if (json)
     console.log(
-      JSON.stringify({ done: isDone, both, waitedMs: Math.round(waitedMs), missing: isDone ? [] : missing }),
+      JSON.stringify({
+        done: isDone,
+        both,
+        waitedMs: Math.round(waitedMs),
+        missing,
+        ...(rejected > 0 ? { rejectedThere: rejected } : {}),
+      }),
     );
   else if (isDone) {
     const back = both ? `, and all of ${peer} here` : '';
     console.log(
       `All that was written at ${site} is applied at ${peer}${back} (after ${duration(waitedMs)}).`,
     );
+    if (rejected > 0)
+      console.log(
+        `But for what was rejected there, ${grouped(rejected)} in the list: tandem rejected, at ${peer}.`,
+      );
   } else {
     console.error(`tandem: not all is applied after ${duration(waitedMs)}`);
     for (const reason of missing) console.error(`  → ${reason}`);

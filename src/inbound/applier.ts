@@ -110,6 +110,11 @@ export class Applier {
     return this.#telling.detail;
   }
 
+  /** The code of the error behind it, if it is one. */
+  get reason(): string | undefined {
+    return this.#telling.reason;
+  }
+
   get appliedSequence(): number {
     return this.#applied.sequence;
   }

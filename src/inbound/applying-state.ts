@@ -11,6 +11,7 @@ export class ApplyingState {
   readonly #trouble = new Trouble();
   #state: ApplierState = 'caught-up';
   #detail: string | undefined;
+  #reason: string | undefined;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -25,6 +26,11 @@ export class ApplyingState {
     return this.#detail;
   }
 
+  /** The code of that error. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
   /** @param reason for backing off, and for stopping */
   enter(state: ApplierState, reason?: TandemError): void {
     const { code, message: detail, hint } = reason ?? {};
@@ -32,6 +38,7 @@ export class ApplyingState {
     if (state === this.#state && detail === this.#detail) return;
     this.#state = state;
     this.#detail = detail;
+    this.#reason = code;
     if (state === 'stopped')
       this.#log.error({ reason: code, detail, hint }, "application of the peer's changes has stopped");
     // That a batch is taken up once more says nothing yet.
@@ -40,7 +47,8 @@ export class ApplyingState {
 
   /** Something was applied, or nothing waits: what was in the way is over, if anything was. */
   passed(): void {
-    if (this.#state === 'backing-off') [this.#state, this.#detail] = ['streaming', undefined];
+    if (this.#state === 'backing-off')
+      [this.#state, this.#detail, this.#reason] = ['streaming', undefined, undefined];
     const ended = this.#trouble.over();
     if (ended) this.#log.info({ state: this.#state, ...ended }, "application of the peer's changes");
   }

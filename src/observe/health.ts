@@ -1,5 +1,33 @@
 import type { LinkStatus, OtherStatus, SiteStatus } from './status.js';
 
+/** A peer's process that is started anew, or followed by another one, is heard of again by then: it tells every second. */
+export const PEER_SILENT_MS = 10_000;
+
+/**
+ * For how long nothing has been heard of the peer's process, in ms: of one that was never heard of since this one began. Undefined while
+ * it is heard of.
+ */
+export function peerSilentMs({
+  at,
+  uptimeMs,
+  other,
+}: Pick<SiteStatus, 'at' | 'uptimeMs' | 'other'>): number | undefined {
+  if (other === null) return uptimeMs;
+  const silentMs = at - other.heardMs;
+  return silentMs < PEER_SILENT_MS ? undefined : silentMs;
+}
+
+/** The same in words; undefined while the peer's process is heard of. */
+export function peerSilence(
+  status: Pick<SiteStatus, 'at' | 'uptimeMs' | 'other' | 'peer'>,
+): string | undefined {
+  const silentMs = peerSilentMs(status);
+  if (silentMs === undefined) return undefined;
+  return status.other === null
+    ? `nothing has been heard of ${status.peer} yet`
+    : `nothing has been heard of ${status.peer} for ${Math.round(silentMs / 1000)} s`;
+}
+
 /** Whether changes pass through a link, or would if there were any. */
 export function isFlowing({ state }: LinkStatus): boolean {
   return state === 'streaming' || state === 'caught-up';
@@ -17,17 +45,37 @@ export function readinessProblems(status: SiteStatus): string[] {
     if (!isFlowing(link))
       problems.push(`${direction}: ${link.state}${link.detail === undefined ? '' : ` (${link.detail})`}`);
   }
-  if (status.other) problems.push(...problemsThere(status, status.other));
+  // Who does not hear its own Redis hears of nobody.
+  const silence = status.capture.state === 'streaming' ? peerSilence(status) : undefined;
+  if (silence !== undefined)
+    problems.push(`${silence}: its process is stopped, hangs, or cannot reach the Redis of ${status.site}`);
+  else if (status.other) problems.push(...problemsThere(status, status.other));
   if (status.gap) problems.push('a gap is open: changes are missing, and a comparison of the sites is due');
   return problems;
 }
 
+/** Why changes do not pass at the other site, as it tells: for each direction one reason. */
+export function standstillsThere({
+  site,
+  peer,
+  other,
+}: Pick<SiteStatus, 'site' | 'peer' | 'other'>): string[] {
+  if (other === null) return [];
+  const links = [
+    [`${peer} to ${site}`, other.outbound],
+    [`${site} to ${peer}`, other.inbound],
+  ] as const;
+  return links.flatMap(([name, { state, reason, pausedSince }]) => {
+    if (pausedSince !== null) return [`${name}: paused at ${peer}`];
+    if (state !== 'backing-off' && state !== 'stopped') return [];
+    return [`${name}: ${state} at ${peer}${reason === undefined ? '' : ` (${reason})`}`];
+  });
+}
+
 /** Why changes do not pass, as far as only the other site knows. */
-function problemsThere({ site, peer }: SiteStatus, { outbound, inbound, gap }: OtherStatus): string[] {
-  const problems: string[] = [];
-  if (outbound.pausedSince !== null) problems.push(`${peer} to ${site}: paused at ${peer}`);
-  if (inbound.pausedSince !== null) problems.push(`${site} to ${peer}: paused at ${peer}`);
-  if (inbound.state === 'stopped') problems.push(`${site} to ${peer}: stopped at ${peer}`);
+function problemsThere(status: SiteStatus, { gap }: OtherStatus): string[] {
+  const { peer } = status;
+  const problems = standstillsThere(status);
   if (gap)
     problems.push(
       `a gap is open, as ${peer} tells: changes are missing, and a comparison of the sites is due`,

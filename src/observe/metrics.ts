@@ -1,6 +1,6 @@
 import { CONFLICT_OUTCOMES } from './conflict-outcome.js';
 import { SKIP_REASONS } from './skip-reason.js';
-import { isFlowing } from './health.js';
+import { isFlowing, peerSilentMs } from './health.js';
 import type { LinkStatus, SiteStatus } from './status.js';
 
 interface Sample {
@@ -90,12 +90,17 @@ const METRICS: readonly Metric[] = [
       { labels: { direction: 'inbound', state: inbound.state }, value: 1 },
     ],
   },
-  perLink(
-    'tandem_lag_seconds',
-    'gauge',
-    'Age of the oldest change on its way that is not applied yet.',
-    (link) => link.lagMs / 1000,
-  ),
+  {
+    name: 'tandem_lag_seconds',
+    type: 'gauge',
+    help: 'Age of the oldest change on its way that is not applied yet; inbound none while nothing is heard of the peer.',
+    samples: (s) => [
+      { labels: { direction: 'outbound' }, value: s.outbound.lagMs / 1000 },
+      ...(peerSilentMs(s) === undefined
+        ? [{ labels: { direction: 'inbound' }, value: s.inbound.lagMs / 1000 }]
+        : []),
+    ],
+  },
   perLink(
     'tandem_changes_total',
     'counter',
@@ -177,6 +182,11 @@ const METRICS: readonly Metric[] = [
     samples: (s) => byLabel('outcome', byOutcome(s.conflicts)),
   },
   counter('tandem_rejected_total', 'Changes that could not be applied.', (s) => s.rejected),
+  gauge(
+    'tandem_rejected_pending',
+    'Changes in the list of rejected ones, whenever they came there.',
+    (s) => s.rejectedPending,
+  ),
   counter(
     'tandem_late_writes_total',
     'Local writes found only after a change of the peer was applied on their key.',

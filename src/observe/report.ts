@@ -1,4 +1,5 @@
 import type { Logger } from '../log/log.js';
+import { PEER_SILENT_MS } from './health.js';
 import { Trouble } from '../log/trouble.js';
 import type { LinkStatus, OtherLink, SiteStatus } from './status.js';
 
@@ -12,8 +13,6 @@ type Line = Record<string, unknown>;
 
 /** After so many intervals without a line both directions are told all the same: a log that is silent for longer has lost its process. */
 const QUIET_INTERVALS = 30;
-/** A peer's process that is started anew, or followed by another one, is heard of again by then. */
-const SILENCE_MS = 10_000;
 
 /**
  * Logs one line for each direction in which something moved or changed its state since the last line, or waits ever longer; both now and
@@ -64,7 +63,7 @@ export class PeerSilence {
     // A site that does not hear its own Redis hears of no peer either.
     if (role !== 'active' || capture.state !== 'streaming') return;
     const silentMs = Math.min(uptimeMs, at - (other?.heardMs ?? -Infinity));
-    if (silentMs < SILENCE_MS) {
+    if (silentMs < PEER_SILENT_MS) {
       if (this.#trouble.over())
         this.#log.info(
           { peer, silentMs: at - silentMs - this.#sinceMs },

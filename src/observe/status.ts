@@ -19,8 +19,10 @@ export interface SiteStatus {
   other: OtherStatus | null;
   /** Conflicts met, by kind. */
   conflicts: Record<string, number>;
-  /** Changes that could not be applied and stand in the list of rejected ones. */
+  /** Changes that could not be applied, since the process started. */
   rejected: number;
+  /** Those that stand in the list of rejected changes, whenever they came there. */
+  rejectedPending: number;
   /** Local writes that slipped in between a decision and its application, and were settled afterwards. */
   late: number;
   jobs: JobsStatus;
@@ -74,6 +76,8 @@ export interface LinkStatus {
   state: LinkState;
   /** Why, in words, when the state is not a good one. */
   detail?: string;
+  /** The code of the error behind it, if it is one. */
+  reason?: string;
   /** Since when it is paused, ms since 1970; null while it is not. It may stand for another reason at the same time. */
   pausedSince: number | null;
   lagMs: number;
@@ -85,7 +89,7 @@ export interface LinkStatus {
 }
 
 /** A direction as the other site sees it. */
-export type OtherLink = Pick<LinkStatus, 'state' | 'pausedSince' | 'lagMs'>;
+export type OtherLink = Pick<LinkStatus, 'state' | 'reason' | 'pausedSince' | 'lagMs'>;
 
 /** How the other site is, as it has told itself. */
 export interface OtherStatus {
@@ -98,6 +102,8 @@ export interface OtherStatus {
   inbound: OtherLink;
   /** Whether its history was cut and a comparison is due. */
   gap: boolean;
+  /** Changes of this site's that stand in its list of rejected ones; absent where its version does not tell. */
+  rejectedPending?: number;
 }
 
 export interface OutboundStatus extends LinkStatus {

@@ -84,6 +84,11 @@ export class Courier {
     return this.#telling.detail ?? (this.isHeldBack ? 'held back by wanBytesPerSecond' : undefined);
   }
 
+  /** The code of the error behind it, if it is one. */
+  get reason(): string | undefined {
+    return this.#telling.reason;
+  }
+
   /** Whether the bound of the bandwidth holds changes back. */
   get isHeldBack(): boolean {
     return this.#bandwidth.isHolding;

@@ -12,6 +12,7 @@ export class DeliveryState {
   readonly #trouble = new Trouble();
   #state: CourierState = 'connecting';
   #detail: string | undefined;
+  #reason: string | undefined;
   /** Whether the log knows that all is well. */
   #isTold = false;
 
@@ -29,6 +30,11 @@ export class DeliveryState {
     return this.#detail;
   }
 
+  /** The code of that error. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
   /** @param reason for backing off */
   enter(state: CourierState, reason?: TandemError): void {
     if (reason) this.#tellTrouble(state, reason);
@@ -36,6 +42,7 @@ export class DeliveryState {
     if (state === this.#state && detail === this.#detail) return;
     this.#state = state;
     this.#detail = detail;
+    if (reason !== undefined || detail === undefined) this.#reason = reason?.code;
     if (reason) this.#isTold = false;
     else this.#tell(state);
   }

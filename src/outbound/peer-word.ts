@@ -35,6 +35,7 @@ const TELL_MS = 1000;
 /** Longest text that is listened to. */
 const MAX_TOLD_CHARS = 2000;
 
+const REASON = /^[A-Z_]{1,40}$/;
 const VERSION = /^[\w.+-]{1,40}$/;
 const STATES: readonly string[] = [
   'starting',
@@ -102,32 +103,36 @@ export function toldOf(
     oldestTimestamp === undefined
       ? null
       : { sequence: firstSequence, madeMs: Math.max(0, wallMs(oldestTimestamp)) };
-  const { version, outbound, inbound, gap } = status;
-  return { version, outbound: link(outbound), inbound: link(inbound), gap, oldest };
+  const { version, outbound, inbound, gap, rejectedPending } = status;
+  return { version, outbound: link(outbound), inbound: link(inbound), gap, rejectedPending, oldest };
 }
 
 function toldBy(text: string): Told | undefined {
   try {
-    const { version, outbound, inbound, gap, oldest } = JSON.parse(text) as Told;
+    const { version, outbound, inbound, gap, rejectedPending, oldest } = JSON.parse(text) as Told;
     const isSound =
       VERSION.test(version) &&
       isLink(outbound) &&
       isLink(inbound) &&
       typeof gap === 'boolean' &&
+      (rejectedPending === undefined || isCount(rejectedPending)) &&
       isPlace(oldest);
-    return isSound ? { version, outbound: link(outbound), inbound: link(inbound), gap, oldest } : undefined;
+    if (!isSound) return undefined;
+    const rejected = rejectedPending === undefined ? {} : { rejectedPending };
+    return { version, outbound: link(outbound), inbound: link(inbound), gap, ...rejected, oldest };
   } catch {
     return undefined;
   }
 }
 
-function link({ state, pausedSince, lagMs }: OtherLink): OtherLink {
-  return { state, pausedSince, lagMs };
+function link({ state, reason, pausedSince, lagMs }: OtherLink): OtherLink {
+  return { state, ...(reason === undefined ? {} : { reason }), pausedSince, lagMs };
 }
 
 function isLink(told: OtherLink): boolean {
   return (
     STATES.includes(told.state) &&
+    (told.reason === undefined || REASON.test(told.reason)) &&
     (told.pausedSince === null || isCount(told.pausedSince)) &&
     isCount(told.lagMs)
   );

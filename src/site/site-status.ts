@@ -21,6 +21,8 @@ export interface AtWork {
   readonly trouble: TandemError | undefined;
   /** Whether there is a gap that is not repaired. */
   readonly isCut: boolean;
+  /** In the list of rejected changes. */
+  readonly rejectedPending: number;
   readonly jobs: ControlPlane['status'];
   readonly word: Pick<PeerWord, 'heard' | 'oldestBehind'>;
 }
@@ -136,6 +138,7 @@ export class StatusOfSite {
       other: now.word.heard ?? null,
       conflicts: { ...this.#conflicts },
       rejected: this.#before.rejected + (active?.rejections.count ?? 0),
+      rejectedPending: now.rejectedPending,
       late: this.#before.late + (active?.late.count ?? 0),
       jobs,
       clockSkewMs: active?.courier.skewMs ?? null,
@@ -211,14 +214,17 @@ export class StatusOfSite {
 /** @param isWaiting whether something is on its way that is not applied where it goes, or an answer is due */
 function linkState(
   trouble: TandemError | undefined,
-  stage: { readonly state: LinkState; readonly detail: string | undefined } | undefined,
+  stage:
+    | { readonly state: LinkState; readonly detail: string | undefined; readonly reason: string | undefined }
+    | undefined,
   isWaiting: boolean,
-): { state: LinkState; detail?: string } {
-  if (trouble) return { state: 'backing-off', detail: trouble.message };
+): { state: LinkState; detail?: string; reason?: string } {
+  if (trouble) return { state: 'backing-off', detail: trouble.message, reason: trouble.code };
   return {
     // A stage tells what it has to do itself; caught up is a direction in which nothing waits anywhere.
     state: stage?.state === 'caught-up' && isWaiting ? 'streaming' : (stage?.state ?? 'starting'),
     ...(stage?.detail === undefined ? {} : { detail: stage.detail }),
+    ...(stage?.reason === undefined ? {} : { reason: stage.reason }),
   };
 }
 

@@ -20,6 +20,7 @@ import { SiteEvents } from './site-events.js';
 import { StatusOfSite } from './site-status.js';
 import { LongWork } from './long-work.js';
 import { mendInternalKeys, watchInternalKeys } from './internal-keys-watch.js';
+import { PendingRejected } from '../inbound/pending-rejected.js';
 import { PeerWord, toldOf } from '../outbound/peer-word.js';
 import { answerOf, openClient, whereOf, type Redis } from '../redis/connect.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
@@ -80,6 +81,7 @@ export class Site {
   readonly #claims: Claims;
   readonly #told: StatusOfSite;
   readonly #word: PeerWord;
+  readonly #pending: PendingRejected;
   readonly #events: SiteEvents;
   #active: Pipeline | undefined;
   #memory: Memory = NO_MEMORY;
@@ -124,6 +126,7 @@ export class Site {
     this.#control = new ControlPlane({ ...parts, tasks: { ...this.#longWork.tasks, ...moreTasks } });
     this.#cuts = new GapRepair({ ...parts, local: this.#local, control: this.#control });
     this.#told = new StatusOfSite({ config, log, onConflict });
+    this.#pending = new PendingRejected(this.#local, this.#keys.rejected);
     this.#word = new PeerWord({
       ...config,
       keys: this.#keys,
@@ -270,6 +273,7 @@ export class Site {
     this.#controlling = this.#control.run(stop.signal, token);
     void this.#cuts.keep(opened, stop.signal);
     void this.#word.keep(stop.signal);
+    void this.#pending.keep(stop.signal);
     try {
       await Promise.race([running, keeping, watching, checking.then(never)]);
     } catch (error) {
@@ -374,6 +378,7 @@ export class Site {
       trouble: this.#trouble,
       isCut: this.#cuts.isOpen,
       word: this.#word,
+      rejectedPending: this.#pending.count,
       jobs: this.#control.status,
     });
   }

@@ -91,6 +91,19 @@ test('it stays well while the peer is away, and while it is paused: no new start
   await untilSaid(0, /; not ready: east to west: paused(;|$)/);
 });
 
+test("a peer's process that is gone is missed, though its Redis takes all that is sent", async () => {
+  const { east, west } = pair;
+  await untilAll({ code: 0, livez: 200, readyz: 200 });
+  await west.kill();
+  await until('it to be missed', async () => (await overHttp(east))[1] === 503, { deadlineMs: 30_000 });
+  await untilSaid(0, /; not ready: nothing has been heard of west for \d+ s: its process is stopped, /);
+  const lag = await runCli(['lag', '--max', '1h'], settingsOf(east, false));
+  expect(lag.stdout).toMatch(/^west → east {2}unknown: nothing has been heard of west for \d+ s$/m);
+  expect(lag.code).toBe(1);
+  west.start();
+  await untilAll({ code: 0, livez: 200, readyz: 200 });
+}, 120_000);
+
 test('of a process that was killed it is known at once, though its lease has not ended', async () => {
   const { east } = pair;
   await east.kill();

@@ -3,7 +3,7 @@ import { expectEqual } from '../support/equal.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
-import { LONG_BACKLOG, QUICK, ownKeys } from './observe.js';
+import { LONG_BACKLOG, QUICK, ownKeys, statusOf } from './observe.js';
 import { runCli, type Outcome } from './run-cli.js';
 
 /** Keys that west does not send: there the sites can be made to differ. */
@@ -34,15 +34,19 @@ beforeEach(async () => {
   await pair.west.redis.del(ownKeys().rejected, ownKeys().retries);
 });
 
-function rejected(site: Site, ...args: string[]): Promise<Outcome> {
+function environment(site: Site): Record<string, string> {
   const peer = site === pair.east ? pair.west : pair.east;
-  return runCli(['rejected', ...args], {
+  return {
     TANDEM_PAIR: pair.name,
     TANDEM_SITE: site.name,
     TANDEM_PEER: peer.name,
     TANDEM_LOCAL_URL: site.server.url,
     TANDEM_PEER_URL: peer.server.url,
-  });
+  };
+}
+
+function rejected(site: Site, ...args: string[]): Promise<Outcome> {
+  return runCli(['rejected', ...args], environment(site));
 }
 
 async function listed(): Promise<Listed> {
@@ -68,6 +72,17 @@ test('what was refused is listed; tried again, the key is as at the peer, and bo
     { database: 0, command: 'HSET', key: 'held:hash', tries: 0 },
     { database: 0, command: 'HSET', key: 'held:hash', tries: 0 },
   ]);
+  expect(stdout).toMatch(/^ {2}→ tandem rejected retry ID … \(or --all\): east sends the keys again/m);
+  // The list counts, whichever process has listed them; and both sites tell.
+  await west.kill();
+  await west.redis.del(ownKeys().lease);
+  west.start();
+  await until('both sites to tell of the list', async () => {
+    const told = await Promise.all([east, west].map((site) => statusOf(site).catch(() => undefined)));
+    return told[0]?.other?.rejectedPending === 2 && told[1]?.rejectedPending === 2 && told[1].rejected === 0;
+  });
+  const waited = await runCli(['wait', '--json'], environment(east));
+  expect(JSON.parse(waited.stdout)).toMatchObject({ done: true, rejectedThere: 2 });
   const { code, stdout: said } = await rejected(west, 'retry', '--all');
   expect([code, said]).toEqual([
     0,

@@ -68,14 +68,7 @@ const CASES: Partial<Record<ScriptName, Case>> = {
   'reject-commands': {
     prepare: suspect,
     keys: [KEYS.applied, KEYS.received, KEYS.inbox, KEYS.fence, KEYS.rejected, KEYS.site],
-    args: () => [
-      TOKEN,
-      1,
-      BATCH.length,
-      100,
-      ...[1, 0, 'TANDEM.STATE', 'k', 'no'],
-      ...[2, 0, 'SET', 'k', 'no'],
-    ],
+    args: () => [TOKEN, 1, BATCH.length, 100, 1, 0, 'TANDEM.STATE', 'k', 'no', 2, 0, 'SET', 'k', 'no'],
   },
   'retry-rejected': {
     prepare: rejected,
@@ -112,8 +105,14 @@ const CASES: Partial<Record<ScriptName, Case>> = {
       await client.hset(KEYS.copy, { id: 'id', placeEpoch: 1, place: 3, received: 2 });
     },
     keys: [
-      ...[KEYS.fence, KEYS.copy, KEYS.state, KEYS.applied],
-      ...[KEYS.received, KEYS.site, KEYS.changes, KEYS.inbox],
+      KEYS.fence,
+      KEYS.copy,
+      KEYS.state,
+      KEYS.applied,
+      KEYS.received,
+      KEYS.site,
+      KEYS.changes,
+      KEYS.inbox,
     ],
     args: () => [TOKEN, 'id', PAIR, 'east', 'west', 2, 9, '', '', 1, ''],
   },
@@ -131,7 +130,7 @@ function commandsOf(name: ScriptName): string[] {
 /** All that stands in the site's own keys. */
 async function contents(): Promise<unknown> {
   const all: [string, unknown][] = [];
-  for (const key of (await client.keys('*')).sort()) {
+  for (const key of (await client.keys('*')).toSorted()) {
     const kind = await client.type(key);
     if (kind === 'hash') all.push([key, await client.hgetall(key)]);
     else if (kind === 'list') all.push([key, await client.lrangeBuffer(key, 0, -1)]);

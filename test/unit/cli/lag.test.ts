@@ -4,9 +4,15 @@ import type { SiteStatus } from '../../../src/observe/status.js';
 
 const NOW = 1_000_000;
 
+function toldBefore(ageMs: number, heardMs = 0): SiteStatus {
+  const at = NOW - ageMs;
+  const other = { heardMs: at - heardMs };
+  const links = { outbound: { lagMs: 3 }, inbound: { lagMs: 0 } };
+  return { at, uptimeMs: 60_000, site: 'east', peer: 'west', other, ...links } as SiteStatus;
+}
+
 function lagsAfter(ageMs: number): [outbound: number, inbound: number] {
-  const told = { at: NOW - ageMs, site: 'east', peer: 'west', outbound: { lagMs: 3 }, inbound: { lagMs: 0 } };
-  const { outbound, inbound } = lagsOf(told as SiteStatus, NOW);
+  const { outbound, inbound } = lagsOf(toldBefore(ageMs), NOW);
   return [outbound.lagMs, inbound.lagMs];
 }
 
@@ -16,4 +22,13 @@ test('a lag is as the process has told it', () => {
 
 test('of a process that has been silent since it may have grown by that', () => {
   expect(lagsAfter(8000)).toEqual([8003, 8000]);
+});
+
+test('what a peer is behind of which nothing is heard is not known', () => {
+  expect(lagsOf(toldBefore(0, 38_000), NOW)).toEqual({
+    outbound: { direction: 'east → west', lagMs: 3 },
+    inbound: { direction: 'west → east', lagMs: 0, unknown: 'nothing has been heard of west for 38 s' },
+  });
+  const unheard = { ...toldBefore(0), other: null };
+  expect(lagsOf(unheard, NOW).inbound.unknown).toBe('nothing has been heard of west yet');
 });

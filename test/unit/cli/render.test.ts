@@ -13,9 +13,27 @@ describe('what tandem status prints', () => {
     expect(text).toMatch(/west → east {2}caught-up\n/);
     expect(text).toContain('west: tandem 0.1.0, heard of 900 ms ago\n');
     expect(text).toContain(
-      'conflicts 8 (set:own-stays 5, hset:own-stays 2, set:merged 1), rejected 1, late 2, clock skew -250 ms, epoch 2',
+      'conflicts 8 (set:own-stays 5, hset:own-stays 2, set:merged 1), rejected 1 (in the list 3: tandem rejected), late 2, clock skew -250 ms, epoch 2',
     );
     expect(text).toContain("jobs: waiting 3, delayed 1, active 1, failed 2, the jobs' own failures 4");
+  });
+
+  it('says what the other site has rejected', () => {
+    const status = exampleStatus();
+    status.other!.rejectedPending = 2;
+    expect(renderStatus(status, now)).toContain(
+      ', has rejected changes of east in its list, 2: tandem rejected, there\n',
+    );
+  });
+
+  it('does not take a peer of which nothing is heard for one that has nothing to send', () => {
+    const status = exampleStatus();
+    status.other!.heardMs = status.at - 38_000;
+    const text = renderStatus(status, now);
+    expect(text).toMatch(
+      /west → east {2}caught-up\n {2}lag unknown: nothing has been heard of west for 38 s, /,
+    );
+    expect(text).toMatch(/east → west {2}streaming\n {2}lag 12 ms/);
   });
 
   it('says to how much of itself what crossed was compressed, where it was', () => {

@@ -60,6 +60,7 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
     },
     conflicts: { 'set:own-stays': 5, 'hset:own-stays': 2, 'set:merged': 1 },
     rejected: 1,
+    rejectedPending: 3,
     late: 2,
     jobs: { waiting: 3, delayed: 1, active: 1, failed: 2, completed: 40, faults: 4 },
     clockSkewMs: -250,

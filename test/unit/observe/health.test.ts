@@ -28,13 +28,38 @@ describe('readiness', () => {
     const status = exampleStatus();
     status.other!.outbound.pausedSince = 1;
     status.other!.inbound.state = 'stopped';
+    status.other!.inbound.reason = 'BATCH_INVALID';
     status.other!.gap = true;
     expect(readinessProblems(status)).toEqual([
       'west to east: paused at west',
-      'east to west: stopped at west',
+      'east to west: stopped at west (BATCH_INVALID)',
       'a gap is open, as west tells: changes are missing, and a comparison of the sites is due',
     ]);
-    expect(readinessProblems(exampleStatus({ other: null }))).toEqual([]);
+  });
+
+  it('names what keeps the other site from applying, and from delivering', () => {
+    const status = exampleStatus();
+    Object.assign(status.other!.inbound, { state: 'backing-off', reason: 'SERVER_BUSY' });
+    Object.assign(status.other!.outbound, { state: 'backing-off', reason: 'NO_PERMISSION' });
+    expect(readinessProblems(status)).toEqual([
+      'west to east: backing-off at west (NO_PERMISSION)',
+      'east to west: backing-off at west (SERVER_BUSY)',
+    ]);
+  });
+
+  it('is not given while nothing is heard of the peer, whatever it told last', () => {
+    const reason = 'its process is stopped, hangs, or cannot reach the Redis of east';
+    const status = exampleStatus();
+    status.other!.heardMs = status.at - 9999;
+    expect(readinessProblems(status)).toEqual([]);
+    status.other!.heardMs = status.at - 38_000;
+    status.other!.inbound.pausedSince = 1;
+    expect(readinessProblems(status)).toEqual([`nothing has been heard of west for 38 s: ${reason}`]);
+    status.other = null;
+    expect(readinessProblems(status)).toEqual([`nothing has been heard of west yet: ${reason}`]);
+    // Who does not hear its own Redis hears of nobody.
+    status.capture.state = 'starting';
+    expect(readinessProblems(status)).toEqual([]);
   });
 
   it('is not given while a comparison is due', () => {

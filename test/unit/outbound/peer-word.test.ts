@@ -29,8 +29,22 @@ describe('what the other site tells', () => {
       outbound: { state: 'streaming', pausedSince: null, lagMs: 12 },
       inbound: { state: 'caught-up', pausedSince: null, lagMs: 0 },
       gap: false,
+      rejectedPending: 3,
     });
     expect(word.oldestBehind(0)).toBeUndefined();
+  });
+
+  it('has the code of what keeps changes from passing there, and nothing of its words', () => {
+    const status = exampleStatus();
+    Object.assign(status.inbound, { state: 'backing-off', detail: 'words', reason: 'SERVER_BUSY' });
+    const word = listening();
+    word.hear(JSON.stringify(toldOf(status, NONE)));
+    expect(word.heard?.inbound).toEqual({
+      state: 'backing-off',
+      reason: 'SERVER_BUSY',
+      pausedSince: null,
+      lagMs: 0,
+    });
   });
 
   it('names the oldest change that is not here, until it is applied', () => {
@@ -49,10 +63,12 @@ describe('what the other site tells', () => {
     '{}',
     JSON.stringify({ ...sound, version: '<img>' }),
     JSON.stringify({ ...sound, gap: 1 }),
+    JSON.stringify({ ...sound, rejectedPending: '1' }),
     JSON.stringify({ ...sound, oldest: { sequence: -1, madeMs: 0 } }),
     JSON.stringify({ ...sound, oldest: undefined }),
     JSON.stringify({ ...sound, outbound: { ...sound.outbound, state: 'rm -rf' } }),
     JSON.stringify({ ...sound, inbound: { ...sound.inbound, lagMs: 'x' } }),
+    JSON.stringify({ ...sound, inbound: { ...sound.inbound, reason: '<img>' } }),
     JSON.stringify({ ...sound, inbound: null }),
     JSON.stringify({ ...sound, more: 'x'.repeat(3000) }),
   ])('is passed over where it cannot be read: %s', (text) => {
