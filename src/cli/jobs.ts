@@ -6,10 +6,10 @@ import { ProgressLine, showJob } from './progress-line.js';
 import { duration, grouped, paint } from './terminal.js';
 
 /** What `tandem jobs` can do. */
-export type JobAction = 'list' | 'watch' | 'pause' | 'resume' | 'cancel' | 'retry';
+export type JobAction = 'list' | 'watch' | 'pause' | 'resume' | 'cancel' | 'retry' | 'drop';
 
 /** Those that concern one job. */
-const ON_ONE_JOB: readonly JobAction[] = ['cancel', 'retry'];
+const ON_ONE_JOB: readonly JobAction[] = ['cancel', 'retry', 'drop'];
 
 export interface JobsArguments {
   readonly action: JobAction;
@@ -20,7 +20,7 @@ export interface JobsArguments {
 
 /**
  * Lists or steers the jobs in the local Redis, whether or not a process runs. Resolves with the exit code: 1 when there is
- * nothing to cancel or to try again, or a job that was watched has failed. @throws TandemError CONFIG_INVALID for arguments that make no sense; WRONG_PAIR, SAME_SITE
+ * nothing to cancel, to drop or to try again, or a job that was watched has failed. @throws TandemError CONFIG_INVALID for arguments that make no sense; WRONG_PAIR, SAME_SITE
  */
 export async function jobs(config: LocalConfig, { action, id, json }: JobsArguments): Promise<number> {
   const isOnOneJob = ON_ONE_JOB.includes(action);
@@ -45,6 +45,7 @@ async function act(client: JobClient, { action, id, json }: JobsArguments): Prom
     await client.resume();
     console.log('Jobs begin again.');
   } else if (id !== undefined) {
+    if (action === 'drop') return drop(client, id);
     return action === 'retry' ? retry(client, id) : cancel(client, id);
   } else {
     const [found, isPaused] = [await client.list(), await client.isPaused()];
@@ -58,11 +59,22 @@ async function cancel(client: JobClient, id: string): Promise<number> {
   const texts = {
     removed: `${id} waited, and is gone.`,
     asked: `${id} is told to end; it is then failed, as cancelled.`,
-    ended: `${id} has ended already.`,
+    ended: `${id} has ended already: tandem jobs retry ${id}, or tandem jobs drop ${id}`,
     unknown: `There is no job ${id}.`,
   };
   console.log(texts[done]);
   return done === 'removed' || done === 'asked' ? 0 : 1;
+}
+
+async function drop(client: JobClient, id: string): Promise<number> {
+  const done = await client.drop(id);
+  const texts = {
+    dropped: `${id} is off the list.`,
+    'not ended': `${id} has not ended: tandem jobs cancel ${id}`,
+    unknown: `There is no job ${id}.`,
+  };
+  console.log(texts[done]);
+  return done === 'dropped' ? 0 : 1;
 }
 
 /**
@@ -119,7 +131,7 @@ async function retry(client: JobClient, id: string): Promise<number> {
 
 function wrong(message: string): TandemError {
   return new TandemError('CONFIG_INVALID', message, {
-    hint: 'tandem jobs [list], tandem jobs watch [ID], tandem jobs pause, tandem jobs resume, tandem jobs cancel ID, tandem jobs retry ID',
+    hint: 'tandem jobs [list], tandem jobs watch [ID], tandem jobs pause, tandem jobs resume, tandem jobs cancel ID, tandem jobs retry ID, tandem jobs drop ID',
   });
 }
 

@@ -92,6 +92,7 @@ const JOB_ACTIONS = [
   'resume',
   'cancel',
   'retry',
+  'drop',
 ] as const satisfies readonly JobAction[];
 const SHELLS = ['bash', 'zsh', 'fish'] as const satisfies readonly Shell[];
 
@@ -240,9 +241,11 @@ function comparing(command: Command, finish: Finish, always: Partial<VerifyArgum
 
 function addJobs(program: Command, finish: Finish): void {
   withSettings(program.command('jobs'))
-    .description('show the long work of this site (jobs), hold it back, end it, or try it again')
+    .description(
+      'show the long work of this site (jobs), hold it back, end it, try it again, or take it off the list',
+    )
     .addArgument(new Argument('[action]', 'what to do').choices(JOB_ACTIONS).default('list'))
-    .argument('[id]', 'the job to watch, to cancel or to try again')
+    .argument('[id]', 'the job to watch, to cancel, to try again or to drop')
     .option('--json', 'print the list as JSON')
     .action(
       async (

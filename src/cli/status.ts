@@ -83,6 +83,13 @@ export function renderStatus(site: SiteStatus, now: number): string {
     `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}${pendingText(site.rejectedPending)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
     ...otherLines(site, now),
     ...jobsLines(site.jobs),
+    ...(site.firstCopyFailure === null
+      ? []
+      : [
+          paint.red(
+            `The first copy has failed (${site.firstCopyFailure}): tandem jobs says why; tandem verify lists keys that differ.`,
+          ),
+        ]),
     ...(site.gap
       ? [paint.red('A gap is open: changes are missing, and a comparison of the sites is due.')]
       : []),

@@ -92,6 +92,15 @@ export class JobClient {
     return found.view.state === 'failed' && (await found.queue.retry(id)) ? 'waits' : 'not failed';
   }
 
+  /** Takes a job off the list that has ended. @returns what was done; all but `dropped`: nothing */
+  async drop(id: string): Promise<'dropped' | 'not ended' | 'unknown'> {
+    const found = await this.#find(id);
+    if (found === undefined) return 'unknown';
+    const { queue, view } = found;
+    const hasEnded = view.state === 'completed' || view.state === 'failed';
+    return hasEnded && (await queue.remove(id)) ? 'dropped' : 'not ended';
+  }
+
   /**
    * Tells of each new progress until the job has ended, and gives it as it ended.
    * @throws TandemError CLOSED when the signal aborts or the job is gone

@@ -51,6 +51,10 @@ export function readinessProblems(status: SiteStatus): string[] {
     problems.push(`${silence}: its process is stopped, hangs, or cannot reach the Redis of ${status.site}`);
   else if (status.other) problems.push(...problemsThere(status, status.other));
   if (status.gap) problems.push('a gap is open: changes are missing, and a comparison of the sites is due');
+  if (status.firstCopyFailure !== null)
+    problems.push(
+      `the first copy has failed (${status.firstCopyFailure}): what ${status.site} held before the pair began is not all at ${status.peer}`,
+    );
   return problems;
 }
 

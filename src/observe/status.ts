@@ -33,6 +33,8 @@ export interface SiteStatus {
   logLinesLost: number;
   /** Whether a gap is open: changes are missing, and a repair is due. */
   gap: boolean;
+  /** The code of the error that has ended the first copy of what this site held; null while it has not failed. */
+  firstCopyFailure: string | null;
 }
 
 /** Jobs of all kinds, by state. `delayed`: for their time, or for their next attempt. */

@@ -31,6 +31,7 @@ import type { OpenedState } from './history.js';
 import { fieldsExpire, filterOf } from './stage-settings.js';
 import { compareSites, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
 import { Exchange } from '../sync/exchange.js';
+import { CopyFailure } from '../sync/copy-failure.js';
 import { copyFirst, type FirstCopyResult } from '../sync/first-copy.js';
 import { LargeKeys } from '../sync/large-keys.js';
 import { Inventory } from '../sync/inventory.js';
@@ -103,6 +104,7 @@ export class LongWork {
   /** The gaps of this site's history, once it has been at work. */
   #gaps: GapRepair | undefined;
   #inventory: Inventory | undefined;
+  readonly copyFailure = new CopyFailure();
   #answering: Promise<unknown> = Promise.resolve();
 
   constructor(options: LongWorkOptions) {
@@ -115,7 +117,8 @@ export class LongWork {
   /** By the name of their kind. */
   readonly tasks = {
     verify: (context: JobContext): Promise<ComparisonResult> => this.#verify(context),
-    'first-copy': (context: JobContext): Promise<FirstCopyResult> => this.#copyFirst(context),
+    'first-copy': (context: JobContext): Promise<FirstCopyResult> =>
+      this.copyFailure.of(this.#copyFirst(context)),
     repair: (context: JobContext): Promise<ComparisonResult> => this.#repair(context),
   };
 

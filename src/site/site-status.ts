@@ -23,6 +23,7 @@ export interface AtWork {
   readonly isCut: boolean;
   /** In the list of rejected changes. */
   readonly rejectedPending: number;
+  readonly copyFailure: string | undefined;
   readonly jobs: ControlPlane['status'];
   readonly word: Pick<PeerWord, 'heard' | 'oldestBehind'>;
 }
@@ -145,6 +146,7 @@ export class StatusOfSite {
       memoryBytes: process.memoryUsage.rss(),
       logLinesLost: linesLost(this.#log),
       gap: isCut,
+      firstCopyFailure: now.copyFailure ?? null,
     };
   }
 

@@ -379,6 +379,7 @@ export class Site {
       isCut: this.#cuts.isOpen,
       word: this.#word,
       rejectedPending: this.#pending.count,
+      copyFailure: this.#longWork.copyFailure.code,
       jobs: this.#control.status,
     });
   }

@@ -96,6 +96,8 @@ test('keys that differ stop the first copy, and nothing of them is overwritten, 
   await east.waitForLog(
     (line) => line.msg === 'a job has failed' && JSON.stringify(line).includes('TANDEM_PREFER'),
   );
+  await until('the site to say so', async () => (await statusOf(east)).firstCopyFailure === 'SITES_DIFFER');
+  expect((await fetch(`${east.httpUrl}/readyz`, { headers: { connection: 'close' } })).status).toBe(503);
   for (const site of [east, west]) {
     await site.kill('SIGTERM');
     site.set({ TANDEM_PREFER: 'west' });
@@ -109,6 +111,7 @@ test('keys that differ stop the first copy, and nothing of them is overwritten, 
     },
     DEADLINE,
   );
+  expect((await statusOf(east)).firstCopyFailure).toBeNull();
   await quiet(running);
   await expectEqual(east.redis, west.redis);
   expect(await east.redis.get('both:7')).toBe('w7');

@@ -103,3 +103,21 @@ describe('following a job', () => {
     expect(told).toContainEqual({ done: 1 });
   });
 });
+
+describe('dropping', () => {
+  test('takes a job off the list that has ended, and no other', async () => {
+    const [failed, waits] = [await bench.client.add('copy', {}, { attempts: 1 }), 'copy-waits'];
+    bench.start({
+      copy: async () => {
+        throw new TandemError('NO_PERMISSION', 'no');
+      },
+    });
+    await bench.ended(failed);
+    await bench.client.pause();
+    await bench.client.add('copy', {}, { id: waits });
+    expect(await bench.client.drop(waits)).toBe('not ended');
+    expect(await bench.client.drop(failed)).toBe('dropped');
+    expect(await bench.client.drop(failed)).toBe('unknown');
+    expect((await bench.client.list()).map(({ id }) => id)).toEqual([waits]);
+  });
+});

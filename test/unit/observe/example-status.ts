@@ -67,6 +67,7 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
     memoryBytes: 80_000_000,
     logLinesLost: 0,
     gap: false,
+    firstCopyFailure: null,
     ...changes,
   };
 }

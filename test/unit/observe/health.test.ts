@@ -62,6 +62,12 @@ describe('readiness', () => {
     expect(readinessProblems(status)).toEqual([]);
   });
 
+  it('is not given when the first copy has failed', () => {
+    expect(readinessProblems(exampleStatus({ firstCopyFailure: 'SITES_DIFFER' }))).toEqual([
+      'the first copy has failed (SITES_DIFFER): what east held before the pair began is not all at west',
+    ]);
+  });
+
   it('is not given while a comparison is due', () => {
     expect(readinessProblems(exampleStatus({ gap: true }))).toHaveLength(1);
   });
