@@ -2,6 +2,7 @@ import type { Config } from '../config/config.js';
 import { ERROR_CODES, TandemError, errorLine } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
 import type { Logger } from '../log/log.js';
+import type { Trouble } from '../log/trouble.js';
 import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.js';
 import type { Redis } from '../redis/connect.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
@@ -24,6 +25,8 @@ export interface PreflightOptions {
   log: Logger;
   /** Aborts when the outcome is no longer waited for. */
   signal?: AbortSignal;
+  /** What was warned of at the attempts before: a site that cannot begin tries again and again. */
+  warned?: Trouble;
 }
 
 /** A signal nobody gives. */
@@ -45,11 +48,12 @@ interface End {
  * warning, like everything else that is not as it should be.
  */
 export async function preflight(options: PreflightOptions): Promise<void> {
-  const { config, log, signal } = options;
+  const { config, log, signal, warned } = options;
   const findings = await inspect({ ...options, thorough: false });
+  const isNews = (reason: string): boolean => warned === undefined || warned.met(reason) !== undefined;
   if (signal?.aborted === true) return;
   for (const { subject, name, outcome, message, advice } of findings) {
-    if (outcome === 'warn')
+    if (outcome === 'warn' && isNews(`${subject} ${name}`))
       log.warn({ subject, check: name, found: message, advice }, 'the preflight check warns');
   }
   const failures = findings.filter(({ outcome }) => outcome === 'fail');
@@ -57,7 +61,7 @@ export async function preflight(options: PreflightOptions): Promise<void> {
     failures.find((finding) => !passes(finding)) ?? failures.find(({ subject }) => subject !== 'peer');
   if (fatal !== undefined) throw failureError(fatal, failures.length - 1, config);
   for (const { message } of failures)
-    log.warn({ found: message }, 'the peer is not there yet, it is tried again');
+    if (isNews(message)) log.warn({ found: message }, 'the peer is not there yet, it is tried again');
 }
 
 function failureError(

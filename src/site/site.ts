@@ -90,6 +90,8 @@ export class Site {
   #role: 'active' | 'standby' = 'standby';
   #trouble: TandemError | undefined;
   readonly #failures = new Trouble();
+  /** What the checks of the attempts so far have warned of. */
+  readonly #warned = new Trouble();
   #isChecked = false;
 
   constructor({ config, log, moreTasks = {}, onConflict }: SiteOptions) {
@@ -220,23 +222,31 @@ export class Site {
   /** From the connection to the first failure. */
   async #once(signal: AbortSignal): Promise<void> {
     const { config, local, peer, log } = this.#parts;
-    // Once: what a check warns of need not be said again at every new beginning.
-    const checking = this.#isChecked ? never() : preflight({ config, local, peer, log, signal });
-    checking.then(
-      () => (this.#isChecked = true),
-      () => {},
-    );
-    // A peer that does not answer must not keep this site from its own stream, which it may lose meanwhile.
-    if (!this.#isChecked) await Promise.race([checking, sleep(CHECK_MS, undefined, { signal, ref: false })]);
-    await connectPrimary(local, signal);
     const stop = new LinkedAbort(signal);
-    const work = this.#work(checking, stop.signal);
+    let work: Promise<void> | undefined;
     try {
+      // Once: what a check warns of need not be said again at every new beginning.
+      const checking = this.#isChecked
+        ? never()
+        : preflight({ config, local, peer, log, signal: stop.signal, warned: this.#warned });
+      checking.then(
+        () => (this.#isChecked ||= !stop.signal.aborted),
+        () => {},
+      );
+      // A peer that does not answer must not keep this site from its own stream, which it may lose meanwhile.
+      if (!this.#isChecked) {
+        const patience = sleep(CHECK_MS, undefined, { signal: stop.signal, ref: false });
+        patience.catch(() => {});
+        await Promise.race([checking, patience]);
+      }
+      await connectPrimary(local, stop.signal);
+      work = this.#work(checking, stop.signal);
       // A client that connects anew may be at another server than the one the lease was taken at.
       await Promise.race([work, untilLost(local, stop.signal)]);
     } finally {
+      // Also of the check and the wait for it: each attempt would leave them behind.
       stop.abort();
-      await work.catch(() => {});
+      await work?.catch(() => {});
     }
   }
 

@@ -3,8 +3,9 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config/config.js';
 import { createLogger } from '../../src/log/log.js';
 import { Site } from '../../src/site/site.js';
+import { freePort } from '../support/ports.js';
 import { useServer } from '../support/use-server.js';
-import { within } from '../support/wait.js';
+import { until, within } from '../support/wait.js';
 
 /** A site that has begun its work has sent no more than this; what comes later is as often as time goes by. */
 const COMMANDS = 60;
@@ -17,7 +18,7 @@ const { server: peer } = useServer();
 
 afterEach(() => vi.restoreAllMocks());
 
-function newSite(onLog: (line: string) => void): Site {
+function newSite(onLog: (line: string) => void, changes: Record<string, string> = {}): Site {
   const env = {
     TANDEM_PAIR: 'stop',
     TANDEM_SITE: 'east',
@@ -26,7 +27,9 @@ function newSite(onLog: (line: string) => void): Site {
     TANDEM_PEER_URL: peer().url,
     TANDEM_HTTP_PORT: '0',
   };
-  const config = loadConfig({ env: { ...env, TANDEM_LOG_LEVEL: 'debug', TANDEM_LOG_PRETTY: 'never' } });
+  const config = loadConfig({
+    env: { ...env, TANDEM_LOG_LEVEL: 'debug', TANDEM_LOG_PRETTY: 'never', ...changes },
+  });
   return new Site({ config, log: createLogger(config, { write: onLog }) });
 }
 
@@ -68,4 +71,27 @@ test('a site that is told to stop at the very moment it goes to work ends', asyn
   });
   await within('the end', END_MS, site.run(stop.signal));
   expect(stop.signal.aborted).toBe(true);
+});
+
+test('a site that cannot begin leaves nothing behind at each attempt, and warns once of what is the same', async () => {
+  const stop = new AbortController();
+  const lines: string[] = [];
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): number => warnings.push(warning);
+  process.on('warning', onWarning);
+  const found = (msg: string): string[] => lines.filter((line) => line.includes(msg));
+  const url = `redis://127.0.0.1:${await freePort()}`;
+  const quick = { TANDEM_BACKOFF_MIN_MS: '10', TANDEM_BACKOFF_MAX_MS: '20' };
+  const site = newSite((line) => lines.push(line), { TANDEM_LOCAL_URL: url, ...quick });
+  const over = site.run(stop.signal);
+  await until('it to have tried often', () => found('beginning again').length > 24);
+  stop.abort();
+  await over;
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
+  const checks = found('the preflight check warns').map(
+    (line) => (JSON.parse(line) as { check: string }).check,
+  );
+  expect(checks).toEqual([...new Set(checks)]);
+  expect(checks.length).toBeGreaterThan(0);
 });
