@@ -1,6 +1,7 @@
 import type { LocalConfig } from '../config/config.js';
 import { TandemError, type ErrorCode } from '../errors.js';
-import { findStrangers, judgeOwnRegistration, readRegistration } from '../preflight/pair.js';
+import { judgeOwnRegistration, readRegistration } from '../preflight/pair.js';
+import { findStrangers } from '../redis/other-pairs.js';
 import type { Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
 

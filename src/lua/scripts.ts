@@ -34,6 +34,7 @@ const SCRIPTS = {
     'append-batches',
     'deliver-batch',
     'deliver-heartbeat',
+    'may-scan',
     'remove-foreign-batches',
     'tell-peer',
     'trim-changes',

@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
 import { TandemError } from '../errors.js';
+import { runScript } from '../lua/scripts.js';
 import { answerOf } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
+import { findStrangers } from '../redis/other-pairs.js';
 import { PeerError, fromPeer } from './peer-error.js';
 
 /** The default of `proto-max-bulk-len`. */
@@ -9,6 +11,9 @@ export const DEFAULT_MAX_BULK_BYTES = 512 * 1024 * 1024;
 
 /** How often the peer is asked when acknowledgements overtake its answers. */
 const MAX_GREETINGS = 10;
+
+/** How often it is looked which other pairs have worked at a peer where this one has not. */
+const STRANGERS_MS = 60_000;
 
 interface HandshakeOptions {
   readonly client: Redis;
@@ -62,7 +67,7 @@ async function ask({ client, keys, pair, site, peer }: HandshakeOptions): Promis
   if (epoch == null || received == null || itsSite == null) {
     throw new PeerError(
       new TandemError('PEER_NOT_READY', 'no Tandem process has worked at the peer yet', {
-        hint: `start Tandem for site ${peer}`,
+        hint: `start Tandem for site ${peer}${await doubtOf({ client, keys, pair })}`,
       }),
     );
   }
@@ -92,6 +97,28 @@ async function ask({ client, keys, pair, site, peer }: HandshakeOptions): Promis
     restores: restores ?? '',
     reads: readsOf(startedAt, reads),
   };
+}
+
+/** Other pairs at the servers of peers, and when they were looked for: it takes a walk through all keys. */
+const strangersAt = new WeakMap<Redis, { readonly atMs: number; readonly names: readonly string[] }>();
+
+/** Of a pair that nobody knows there, while others have worked there, the name may be misspelt at one of the sites. */
+async function doubtOf({
+  client,
+  keys,
+  pair,
+}: Pick<HandshakeOptions, 'client' | 'keys' | 'pair'>): Promise<string> {
+  let known = strangersAt.get(client);
+  if (known === undefined || performance.now() - known.atMs > STRANGERS_MS) {
+    const keyPrefix = keys.prefix.slice(0, -`:{${pair}}:`.length);
+    const look = async (): Promise<string[] | null> =>
+      (await runScript(client, 'may-scan', [], [])) === 1 ? findStrangers(client, { keyPrefix, pair }) : null;
+    const names = await look().catch(() => null);
+    known = { atMs: performance.now(), names: names ?? [] };
+    strangersAt.set(client, known);
+  }
+  if (known.names.length === 0) return '';
+  return `; or is pair misspelt, here (${pair}) or there? The peer's Redis has keys of pair ${known.names.join(', ')}`;
 }
 
 /**

@@ -12,10 +12,6 @@ export interface Registration {
   born?: string;
 }
 
-/** Time after which the search for other pairs gives up: it walks through all keys. */
-const SEARCH_LIMIT_MS = 5000;
-const SEARCH_COUNT = 5000;
-
 /** Whether two URLs lead to two servers. */
 export function judgeServers(local: ServerFacts, peer: ServerFacts): Verdict {
   const same = local.runId !== null && local.runId === peer.runId;
@@ -142,31 +138,19 @@ export async function readRegistration(client: Redis, key: string): Promise<Regi
   return { pair, site, ...(typeof born === 'string' ? { born } : {}) };
 }
 
-/** The names of other pairs with keys at a server; null without the right to look, or when it takes too long. */
-export async function findStrangers(client: Redis, config: LocalConfig): Promise<string[] | null> {
-  const pattern = new RegExp(`^${config.keyPrefix}:\\{([^}]*)\\}:(?:state|in:site)$`);
-  const found = new Set<string>();
-  const deadline = performance.now() + SEARCH_LIMIT_MS;
-  let cursor = '0';
-  try {
-    do {
-      const [next, names] = await client.scan(
-        cursor,
-        'MATCH',
-        `${config.keyPrefix}:{*}:*`,
-        'COUNT',
-        SEARCH_COUNT,
-      );
-      for (const name of names) found.add(pattern.exec(name)?.[1] ?? config.pair);
-      cursor = next;
-      if (performance.now() > deadline) return null;
-    } while (cursor !== '0');
-  } catch (error) {
-    if (error instanceof Error && error.message.startsWith('NOPERM')) return null;
-    throw error;
-  }
-  found.delete(config.pair);
-  return [...found];
+/**
+ * Where the pair is new at the own Redis and others have worked there, its name may be misspelt: then no right must be granted to it.
+ * @param strangers at the own Redis
+ */
+export function withDoubt(
+  verdict: Verdict,
+  { pair, keyPrefix }: Config,
+  strangers: readonly string[],
+): Verdict {
+  if (verdict.outcome !== 'fail' || verdict.code !== 'NO_PERMISSION' || strangers.length === 0)
+    return verdict;
+  const doubt = `Is pair (${pair}) or keyPrefix (${keyPrefix}) misspelt? The own Redis has keys of pair ${strangers.join(', ')}. If not: `;
+  return { ...verdict, advice: `${doubt}${verdict.advice ?? ''}` };
 }
 
 /** A finding out of a verdict. */

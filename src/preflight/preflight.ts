@@ -8,6 +8,7 @@ import type { Redis } from '../redis/connect.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
 import { orTlsMismatch, untilTlsMismatch } from '../redis/tls-mismatch.js';
 import { judgeAppendOnlyFile } from './append-only-file.js';
+import { findStrangers } from '../redis/other-pairs.js';
 import { readFacts } from '../redis/server-facts.js';
 import type { ServerFacts } from '../redis/server-facts.js';
 import type { Finding, Subject } from './finding.js';
@@ -144,7 +145,7 @@ async function localFindings(
   verdicts.push(await judgeAppendOnlyFile(local, facts));
   verdicts.push(judgeMemory(facts, config, await waitingBytes(local, keys)));
   verdicts.push(pair.judgeOwnRegistration(await pair.readRegistration(local, keys.state), config, keys));
-  const strangers = thorough ? await pair.findStrangers(local, config) : null;
+  const strangers = thorough ? await findStrangers(local, config) : null;
   if (strangers !== null) verdicts.push(pair.judgeStrangers(strangers));
   return verdicts.map((verdict) => pair.about('local', verdict));
 }
@@ -157,10 +158,14 @@ async function waitingBytes(local: Redis, { state, received }: KeyNames): Promis
 
 async function peerFindings({ config, local, peer, thorough }: InspectOptions): Promise<Finding[]> {
   const keys = keyNames({ prefix: config.keyPrefix, pair: config.pair });
-  const verdicts = await judgePeerRights(peer, keys);
-  if (verdicts.every(({ outcome }) => outcome !== 'fail')) {
+  let verdicts = await judgePeerRights(peer, keys);
+  if (verdicts.some(({ outcome }) => outcome === 'fail')) {
+    const isNew = local.status === 'ready' && (await pair.readRegistration(local, keys.state)) === null;
+    const strangers = isNew ? await findStrangers(local, config) : null;
+    verdicts = verdicts.map((verdict) => pair.withDoubt(verdict, config, strangers ?? []));
+  } else {
     const registration = await pair.readRegistration(peer, keys.site);
-    const strangers = registration === null && thorough ? await pair.findStrangers(peer, config) : null;
+    const strangers = registration === null && thorough ? await findStrangers(peer, config) : null;
     const isOwn = registration?.site === config.site && local.status === 'ready';
     const born = isOwn ? (await pair.readRegistration(local, keys.site))?.born : undefined;
     verdicts.push(pair.judgePeerRegistration(registration, strangers ?? [], config, born));

@@ -67,7 +67,7 @@ describe('the commands that the rights are looked at for', () => {
   it('are all that the scripts at the peer call, and the account there has the rights to', () => {
     const files = ['courier', 'flight', 'handshake', 'peer-word'].map((name) => `src/outbound/${name}.ts`);
     const scripts = files.flatMap(sentBy);
-    expect(scripts).toEqual(['deliver-heartbeat', 'deliver-batch', 'tell-peer']);
+    expect(scripts).toEqual(['deliver-heartbeat', 'deliver-batch', 'may-scan', 'tell-peer']);
     const called = new Set(scripts.flatMap(calledBy));
     expect([...called].filter((name) => !(PEER_RIGHTS as readonly string[]).includes(name))).toEqual([]);
   });

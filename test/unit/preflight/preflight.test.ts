@@ -9,6 +9,7 @@ import {
   judgePeerRegistration,
   judgeServers,
   judgeStrangers,
+  withDoubt,
 } from '../../../src/preflight/pair.js';
 import { peerAclRule } from '../../../src/preflight/rights.js';
 import { judgeServer, judgeVersion } from '../../../src/preflight/server.js';
@@ -170,5 +171,24 @@ describe('the judgement of a pair', () => {
 
   it('asks for no right beyond the open keys at the peer', () => {
     expect(peerAclRule(keys)).toMatch(/^~tandem:\{orders\}:in:\* resetchannels -@all \+ping /);
+  });
+});
+
+describe('rights that are lacking at the peer', () => {
+  const lacking = {
+    name: 'rights',
+    outcome: 'fail',
+    code: 'NO_PERMISSION',
+    message: 'the account may not: hset',
+    advice: peerAclRule(keys),
+  } as const;
+
+  it('are to be granted, unless the pair may be another one', () => {
+    expect(withDoubt(lacking, config, [])).toEqual(lacking);
+    expect(withDoubt(lacking, config, ['shop']).advice).toBe(
+      `Is pair (orders) or keyPrefix (tandem) misspelt? The own Redis has keys of pair shop. If not: ${peerAclRule(keys)}`,
+    );
+    const passed = { name: 'rights', outcome: 'pass', message: '' } as const;
+    expect(withDoubt(passed, config, ['shop'])).toEqual(passed);
   });
 });
