@@ -57,7 +57,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
     'Check host and port, that the server runs, and that its bind address and the firewall let this machine in.',
   TIMEOUT:
     'Check the network and the load of the server; connectTimeoutMs and commandTimeoutMs are the bounds.',
-  AUTH_FAILED: 'Check the user name and the password in the URL; special characters must be percent-encoded.',
+  AUTH_FAILED:
+    'Check the user name and the password in the URL; special characters must be percent-encoded. Or the account is gone: without aclfile, or a line in redis.conf, what ACL SETUSER has made does not outlive a restart of the server.',
   NO_PERMISSION: '`tandem check` lists the rights that are missing and the ACL rule that grants them.',
   SERVER_BUSY: 'It is tried again until the server is ready.',
   STREAM_REFUSED: 'Some managed services do not offer the replication stream; `tandem check` tells.',

@@ -71,6 +71,13 @@ describe('what a server or a socket says', () => {
     expect(error.message).not.toMatch(/user:7|sesame/);
   });
 
+  it('says of an account that is refused that it may have gone with a restart', () => {
+    const { hint } = refusalOf(reply('WRONGPASS invalid username-password pair'), 'h:1');
+    expect(hint).toMatch(
+      /^Check the user name and the password .* without aclfile, .* does not outlive a restart/,
+    );
+  });
+
   it.each(['EACCES', 'EROFS', 'ENOSPC'])(
     'does not take a file that is refused (%s) for the network',
     (code) => {
