@@ -83,6 +83,7 @@ export function renderStatus(site: SiteStatus, now: number): string {
     `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}${pendingText(site.rejectedPending)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
     ...otherLines(site, now),
     ...jobsLines(site.jobs),
+    ...comparisonLines(site.lastComparison, now),
     ...(site.firstCopyFailure === null
       ? []
       : [
@@ -152,6 +153,13 @@ function jobsLines({ completed: _completed, faults, ...states }: SiteStatus['job
   const texts = parts.map(([state, count]) => `${state} ${grouped(count)}`);
   if (faults > 0) texts.push(paint.yellow(`the jobs' own failures ${grouped(faults)}`));
   return texts.length === 0 ? [] : [`jobs: ${texts.join(', ')}`];
+}
+
+/** Nothing before there was one. */
+function comparisonLines(last: SiteStatus['lastComparison'], now: number): string[] {
+  if (last === null) return [];
+  const text = `last compared ${duration(Math.max(0, now - last.at))} ago: ${grouped(last.compared)} keys, ${grouped(last.differing)} left different`;
+  return [last.differing > 0 ? paint.yellow(`${text}: tandem repair`) : text];
 }
 
 function conflictsText(conflicts: Record<string, number>): string {

@@ -204,6 +204,18 @@ const METRICS: readonly Metric[] = [
     (s) => s.jobs.faults,
   ),
   {
+    name: 'tandem_comparison_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the last comparison of all keys ended, since 1970.',
+    samples: ({ lastComparison: last }) => (last === null ? [] : [{ value: last.at / 1000 }]),
+  },
+  {
+    name: 'tandem_comparison_differing',
+    type: 'gauge',
+    help: 'Keys that the last comparison of all keys left different.',
+    samples: ({ lastComparison: last }) => (last === null ? [] : [{ value: last.differing }]),
+  },
+  {
     name: 'tandem_clock_skew_seconds',
     type: 'gauge',
     help: "The peer's clock minus this site's.",

@@ -35,6 +35,16 @@ export interface SiteStatus {
   gap: boolean;
   /** The code of the error that has ended the first copy of what this site held; null while it has not failed. */
   firstCopyFailure: string | null;
+  /** What the last comparison of all keys has found; null before there was one. */
+  lastComparison: ComparisonStatus | null;
+}
+
+export interface ComparisonStatus {
+  /** When it ended, ms since 1970. */
+  at: number;
+  compared: number;
+  /** Keys that it left different. */
+  differing: number;
 }
 
 /** Jobs of all kinds, by state. `delayed`: for their time, or for their next attempt. */

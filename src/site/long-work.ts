@@ -32,8 +32,9 @@ import { fieldsExpire, filterOf } from './stage-settings.js';
 import { compareSites, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
 import { Exchange } from '../sync/exchange.js';
 import { CopyFailure } from '../sync/copy-failure.js';
-import { copyFirst, type FirstCopyResult } from '../sync/first-copy.js';
+import { copyFirst, NOTHING_COPIED, type FirstCopyResult } from '../sync/first-copy.js';
 import { LargeKeys } from '../sync/large-keys.js';
+import { LastComparison } from '../sync/last-comparison.js';
 import { Inventory } from '../sync/inventory.js';
 import { Chosen } from '../sync/chosen-keys.js';
 import { Pace } from '../async/pace.js';
@@ -82,14 +83,6 @@ const ROOM_BYTES = 16 * 1024 * 1024;
 const READY_MS = 20;
 /** How often the sites are compared until nothing is found any more. */
 const ROUNDS = 5;
-const NOTHING_COPIED: FirstCopyResult = {
-  looked: 0,
-  sent: 0,
-  bytes: 0,
-  differing: 0,
-  libraries: 0,
-  rejected: 0,
-};
 /** A peer that has said nothing for so long is away, and how often it is looked. */
 const SILENCE_MS = 15_000;
 const SIGN_OF_LIFE_MS = 500;
@@ -105,11 +98,13 @@ export class LongWork {
   #gaps: GapRepair | undefined;
   #inventory: Inventory | undefined;
   readonly copyFailure = new CopyFailure();
+  readonly lastComparison: LastComparison;
   #answering: Promise<unknown> = Promise.resolve();
 
   constructor(options: LongWorkOptions) {
     const { config } = options;
     this.#options = options;
+    this.lastComparison = new LastComparison(options.keys.state, options.log);
     this.#filter = filterOf(config);
     this.#pace = new Pace({ keys: config.syncKeysPerSecond, bytes: config.syncBytesPerSecond });
   }
@@ -157,6 +152,7 @@ export class LongWork {
   async prepare({ isCopied, applied }: OpenedState, signal: AbortSignal): Promise<void> {
     const { client } = this.#attached!;
     await connectPrimary(client, signal);
+    await this.lastComparison.load(client);
     const place = { client, name: this.#options.keys.inventory };
     this.#inventory = await Inventory.find(place);
     if (this.#inventory || isCopied || applied.sequence > 0) return;
@@ -258,15 +254,12 @@ export class LongWork {
 
   async #compare(context: JobContext): Promise<ComparisonResult> {
     const site = await this.#site(context.signal);
-    const { config, keys, log } = this.#options;
+    const { config, keys } = this.#options;
     const request = (context.data ?? {}) as ComparisonRequest;
     const data = { ...request, prefer: request.prefer ?? config.prefer ?? undefined };
     const ledger = new Ledger(site.client, `${keys.differencesPrefix}${context.id}`);
     const result = await compareSites(site, ledger, { ...context, data });
-    const fields = { job: context.id, ...result };
-    if (result.differing > result.repaired)
-      log.warn(fields, 'the sites have been compared, and hold different data');
-    else log.info(fields, 'the sites have been compared');
+    await this.lastComparison.ended(site.client, context.id, request, result);
     return result;
   }
 

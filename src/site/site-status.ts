@@ -10,7 +10,7 @@ import { linesLost, type Logger } from '../log/log.js';
 import { SparseLog } from '../log/sparse-log.js';
 import type { PeerWord } from '../outbound/peer-word.js';
 import { Rate } from '../observe/rate.js';
-import type { LinkState, SiteStatus } from '../observe/status.js';
+import type { ComparisonStatus, LinkState, SiteStatus } from '../observe/status.js';
 import { VERSION } from '../version.js';
 
 /** What there is at the moment. */
@@ -24,6 +24,7 @@ export interface AtWork {
   /** In the list of rejected changes. */
   readonly rejectedPending: number;
   readonly copyFailure: string | undefined;
+  readonly lastComparison: ComparisonStatus | undefined;
   readonly jobs: ControlPlane['status'];
   readonly word: Pick<PeerWord, 'heard' | 'oldestBehind'>;
 }
@@ -147,6 +148,7 @@ export class StatusOfSite {
       logLinesLost: linesLost(this.#log),
       gap: isCut,
       firstCopyFailure: now.copyFailure ?? null,
+      lastComparison: now.lastComparison ?? null,
     };
   }
 

@@ -390,6 +390,7 @@ export class Site {
       word: this.#word,
       rejectedPending: this.#pending.count,
       copyFailure: this.#longWork.copyFailure.code,
+      lastComparison: this.#longWork.lastComparison.found,
       jobs: this.#control.status,
     });
   }

@@ -27,6 +27,16 @@ export interface FirstCopyResult {
   readonly rejected: number;
 }
 
+/** Where the peer has all of it already. */
+export const NOTHING_COPIED: FirstCopyResult = {
+  looked: 0,
+  sent: 0,
+  bytes: 0,
+  differing: 0,
+  libraries: 0,
+  rejected: 0,
+};
+
 interface Checkpoint {
   readonly runId: string;
   readonly database: number;

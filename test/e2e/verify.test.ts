@@ -9,7 +9,7 @@ import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { LiveWriters } from './live-writers.js';
 import { settingsOf, verifyAt } from './long-jobs.js';
-import { LONG_BACKLOG, QUICK } from './observe.js';
+import { LONG_BACKLOG, QUICK, statusOf } from './observe.js';
 import { DIFFERENCES, kindsFrom, plant } from './planted.js';
 import { runCli } from './run-cli.js';
 
@@ -54,6 +54,7 @@ test('equal sites are found equal, from either side', LONG, async () => {
     expect(result).toMatchObject({ differing: 0, undecided: 0, differences: [] });
     expect(result.equal).toBeGreaterThanOrEqual(KEYS);
     expect(code).toBe(0);
+    expect((await statusOf(site)).lastComparison).toMatchObject({ compared: result.equal, differing: 0 });
   }
 });
 

@@ -18,6 +18,13 @@ describe('what tandem status prints', () => {
     expect(text).toContain("jobs: waiting 3, delayed 1, active 1, failed 2, the jobs' own failures 4");
   });
 
+  it('says what the last comparison has found', () => {
+    expect(renderStatus(exampleStatus(), now)).toContain(
+      '\nlast compared 10.5 s ago: 5,000 keys, 7 left different: tandem repair',
+    );
+    expect(renderStatus(exampleStatus({ lastComparison: null }), now)).not.toContain('compared');
+  });
+
   it('says what the other site has rejected', () => {
     const status = exampleStatus();
     status.other!.rejectedPending = 2;

@@ -68,6 +68,7 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
     logLinesLost: 0,
     gap: false,
     firstCopyFailure: null,
+    lastComparison: { at: 1_789_999_990_000, compared: 5000, differing: 7 },
     ...changes,
   };
 }
