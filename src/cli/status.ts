@@ -71,7 +71,7 @@ export function renderStatus(site: SiteStatus, now: number): string {
     ...linkLines(
       out,
       outbound,
-      `${grouped(outbound.changeListBatches)} batches in the change list (${bytes(outbound.changeListBytes)}), delivered up to ${grouped(outbound.deliveredSequence)} of ${grouped(site.capture.nextSequence - 1)}, applied there up to ${grouped(outbound.seenByPeer)}`,
+      `${grouped(outbound.changeListBatches)} batches in the change list (${bytes(outbound.changeListBytes)}${roomText(outbound)}), delivered up to ${grouped(outbound.deliveredSequence)} of ${grouped(site.capture.nextSequence - 1)}, applied there up to ${grouped(outbound.seenByPeer)}`,
     ),
     ...linkLines(
       back,
@@ -115,6 +115,17 @@ function amount({ bytesTotal, plainBytesTotal }: LinkStatus): string {
   if (bytesTotal >= plainBytesTotal) return bytes(bytesTotal);
   const percent = Math.round((100 * bytesTotal) / plainBytesTotal);
   return `${bytes(bytesTotal)}, ${percent} % of ${bytes(plainBytesTotal)}`;
+}
+
+/** How much the change list may have, and how long the peer may be away at the present rate. */
+function roomText({
+  changeListBytes,
+  changeListLimitBytes: limit,
+  bytesPerSecond,
+}: SiteStatus['outbound']): string {
+  if (limit === 0) return '';
+  const leftMs = (Math.max(0, limit - changeListBytes) / bytesPerSecond) * 1000;
+  return ` of ${bytes(limit)}${bytesPerSecond > 0 ? `, full in ${duration(leftMs)} without the peer, at this rate` : ''}`;
 }
 
 /** What waits for a person: the count before it is of this process alone. */

@@ -134,6 +134,11 @@ const METRICS: readonly Metric[] = [
     (s) => s.outbound.changeListBatches,
   ),
   gauge('tandem_change_list_bytes', 'Bytes of those batches.', (s) => s.outbound.changeListBytes),
+  gauge(
+    'tandem_change_list_limit_bytes',
+    'Bytes at which the change list is dropped, as the memory of the server is now.',
+    (s) => s.outbound.changeListLimitBytes,
+  ),
   gauge('tandem_inbox_batches', 'Batches delivered and not yet applied.', (s) => s.inbound.inboxBatches),
   gauge('tandem_inbox_bytes', 'Bytes of those batches.', (s) => s.inbound.inboxBytes),
   {

@@ -127,6 +127,10 @@ export interface OutboundStatus extends LinkStatus {
   roundTripMs: number | null;
   changeListBatches: number;
   changeListBytes: number;
+  /** At which the list is dropped. Less than the setting where the server's memory is short; 0 while nothing works. */
+  changeListLimitBytes: number;
+  /** Bytes of changes made here, as they go into the list, lately. */
+  bytesPerSecond: number;
   deliveredSequence: number;
   seenByPeer: number;
 }

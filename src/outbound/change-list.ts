@@ -94,7 +94,7 @@ export class ChangeList {
   #trimmed: number;
   #saved: Position | undefined;
   /** Bytes the list may have now. */
-  #limit: number;
+  limit: number;
   /** An append under way that may drop the list: what counts on what is in it has to wait for its end, or to be left out. */
   #dropping: Promise<void> | undefined;
   readonly #fillWarning: FillWarning;
@@ -106,7 +106,7 @@ export class ChangeList {
     this.#next = options.next;
     this.#last = options.last;
     this.#trimmed = options.trimmed;
-    this.#limit = options.maxBytes;
+    this.limit = options.maxBytes;
     this.#fillWarning = new FillWarning(options.log);
   }
 
@@ -230,15 +230,15 @@ export class ChangeList {
     this.#pendingRaised.raise();
   }
 
-  /** Bytes the list may have from now on. A list beyond a bound that is less than `maxBytes` is dropped, without waiting for an append. */
+  /** Bytes the list may have from now on, as `limit` tells. A list beyond a bound that is less than `maxBytes` is dropped, without waiting for an append. */
   limitTo(bytes: number): void {
-    this.#limit = Math.min(bytes, this.#options.maxBytes);
+    this.limit = Math.min(bytes, this.#options.maxBytes);
     if (this.#isTooLong) this.#pendingRaised.raise();
   }
 
   /** A single batch that is larger than `maxBytes` may stay: only what stands in the server's way has to go. */
   get #isTooLong(): boolean {
-    return this.batches > 0 && this.#limit < this.#options.maxBytes && this.#bytes > this.#limit;
+    return this.batches > 0 && this.limit < this.#options.maxBytes && this.#bytes > this.limit;
   }
 
   /** Appends what is enqueued, until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE … */
@@ -250,7 +250,7 @@ export class ChangeList {
         signal.throwIfAborted();
       }
       if (this.#isTooLong && this.#saved)
-        await this.#write([], this.#saved, { clock: clock.last, limit: this.#limit });
+        await this.#write([], this.#saved, { clock: clock.last, limit: this.limit });
       await this.#pendingRaised.wait(signal);
     }
   }
@@ -341,7 +341,7 @@ export class ChangeList {
   }
 
   async #append(batches: readonly NewBatch[], clock: number): Promise<void> {
-    await this.#write(batches, batches.at(-1)!.position, { clock, limit: this.#limit });
+    await this.#write(batches, batches.at(-1)!.position, { clock, limit: this.limit });
     for (const batch of batches) {
       const { bytes, first, timestamp } = batch;
       const last = first + batch.changes - 1;
@@ -388,7 +388,7 @@ export class ChangeList {
     this.#bytes = bytes;
     this.#next = next;
     this.#saved = position;
-    this.#fillWarning.look(bytes, this.#limit);
+    this.#fillWarning.look(bytes, this.limit);
   }
 
   /** The list was dropped: what was in it is gone for the peer, and the next batch says so by its `previous`. */

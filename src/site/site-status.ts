@@ -58,6 +58,7 @@ export class StatusOfSite {
   #before = { sent: NOTHING, applied: NOTHING, rejected: 0, late: 0, captured: NOTHING_CAPTURED };
   readonly #sendRate = new Rate();
   readonly #applyRate = new Rate();
+  readonly #madeRate = new Rate();
   /** Cuts of the histories. */
   gaps = 0;
 
@@ -185,6 +186,9 @@ export class StatusOfSite {
       roundTripMs: active?.courier.roundTripMs ?? null,
       changeListBatches: active?.list.batches ?? 0,
       changeListBytes: active?.list.bytes ?? 0,
+      changeListLimitBytes: active?.list.limit ?? 0,
+      // What was delivered has gone from the list, or will: together they rise by what is made.
+      bytesPerSecond: this.#madeRate.sample(sent.bytes + (active?.list.bytes ?? 0), now),
       deliveredSequence: active?.courier.delivered ?? 0,
       seenByPeer: active?.acknowledgements.seen ?? 0,
     };

@@ -10,6 +10,9 @@ describe('what tandem status prints', () => {
     const text = renderStatus(exampleStatus(), now);
     expect(text).toContain('pair orders, site east  active, up 1 h 2 min, tandem 0.1.0');
     expect(text).toMatch(/east → west {2}streaming\n {2}lag 12 ms, 1,200 changes\/s, 34,567 changes/);
+    expect(text).toMatch(
+      /4 batches in the change list \(64\.0 KiB of 8\.0 MiB, full in 13 min 52 s without the peer, at this rate\), /,
+    );
     expect(text).toMatch(/west → east {2}caught-up\n/);
     expect(text).toContain('west: tandem 0.1.0, heard of 900 ms ago\n');
     expect(text).toContain(

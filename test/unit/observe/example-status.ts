@@ -39,6 +39,8 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
       isHeldBack: false,
       changeListBatches: 4,
       changeListBytes: 65_536,
+      changeListLimitBytes: 8_388_608,
+      bytesPerSecond: 10_000,
       deliveredSequence: 34_560,
       seenByPeer: 34_000,
     },
