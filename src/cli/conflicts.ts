@@ -12,7 +12,7 @@ const BLOCK_MS = 2000;
 /** What the entry holds in numbers. */
 const NUMBERS = new Set(['database', 'theirTime', 'ownTime']);
 
-interface ConflictsOptions {
+export interface ConflictsOptions {
   readonly json: boolean;
   /** Go on with what is added, until a signal. */
   readonly follow: boolean;
@@ -20,6 +20,10 @@ interface ConflictsOptions {
   readonly key?: string | undefined;
   /** The newest so many alone. */
   readonly count?: number | undefined;
+  /** By the clock of the server, in ms since 1970; both included. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly outcome?: string | undefined;
 }
 
 /** An entry as the server has it: its ID, and names and values in turn. */
@@ -37,6 +41,9 @@ export function conflicts(config: LocalConfig, options: ConflictsOptions): Promi
     endWithReader();
     const shown = await list.print();
     if (shown === 0 && !json) console.error(paint.dim(nothingFound(config, options, list.isEmpty)));
+    const begin = options.since === undefined || json ? undefined : await list.begin();
+    if (begin !== undefined && begin > options.since!)
+      console.error(paint.dim(`The list goes back to ${isoTime(begin)} only.`));
     if (follow) await list.follow(Math.min(BLOCK_MS, Math.ceil(config.commandTimeoutMs / 2)));
     return 0;
   });
@@ -62,6 +69,12 @@ class ConflictList {
   /** Whether no entry was there, of whatever key. */
   get isEmpty(): boolean {
     return this.#last === '0-0';
+  }
+
+  /** When the oldest entry was made; undefined where there is none. */
+  async begin(): Promise<number | undefined> {
+    const [oldest] = await this.#redis.xrangeBuffer(this.#keys.conflicts, '-', '+', 'COUNT', 1);
+    return oldest && timeOf(oldest);
   }
 
   /** Prints what is listed, and gives how many that were. */
@@ -117,7 +130,12 @@ class ConflictList {
   }
 
   #isWanted(row: ConflictRow): boolean {
-    return this.#pattern?.test(fieldsOf(row).get('key')?.toString('latin1') ?? '') ?? true;
+    const { since = -Infinity, until = Infinity, outcome } = this.#options;
+    const at = timeOf(row);
+    if (at < since || at > until) return false;
+    const fields = fieldsOf(row);
+    if (outcome !== undefined && fields.get('outcome')?.toString() !== outcome) return false;
+    return this.#pattern?.test(fields.get('key')?.toString('latin1') ?? '') ?? true;
   }
 
   #show(rows: readonly ConflictRow[]): number {
@@ -174,10 +192,12 @@ function isoTime(ms: number): string {
 
 function nothingFound(
   { site, pair }: LocalConfig,
-  { key, count }: ConflictsOptions,
+  { key, count, since, until, outcome }: ConflictsOptions,
   isEmpty: boolean,
 ): string {
   if (isEmpty) return `No conflicts are listed at site ${site} of pair ${pair}.`;
+  if (since !== undefined || until !== undefined || outcome !== undefined)
+    return 'No listed conflict is of that time, outcome and key.';
   return key === undefined || count === 0
     ? 'No conflicts were asked for.'
     : `No listed conflict is about a key that matches ${key}.`;

@@ -9,6 +9,8 @@ import {
   withSettings,
 } from './options.js';
 import type { Shell } from './completion.js';
+import { CONFLICT_OUTCOMES } from '../observe/conflict-outcome.js';
+import type { ConflictsOptions } from './conflicts.js';
 import type { JobAction } from './jobs.js';
 import type { VerifyArguments } from './verify.js';
 import type { Direction } from '../site/pauses.js';
@@ -199,14 +201,18 @@ function addConflicts(program: Command, finish: Finish): void {
     .option('--follow', 'go on with each new one, until Ctrl-C')
     .option('--key <pattern>', "only those on a key that matches, by the rules of Redis' KEYS")
     .option('--count <n>', 'only the newest n', wholeNumber)
+    .option(
+      '--since <time>',
+      'only those from so long ago on, such as 8h, or from a date such as 2026-05-01',
+      momentOf,
+    )
+    .option('--until <time>', 'only those up to so long ago, or up to a date', momentOf)
+    .addOption(new Option('--outcome <outcome>', 'only those that ended so').choices(CONFLICT_OUTCOMES))
     .option('--json', 'print one JSON object per line')
-    .action(
-      async (given: { follow?: boolean; key?: string; count?: number; json?: boolean }, command: Command) => {
-        const { follow = false, json = false, key, count } = given;
-        const { conflicts } = await import('./conflicts.js');
-        finish(await conflicts(await localConfigFrom(command), { follow, json, key, count }));
-      },
-    );
+    .action(async (given: Partial<ConflictsOptions>, command: Command) => {
+      const { conflicts } = await import('./conflicts.js');
+      finish(await conflicts(await localConfigFrom(command), { follow: false, json: false, ...given }));
+    });
 }
 
 function addComparisons(program: Command, finish: Finish): void {
@@ -344,6 +350,14 @@ function timeOf(text: string): number {
   const ms = Number(count) * (UNITS_MS[unit] ?? NaN);
   if (!(ms > 0 && ms < 2 ** 31))
     throw new InvalidArgumentError('It must be a time with its unit, such as 30s.');
+  return ms;
+}
+
+/** A date, or so long before now; in ms since 1970. */
+function momentOf(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Date.now() - timeOf(text);
+  if (Number.isNaN(ms))
+    throw new InvalidArgumentError('It must be a date, or a time with its unit, such as 8h.');
   return ms;
 }
 

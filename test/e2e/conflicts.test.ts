@@ -135,6 +135,27 @@ describe('tandem conflicts', () => {
     });
   });
 
+  test('lists those of a time, and those that ended in one way; how far the list goes back is told', async () => {
+    const now = Date.now();
+    const outcomes = ['merged', 'own-stays', 'merged'];
+    for (const [i, outcome] of outcomes.entries()) {
+      const id = `${now - (3 - i) * 3_600_000}-1`;
+      await pair.east.redis.xadd(KEYS.conflicts, id, 'key', `k${i}`, 'database', 0, 'outcome', outcome);
+    }
+    expect(keysOf((await conflicts('--json', '--since', '150m')).stdout)).toEqual(['k1', 'k2']);
+    expect(keysOf((await conflicts('--json', '--until', '90m')).stdout)).toEqual(['k0', 'k1']);
+    expect(keysOf((await conflicts('--json', '--since', '150m', '--until', '90m')).stdout)).toEqual(['k1']);
+    expect(keysOf((await conflicts('--json', '--outcome', 'merged', '--count', '1')).stdout)).toEqual(['k2']);
+    expect((await conflicts('--since', '2000-01-01')).stderr).toBe(
+      `The list goes back to ${new Date(now - 3 * 3_600_000).toISOString()} only.\n`,
+    );
+    expect((await conflicts('--since', '150m')).stderr).toBe('');
+    expect((await conflicts('--since', '30m')).stderr).toBe(
+      'No listed conflict is of that time, outcome and key.\n',
+    );
+    expect((await conflicts('--since', 'yesterday')).code).toBe(2);
+  });
+
   test('reads a list of any length', async () => {
     const pipeline = pair.east.redis.pipeline();
     for (let i = 0; i < 2500; i++) pipeline.xadd(KEYS.conflicts, '*', 'key', `k${i}`, 'database', 0);
