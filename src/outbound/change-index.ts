@@ -109,6 +109,14 @@ export class ChangeIndex {
     return low;
   }
 
+  /** Batches and bytes from the one that holds `sequence` on. */
+  since(sequence: number): { batches: number; bytes: number } {
+    const from = this.find(sequence);
+    let bytes = 0;
+    for (let place = from; place < this.size; place++) bytes += this.at(place)!.length;
+    return { batches: this.size - from, bytes };
+  }
+
   /** How a peer that has received all up to `received` goes on; `last` is the newest sequence there is, or ever was. */
   continuity(received: number, last: number): Continuity {
     const entry = this.at(this.find(received + 1));

@@ -93,8 +93,7 @@ export class ChangeList {
   #last: number;
   #trimmed: number;
   #saved: Position | undefined;
-  /** Bytes the list may have now. */
-  limit: number;
+  #limit: number;
   /** An append under way that may drop the list: what counts on what is in it has to wait for its end, or to be left out. */
   #dropping: Promise<void> | undefined;
   readonly #fillWarning: FillWarning;
@@ -106,7 +105,7 @@ export class ChangeList {
     this.#next = options.next;
     this.#last = options.last;
     this.#trimmed = options.trimmed;
-    this.limit = options.maxBytes;
+    this.#limit = options.maxBytes;
     this.#fillWarning = new FillWarning(options.log);
   }
 
@@ -121,6 +120,11 @@ export class ChangeList {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Bytes the list may have now. */
+  get limit(): number {
+    return this.#limit;
   }
 
   /** The highest sequence in the list, or ever taken from it: its timestamp is final. */
@@ -192,10 +196,7 @@ export class ChangeList {
 
   /** Batches and bytes that end the list and were appended since this process began. */
   get appendedHere(): { batches: number; bytes: number } {
-    const from = this.#index.find(this.#options.next);
-    let bytes = 0;
-    for (let place = from; place < this.#index.size; place++) bytes += this.#index.at(place)!.length;
-    return { batches: this.#index.size - from, bytes };
+    return this.#index.since(this.#options.next);
   }
 
   /** Waits until the changes up to `sequence` are in the list. */
@@ -230,15 +231,15 @@ export class ChangeList {
     this.#pendingRaised.raise();
   }
 
-  /** Bytes the list may have from now on, as `limit` tells. A list beyond a bound that is less than `maxBytes` is dropped, without waiting for an append. */
+  /** Bytes the list may have from now on. A list beyond a bound that is less than `maxBytes` is dropped, without waiting for an append. */
   limitTo(bytes: number): void {
-    this.limit = Math.min(bytes, this.#options.maxBytes);
+    this.#limit = Math.min(bytes, this.#options.maxBytes);
     if (this.#isTooLong) this.#pendingRaised.raise();
   }
 
   /** A single batch that is larger than `maxBytes` may stay: only what stands in the server's way has to go. */
   get #isTooLong(): boolean {
-    return this.batches > 0 && this.limit < this.#options.maxBytes && this.#bytes > this.limit;
+    return this.batches > 0 && this.#limit < this.#options.maxBytes && this.#bytes > this.#limit;
   }
 
   /** Appends what is enqueued, until the signal aborts. @throws TandemError FENCED, STATE_LOST, UNREACHABLE … */
@@ -250,7 +251,7 @@ export class ChangeList {
         signal.throwIfAborted();
       }
       if (this.#isTooLong && this.#saved)
-        await this.#write([], this.#saved, { clock: clock.last, limit: this.limit });
+        await this.#write([], this.#saved, { clock: clock.last, limit: this.#limit });
       await this.#pendingRaised.wait(signal);
     }
   }
@@ -341,7 +342,7 @@ export class ChangeList {
   }
 
   async #append(batches: readonly NewBatch[], clock: number): Promise<void> {
-    await this.#write(batches, batches.at(-1)!.position, { clock, limit: this.limit });
+    await this.#write(batches, batches.at(-1)!.position, { clock, limit: this.#limit });
     for (const batch of batches) {
       const { bytes, first, timestamp } = batch;
       const last = first + batch.changes - 1;
@@ -369,14 +370,13 @@ export class ChangeList {
     position: Position,
     { clock, limit }: AppendTerms,
   ): Promise<void> {
-    const { client, keys, token, epoch } = this.#options;
+    const { client, keys, token, epoch, notedThrough } = this.#options;
     const last = batches.at(-1);
     const next = last ? last.first + last.changes : this.#next;
     const { replid, offset, database, seenEpoch, seen } = position;
     const place = [replid, offset, database, seenEpoch, seen];
     const elements = batches.map((batch) => batch.bytes);
-    const noted = this.#options.notedThrough() ?? '';
-    const args = [token, epoch, this.#next, next, ...place, clock, limit, noted, ...elements];
+    const args = [token, epoch, this.#next, next, ...place, clock, limit, notedThrough() ?? '', ...elements];
     const expected = this.batches + batches.length;
     const reply = await runScript(client, 'append-batches', [keys.state, keys.changes, keys.fence], args);
     const [bytes, found, dropped] = reply as [number, number, number];
@@ -388,7 +388,7 @@ export class ChangeList {
     this.#bytes = bytes;
     this.#next = next;
     this.#saved = position;
-    this.#fillWarning.look(bytes, this.limit);
+    this.#fillWarning.look(bytes, this.#limit);
   }
 
   /** The list was dropped: what was in it is gone for the peer, and the next batch says so by its `previous`. */
