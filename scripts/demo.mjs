@@ -5,12 +5,33 @@ import { STEPS } from './demo-steps.mjs';
 
 const PORTS = '6401,6402,8401,8402';
 
-const { values: options } = parseArgs({
-  options: { once: { type: 'boolean', default: false }, ports: { type: 'string', default: PORTS } },
-});
+const USAGE = `scripts/demo [--once] [--ports ${PORTS}]
+  --once   end after the steps, with 0 if all of them held
+  --ports  four, with commas: of both servers, and of both status pages`;
+
+const options = given();
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const ports = options.ports.split(',').map(Number);
 if (ports.length !== 4 || !ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536)) {
-  console.error(`demo: --ports takes four: of both servers, and of both status pages (${PORTS})`);
+  refuse('--ports takes four, with commas');
+}
+
+function given() {
+  const boolean = { type: 'boolean', default: false };
+  try {
+    return parseArgs({
+      options: { once: boolean, help: { ...boolean, short: 'h' }, ports: { type: 'string', default: PORTS } },
+    }).values;
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+function refuse(why) {
+  console.error(`demo: ${why}\n${USAGE}`);
   process.exit(2);
 }
 

@@ -23,7 +23,13 @@ export function readSettingsFile(path: string): SettingsFile {
   } catch (error) {
     return { problem: `cannot be read (${(error as NodeJS.ErrnoException).code})` };
   }
-  return ['.yaml', '.yml'].includes(extname(path).toLowerCase()) ? fromYaml(text) : fromJson(text);
+  const extension = extname(path).toLowerCase();
+  if (['.yaml', '.yml'].includes(extension)) return fromYaml(text);
+  const { content, problem } = fromJson(text);
+  if (problem === undefined) return { content };
+  return {
+    problem: extension === '.json' ? problem : `${problem}; YAML is read from a file named .yaml or .yml`,
+  };
 }
 
 function fromJson(text: string): SettingsFile {

@@ -78,3 +78,16 @@ test.skipIf(kind === 'image')('the demo says which port is taken, and ends with 
     taken.close();
   }
 });
+
+test.each([
+  ['--ports, with blanks', ['--ports', '1', '2', '3', '4'], 'Unexpected argument'],
+  ['--ports without any', ['--ports'], 'argument missing'],
+  ['three ports', ['--ports', '1,2,3'], '--ports takes four, with commas'],
+  ['what is not known', ['--onec'], "Unknown option '--onec'"],
+])('the demo refuses %s in a sentence, and says how it is called', async (_, args, said) => {
+  const { code, output } = await showDemo(...args);
+  expect(code).toBe(2);
+  expect(output).toContain(said);
+  expect(output).toContain('scripts/demo [--once]');
+  expect(output).not.toMatch(/^ {4}at /m);
+});

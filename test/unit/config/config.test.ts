@@ -209,6 +209,13 @@ describe('the configuration', () => {
     expect(problemsOf({ env: ENOUGH, file: file('[]') })).toContain('must hold an object');
   });
 
+  it('says how YAML is named where a file is neither named so nor JSON', () => {
+    const path = join(dir, 'tandem.conf');
+    writeFileSync(path, 'site: east\n');
+    expect(problemsOf({ env: ENOUGH, file: path })).toContain('YAML is read from a file named .yaml or .yml');
+    expect(problemsOf({ env: ENOUGH, file: file('{') })).not.toContain('YAML');
+  });
+
   it('takes a file that begins with a byte order mark', () => {
     expect(loadConfig({ env: ENOUGH, file: file('\uFEFF{"httpPort": 7}') }).httpPort).toBe(7);
   });
