@@ -4,6 +4,8 @@
  */
 
 import type { Deadline } from '../local-writes/deadline.js';
+import { EXPIRED } from '../protocol/messages/expired.js';
+import { STATE } from '../protocol/messages/state.js';
 import { encodeNeed, LACK, type Lack, type Need } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { KnownFields } from './field-lives.js';
@@ -58,6 +60,8 @@ export class PlannedKey {
   readonly key: PlacedKey;
   /** Local commands that write the key, and that the sender had not seen. */
   readonly written: readonly LocalCommand[];
+  /** Those of an application, found once: a batch may hold hundreds of commands on the key, against tens of thousands. */
+  readonly met: readonly LocalCommand[];
   readonly #options: PlannedKeyOptions;
   #local: LocalPieces;
   #life: Life;
@@ -87,6 +91,7 @@ export class PlannedKey {
     this.#options = options;
     this.key = key;
     this.written = local.written;
+    this.met = local.written.filter(({ name }) => name !== STATE && name !== EXPIRED);
     const { endedThrough } = options.life;
     const pieces =
       endedThrough === 0 ? local.pieces : local.pieces.filter(({ sequence }) => sequence > endedThrough);

@@ -4,9 +4,7 @@ import type { DeliveredBatch } from '../protocol/batch.js';
 import type { ConflictOutcome } from '../observe/conflict-outcome.js';
 import { commutingWith, effectCode } from '../redis-commands/effect-code.js';
 import { ARRIVAL } from '../protocol/messages/arrival.js';
-import { EXPIRED } from '../protocol/messages/expired.js';
 import { GONE } from '../protocol/messages/gone.js';
-import { STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { PlannedKey } from './planned-key.js';
 import { nameOf, recordedEffectOf, type PayloadCommand } from '../protocol/payload.js';
@@ -102,20 +100,19 @@ export class PlannedKeys {
 /** The conflict of a command with the local writes of a key; undefined where there is none. */
 export function metBy(
   command: PayloadCommand,
-  { key, written, isContended }: PlannedKey,
-  met: { readonly outcome: ConflictOutcome; readonly theirTimestamp: number },
+  { key, met, isContended }: PlannedKey,
+  how: { readonly outcome: ConflictOutcome; readonly theirTimestamp: number },
 ): Omit<Conflict, 'isListed'> | undefined {
-  const local = written.filter(({ name }) => name !== STATE && name !== EXPIRED);
-  const newest = local.at(-1);
+  const newest = met.at(-1);
   if (!newest && !isContended) return undefined;
   if (
     !isContended &&
     (command.spec?.type === 'stream' || command.name === GONE || command.name === ARRIVAL) &&
-    local.every((one) => areApart(command, one))
+    met.every((one) => areApart(command, one))
   )
     return undefined;
   return {
-    ...met,
+    ...how,
     ...key,
     command: command.name,
     theirs: command.args,

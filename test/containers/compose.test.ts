@@ -191,7 +191,7 @@ describe('under load', () => {
 });
 
 /** All that a job says beside its result: how far it is, where it takes more than a second. */
-const PROGRESS: unknown = expect.stringMatching(/^((verify|repair) \(.*\n)*$/);
+const PROGRESS: unknown = expect.stringMatching(/^((verify|repair)(:| \().*\n)*$/);
 
 describe('inside the container', () => {
   const DIFFERENT = ['differs:1', 'differs:2'];

@@ -34,9 +34,11 @@ async function expectCompose(site: SiteName, ...args: string[]): Promise<string>
 
 /** Where a container finds this machine. */
 async function gateway(): Promise<string> {
-  const format = '{{(index .IPAM.Config 0).Gateway}}';
+  const format = '{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}';
   const { stdout } = await runDocker(['network', 'inspect', 'bridge', '--format', format], { cwd: dir });
-  return stdout.trim();
+  const [, address = '', first] = /^(\S*) (\d+\.\d+\.\d+)\./.exec(stdout)!;
+  // An engine does not always tell it. Then it is the first address of the network.
+  return address === '' ? `${first}.1` : address;
 }
 
 function clientOf(site: SiteName): Redis {

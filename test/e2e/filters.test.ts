@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { encodeList } from '../../src/protocol/messages/list.js';
 import { encodeNeed, LACK } from '../../src/protocol/messages/state-request.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
+import { monitorOf } from '../support/monitor.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
@@ -151,7 +152,7 @@ test('check names the filters that are not the same at both sites, and none that
 /** What the other site's process sends to a site's server from now on, as the server sees it. */
 async function eavesdrop(site: Site): Promise<() => string[]> {
   const lines: string[] = [];
-  const monitor = await site.redis.monitor();
+  const monitor = await monitorOf(site.redis);
   monitor.on('monitor', (_: string, args: string[]) => {
     if (args.some((arg) => arg.includes(KEYS.inbox))) lines.push(args.join(' ').replaceAll('\r\n', '\\r\\n'));
   });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { expectEqual } from '../support/equal.js';
 import { writeMixed } from '../support/mixed-keys.js';
+import { monitorOf } from '../support/monitor.js';
 import { type Pair, type Site, startPair } from '../support/pair.js';
 import { quiet } from '../support/quiet.js';
 import { until } from '../support/wait.js';
@@ -59,7 +60,7 @@ describe('of two servers that number their dumps apart', () => {
       await unseen(east, { list: 'RPUSH', hash: 'HSET', set: 'SADD' }[name], `un:${name}`, 'a', 'b');
     await unseen(east, 'XADD', 'un:stream', '1-1', 'f', 'v');
     await unseen(east, 'XGROUP', 'CREATE', 'un:stream', 'g', '0');
-    const monitor = await east.redis.monitor();
+    const monitor = await monitorOf(east.redis);
     const states: string[] = [];
     monitor.on('monitor', (_, args: string[]) => {
       if (args[1] === KEYS.out && args[2]?.includes('TANDEM.STATE')) states.push(args[2]);
