@@ -149,7 +149,7 @@ export function withDoubt(
 ): Verdict {
   if (verdict.outcome !== 'fail' || verdict.code !== 'NO_PERMISSION' || strangers.length === 0)
     return verdict;
-  const doubt = `Is pair (${pair}) or keyPrefix (${keyPrefix}) misspelt? The own Redis has keys of pair ${strangers.join(', ')}. If not: `;
+  const doubt = `Is pair (${pair}) or keyPrefix (${keyPrefix}) misspelt? The local Redis has keys of pair ${strangers.join(', ')}. If not: `;
   return { ...verdict, advice: `${doubt}${verdict.advice ?? ''}` };
 }
 

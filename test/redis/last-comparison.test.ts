@@ -1,18 +1,11 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { LastComparison } from '../../src/sync/last-comparison.js';
-import { type TestServer, startServer } from '../support/server.js';
 import { SILENT } from '../support/tandem-clients.js';
+import { useServer } from '../support/use-server.js';
 import { KEYS, openFresh } from './internal-keys.js';
 
-let server: TestServer;
-let client: Redis;
+const { redis: client } = useServer();
 
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-afterAll(() => server.stop());
 beforeEach(() => openFresh(client));
 
 const RESULT = {

@@ -1,18 +1,9 @@
-import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type ScriptName, runScript, scriptSource } from '../../src/lua/scripts.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 import { EPOCH, KEYS, PAIR, TOKEN, batchOf, deliver, openFresh } from './internal-keys.js';
 
-let server: TestServer;
-let client: Redis;
-
-beforeAll(async () => {
-  server = await startServer();
-  client = server.client();
-});
-
-afterAll(() => server.stop());
+const { redis: client, server } = useServer();
 
 beforeEach(() => openFresh(client));
 
@@ -145,7 +136,7 @@ describe.each(Object.entries(CASES) as [ScriptName, Case][])('%s', (name, { prep
     'is whole or nothing for an account that has lost the right to %s',
     async (right) => {
       await client.call('ACL', 'SETUSER', 'limited', 'reset', 'on', 'nopass', '~*', '+@all', `-${right}`);
-      const limited = server.client({ username: 'limited', password: 'any' });
+      const limited = server().client({ username: 'limited', password: 'any' });
       await limited.ping();
       await prepare();
       const before = await contents();

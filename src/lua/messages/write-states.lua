@@ -1,6 +1,6 @@
 -- KEYS: out   ARGV: site, versions of dumps the peer takes, 1 if fields of a hash can expire, then per key: database, key,
 --                   rank timestamp, newest local sequence the peer may not have seen, 1 if its elements are asked for, 1 if the peer's
---                   local value may lack what nobody took from it
+--                   value may lack what nobody took from it
 -- Writes the state of keys to an internal key and removes it again: capture takes it out of the replication stream as a TANDEM.STATE
 -- change at this very place in the order. (A message would need no key, but any account that may publish could forge one, and
 -- any subscriber could read it.)

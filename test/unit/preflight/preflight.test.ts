@@ -186,7 +186,7 @@ describe('rights that are lacking at the peer', () => {
   it('are to be granted, unless the pair may be another one', () => {
     expect(withDoubt(lacking, config, [])).toEqual(lacking);
     expect(withDoubt(lacking, config, ['shop']).advice).toBe(
-      `Is pair (orders) or keyPrefix (tandem) misspelt? The own Redis has keys of pair shop. If not: ${peerAclRule(keys)}`,
+      `Is pair (orders) or keyPrefix (tandem) misspelt? The local Redis has keys of pair shop. If not: ${peerAclRule(keys)}`,
     );
     const passed = { name: 'rights', outcome: 'pass', message: '' } as const;
     expect(withDoubt(passed, config, ['shop'])).toEqual(passed);
