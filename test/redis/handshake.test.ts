@@ -1,19 +1,13 @@
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { shakeHands } from '../../src/outbound/handshake.js';
 import { keyNames } from '../../src/redis/keys.js';
-import { type TestServer, startServer } from '../support/server.js';
+import { useServer } from '../support/use-server.js';
 
 const PAIR = 'shp';
 const KEYS = keyNames({ prefix: 'tandem', pair: PAIR });
 
-let server: TestServer;
-
-beforeAll(async () => {
-  server = await startServer();
-});
-afterAll(() => server.stop());
-beforeEach(() => server.client().flushall());
+const { server } = useServer({ isEmptied: true });
 
 function meet(client: Redis): Promise<unknown> {
   const about = { pair: PAIR, site: 'east', peer: 'west' };
@@ -23,12 +17,14 @@ function meet(client: Redis): Promise<unknown> {
 const refusal = (hint: string): object => ({ reason: { code: 'PEER_NOT_READY', hint } });
 
 test('where nobody has worked yet, the peer is to be started', async () => {
-  await expect(meet(server.client())).rejects.toMatchObject(refusal('start Tandem for site west'));
+  await expect(meet(server().client())).rejects.toMatchObject(refusal('start Tandem for site west'));
 });
 
 test('where only another pair has worked, the name may be misspelt', async () => {
-  await server.client().hset(keyNames({ prefix: 'tandem', pair: 'shop' }).site, 'pair', 'shop');
-  await expect(meet(server.client())).rejects.toMatchObject(
+  await server()
+    .client()
+    .hset(keyNames({ prefix: 'tandem', pair: 'shop' }).site, 'pair', 'shop');
+  await expect(meet(server().client())).rejects.toMatchObject(
     refusal(
       "start Tandem for site west; or is pair misspelt, here (shp) or there? The peer's Redis has keys of pair shop",
     ),
@@ -36,7 +32,7 @@ test('where only another pair has worked, the name may be misspelt', async () =>
 });
 
 test('an account that may not look is refused in the same way', async () => {
-  const client = server.client();
+  const client = server().client();
   await client.hset(keyNames({ prefix: 'tandem', pair: 'shop' }).site, 'pair', 'shop');
   await client.call(
     'ACL',
@@ -49,7 +45,7 @@ test('an account that may not look is refused in the same way', async () => {
     '+@all',
     '-scan',
   );
-  const limited = server.client({ username: 'limited', password: 'any' });
+  const limited = server().client({ username: 'limited', password: 'any' });
   await client.call('ACL', 'LOG', 'RESET');
   await expect(meet(limited)).rejects.toMatchObject(refusal('start Tandem for site west'));
   expect(await client.call('ACL', 'LOG')).toEqual([]);
