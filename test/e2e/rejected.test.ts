@@ -86,7 +86,7 @@ test('what was refused is listed; tried again, the key is as at the peer, and bo
   // The first word of the new process counts: it has listed none of them itself.
   const heard = await until('the new process to be heard', async () => {
     const { other } = await statusOf(east);
-    return other !== undefined && other.heardMs > killedMs && other;
+    return other && other.heardMs > killedMs ? other : undefined;
   });
   expect(heard.rejectedPending).toBe(2);
   expect(await statusOf(west)).toMatchObject({ rejectedPending: 2, rejected: 0 });
