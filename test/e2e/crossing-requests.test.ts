@@ -130,10 +130,13 @@ test('a value that was left out while a request was open is not lost, though the
   looks.east.begin(1);
   const request = ways.west.hold(isRequest);
   for (const site of [east, west]) site.pause();
-  await east.redis.append('made', 'a');
   await west.redis.incr('made');
-  for (const site of [east, west]) site.resume();
+  east.resume();
+  // In a batch before the request: west has it when it writes again.
+  const appended = await write(east, ['APPEND', 'made', 'a']);
+  west.resume();
   await request;
+  await applied(west, appended);
   const last = await write(west, ['SET', 'made', 'later']);
   await applied(east, last);
   await east.kill('SIGKILL');
