@@ -23,6 +23,7 @@ import {
   passes,
 } from '../redis-commands/effect-code.js';
 import { KeyHash } from '../protocol/key-hash.js';
+import { AskedKeys } from './asked-keys.js';
 import type { Deadlines } from './deadlines.js';
 import { EXPIRED } from '../protocol/messages/expired.js';
 import { NEED } from '../protocol/messages/state-request.js';
@@ -54,8 +55,6 @@ const UNASKED = codesOf(
   ...(['entry', 'entry-trim', 'sum', 'field-sum', 'score-sum', 'union'] as const),
 );
 
-/** Keys remembered as asked for. */
-const MAX_ASKED = 100_000;
 /** Bytes of decided batches that have not come round in the stream. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
@@ -119,8 +118,7 @@ export class LateWrites {
   /** Planned batches whose marker has not come round, by last sequence. */
   readonly #waiting = new Map<number, Decided>();
   #waitingBytes = 0;
-  /** Requested keys, with the sequence of the request. Until the peer has seen that, its answer is on the way. */
-  readonly #asked = new Map<string, number>();
+  readonly #asked = new AskedKeys();
   #echo: Echo | undefined;
   /** The batch that is coming round. Undefined where a process before this one planned it. */
   #decided: Decided | undefined;
@@ -288,10 +286,8 @@ export class LateWrites {
     // What this very transaction brought may be the answer: the window hears of what its sender had seen only afterwards.
     const seen = Math.max(this.#window.seen, this.#decided?.batch.seen ?? 0);
     for (const [name, key] of found) {
-      if ((this.#asked.get(name) ?? 0) > seen) continue;
-      if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
-      this.#asked.set(name, sequence);
-      (lacks.has(name) ? lacking : disordered).push(key);
+      const isLacking = lacks.has(name);
+      if (this.#asked.ask(name, { sequence, isLacking }, seen)) (isLacking ? lacking : disordered).push(key);
     }
     return { lacking, disordered };
   }
