@@ -90,6 +90,8 @@ export class Applier {
   #counts = { changes: 0, bytes: 0, plainBytes: 0 };
   /** Batches that wait until nothing else is on the way. */
   readonly #waiting: DeliveredBatch[] = [];
+  /** Whether the batch before had to wait for that: the next one is likely to, and would be decided twice. */
+  #isInTurn = false;
   #barriers = 0;
   /** Why the next batch may not be applied. */
   #fault: TandemError | undefined;
@@ -252,12 +254,18 @@ export class Applier {
     { isAlone, tries }: { isAlone: boolean; tries: number },
   ): Promise<Transaction | undefined> {
     const { connection, keys, token, planner, clock } = this.#options;
+    if (this.#isInTurn && !isAlone) return undefined;
     // First of all: a local write captured from here on is later in time than this change.
     this.#options.plausibility.observe(batch.timestamp);
-    const look: Look = { at: (watched) => this.#look(watched, signal), tries };
+    let isLooking = false;
+    const at: Look['at'] = (watched) => {
+      isLooking = true;
+      return this.#look(watched, signal);
+    };
     const decided = await planner
-      .decide(batch, signal, isAlone ? look : undefined)
+      .decide(batch, signal, isAlone ? { at, tries } : undefined)
       .catch((error: unknown) => this.#refused(error));
+    this.#isInTurn = isAlone ? isLooking : !decided;
     if (!decided) return undefined;
     const decision = withMending(decided, keys);
     const expected = { ...this.#sent };
