@@ -79,7 +79,7 @@ export class FreeCommands {
     const { out } = this.#options.keys;
     const found: { readonly command: PayloadCommand; readonly bytes: Buffer }[] = [];
     for (const { key, command } of this.#popped.values()) {
-      const isLong = this.#known.countOn(key) > MAX_COUNTED;
+      const isLong = this.#known.isMoreOn(key, MAX_COUNTED);
       const added = isLong
         ? MANY_ELEMENTS
         : new LocalPieces((await this.#known.unseenOn(key)).pieces).additions + LATE_ELEMENTS;

@@ -167,9 +167,9 @@ export class KnownKeys {
     return this.#isPast(key, effect) ? this.#memory.unseen.newestOn(key, this.#range) : 0;
   }
 
-  /** How many local changes of a key the sender had not seen. */
-  countOn(key: PlacedKey): number {
-    return this.#memory.unseen.count(key, this.#range);
+  /** Whether the sender had not seen more than so many local changes of a key. */
+  isMoreOn(key: PlacedKey, count: number): boolean {
+    return this.#memory.unseen.count(key, this.#range, count + 1) > count;
   }
 
   /** Where local entries begin that the sender had not seen, of a stream whose entries are added as they arrive. */

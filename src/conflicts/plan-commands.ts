@@ -252,7 +252,7 @@ export class CommandPlanner {
     const [key] = keysOf(command, 'all');
     const isFirst = key !== undefined && !this.#runs.has(key);
     const own = isFirst && isSet(command) && this.#known.unseenSetOn(key);
-    if (own) {
+    if (own && !own.isAsking) {
       await this.#meetSet(command, key, own);
       return;
     }

@@ -96,10 +96,8 @@ export class WatchedKeys {
     const contended = new Map<string, LookUp>();
     const since = { seen: this.#known.through, decided: captured.capturedThrough };
     const elapsedMs = performance.now() - this.#known.atMs;
-    const isFast = (key: PlacedKey): boolean => {
-      const writes = unseen.count(key, since);
-      return writes >= MANY_WRITES && writes >= FAST_PER_MS * elapsedMs;
-    };
+    const many = Math.max(MANY_WRITES, Math.ceil(FAST_PER_MS * elapsedMs));
+    const isFast = (key: PlacedKey): boolean => unseen.count(key, since, many) >= many;
     for (;;) {
       const resting = this.#restingKeys(commands, { seen: batch.seen, decided: appended.appendedThrough });
       for (const [name, { isAwaited, lookUp }] of resting)
@@ -107,9 +105,9 @@ export class WatchedKeys {
       const fresh = [...resting].filter(([name]) => !held.has(name) && !contended.has(name));
       if (fresh.length === 0) return { held, contended };
       if (!look) return undefined;
+      const range = { seen: batch.seen, decided: appended.appendedThrough };
       const isLong = (name: string, key: PlacedKey): boolean =>
-        known.has(name) &&
-        unseen.count(key, { seen: batch.seen, decided: appended.appendedThrough }) >= MANY_UNSEEN;
+        known.has(name) && unseen.count(key, range, MANY_UNSEEN) >= MANY_UNSEEN;
       const watched = fresh.filter(
         ([name, { key }]) => !known.isGivenUp(name, look.tries, isFast(key) || isLong(name, key)),
       );
@@ -241,8 +239,7 @@ export class WatchedKeys {
 
   /** Whether a `SET` meets a local one that it is ranked against: no local write meanwhile changes the result. */
   #isRanked(command: PayloadCommand, key: PlacedKey, range: Range): boolean {
-    const { sets, contended } = this.#memory;
-    return isSet(command) && !contended.has(nameOf(key)) && sets.find(key, range) !== undefined;
+    return isSet(command) && this.#memory.sets.find(key, range) !== undefined;
   }
 
   /** Whether a command commutes with the local writes of its key, but for a member that both are on. */

@@ -37,6 +37,8 @@ export class LocalChanges {
   readonly #extra: ExtraCommands | undefined;
   /** By first sequence, the least lately used first. */
   readonly #batches = new Map<number, Scanned>();
+  /** The first sequences in order: a site that is behind has thousands of small batches. */
+  readonly #firsts: number[] = [];
   #latest: Scanned | undefined;
   /** By sequence, oldest lookup first. */
   readonly #known = new Map<number, Known>();
@@ -82,13 +84,12 @@ export class LocalChanges {
 
   #cached(sequence: number): Scanned | undefined {
     if (this.#latest && holds(this.#latest, sequence)) return this.#latest;
-    for (const [first, scanned] of this.#batches) {
-      if (!holds(scanned, sequence)) continue;
-      this.#batches.delete(first);
-      this.#batches.set(first, scanned);
-      return (this.#latest = scanned);
-    }
-    return undefined;
+    const first = this.#firsts[placeAbove(this.#firsts, sequence) - 1];
+    const scanned = first === undefined ? undefined : this.#batches.get(first);
+    if (!scanned || !holds(scanned, sequence)) return undefined;
+    this.#batches.delete(scanned.batch.first);
+    this.#batches.set(scanned.batch.first, scanned);
+    return (this.#latest = scanned);
   }
 
   async #scan(sequence: number): Promise<Scanned> {
@@ -99,15 +100,31 @@ export class LocalChanges {
       });
     const batch = decodeBatch(bytes);
     const scanned = { batch, ...changePlaces(batch) };
+    // Two questions about one batch may have waited for it.
+    if (!this.#batches.has(batch.first)) {
+      this.#firsts.splice(placeAbove(this.#firsts, batch.first), 0, batch.first);
+      this.#cachedBytes += batch.payload.length;
+    }
     this.#batches.set(batch.first, scanned);
-    this.#cachedBytes += batch.payload.length;
     while (this.#batches.size > 1 && this.#cachedBytes > CACHED_BYTES) {
       const [oldest, least] = this.#batches.entries().next().value!;
       this.#batches.delete(oldest);
+      this.#firsts.splice(placeAbove(this.#firsts, oldest) - 1, 1);
       this.#cachedBytes -= least.batch.payload.length;
     }
     return (this.#latest = scanned);
   }
+}
+
+/** The place of the first number in a rising list that is above another one. */
+function placeAbove(numbers: readonly number[], number: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle]! > number) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function holds({ batch }: Scanned, sequence: number): boolean {

@@ -16,6 +16,8 @@ import type { Unseen } from './unseen.js';
 export interface UnseenSet {
   readonly sequence: number;
   readonly timestamp: number;
+  /** Whether the peer is asked for the key: the value here may be another one than the local `SET` has left. */
+  readonly isAsking: boolean;
 }
 
 export interface UnseenSetsOptions {
@@ -53,13 +55,19 @@ export class UnseenSets {
     this.#newest = { epoch, first, timestamp, seen };
   }
 
-  /** The only local write that a `SET` of the peer's meets on a key, if it is a `SET` and nothing of the peer's was built on it. */
+  /**
+   * The only local write that a `SET` of the peer's meets on a key, if it is a `SET`, and nothing of the peer's was built on it or the
+   * key is asked for: then it is put there again, where it stays.
+   */
   find(key: PlacedKey, range: Range): UnseenSet | undefined {
-    const sequence = this.#options.unseen.soleSetOn(key, range);
-    if (sequence <= this.#unknownThrough || sequence <= (this.#builtOn.get(nameOf(key)) ?? 0))
-      return undefined;
+    const found = this.#options.unseen.soleSetOn(key, range);
+    if (!found) return undefined;
+    const { sequence, isAsking } = found;
+    if (sequence === 0) return { sequence, timestamp: 0, isAsking };
+    const isBuiltOn = sequence <= Math.max(this.#unknownThrough, this.#builtOn.get(nameOf(key)) ?? 0);
+    if (isBuiltOn && !isAsking) return undefined;
     const timestamp = this.#options.timestampOf(sequence);
-    return timestamp === undefined ? undefined : { sequence, timestamp };
+    return timestamp === undefined ? undefined : { sequence, timestamp, isAsking };
   }
 
   /** Something of the peer's is built on local writes on a key in a range. */

@@ -10,6 +10,7 @@ import {
 import { KeyHash } from '../protocol/key-hash.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { LASTING, REPLACING } from './unseen-on-key.js';
+import { NewestEffects } from './newest-effects.js';
 import type { Range } from './range.js';
 import type { Window } from './window.js';
 
@@ -17,16 +18,19 @@ const REQUEST = effectCode('need');
 const END = effectCode('expired');
 
 const TRIM = effectCode('entry-trim');
+/** Writes on a key that are walked through for each question; with more it is noted when each kind was made last. */
+const MANY_ON_KEY = 16;
 
 export class Unseen {
   readonly #window: Window;
   readonly #hash = new KeyHash();
-
+  readonly #effects: NewestEffects;
   readonly #isSenderFirst: boolean;
 
   /** @param options whether the other site has the smaller name */
   constructor(window: Window, { isSenderFirst }: { isSenderFirst: boolean }) {
     this.#window = window;
+    this.#effects = new NewestEffects(window);
     this.#isSenderFirst = isSenderFirst;
   }
 
@@ -47,31 +51,57 @@ export class Unseen {
   }
 
   /**
-   * The newest local sequence on a key in a range, if that write replaced the whole value and nothing before it counts: no list, no
-   * state, no request. 0 otherwise.
+   * The newest local write on a key in a range, if that replaced the whole value and nothing before it counts: no list, no state. And
+   * whether a request for the key stands in the range: beside one there need be no write, which is told as 0. Undefined otherwise.
    */
-  soleSetOn(key: PlacedKey, { seen, decided }: Range): number {
+  soleSetOn(
+    key: PlacedKey,
+    { seen, decided }: Range,
+  ): { readonly sequence: number; readonly isAsking: boolean } | undefined {
+    if (this.#window.flushesIn(seen, decided).length > 0) return undefined;
     const { low, high } = this.hashOf(key);
-    let newest = 0;
-    if (this.#window.flushesIn(seen, decided).length > 0) return 0;
+    let last = 0;
+    let isAsking = false;
+    let walked = 0;
     for (let entry = this.#window.newest(low, high); entry >= 0; entry = this.#window.older(entry)) {
       const sequence = this.#window.sequenceOf(entry);
       if (sequence <= seen) break;
       if (sequence > decided) continue;
+      if (++walked > MANY_ON_KEY) return this.#lastSetOn({ seen, decided });
       const effect = this.#window.effectOf(entry);
-      if (LASTING.has(effect) || (newest === 0 && effect !== REPLACING)) return 0;
-      newest ||= sequence;
+      if (effect === REQUEST) isAsking = true;
+      else if (LASTING.has(effect) || (last === 0 && effect !== REPLACING)) return undefined;
+      else last ||= sequence;
     }
-    return newest;
+    return last === 0 && !isAsking ? undefined : { sequence: last, isAsking };
   }
 
-  /** How many local writes on a key stand in a range. */
-  count(key: PlacedKey, range: Range): number {
+  /** The same for the key that was hashed last, which has many local writes. */
+  #lastSetOn({ seen, decided }: Range): ReturnType<Unseen['soleSetOn']> {
+    const newest = this.#effects.of(this.#hash, decided);
+    let last = 0;
+    let isSet = true;
+    for (const [effect, sequence] of newest.entries()) {
+      if (sequence <= seen || effect === REQUEST) continue;
+      if (LASTING.has(effect)) return undefined;
+      // A transaction may have written the key twice.
+      if (sequence >= last) isSet = effect === REPLACING && sequence > last;
+      last = Math.max(last, sequence);
+    }
+    if (!isSet) return undefined;
+    const isAsking = newest[REQUEST]! > seen;
+    return last === 0 && !isAsking ? undefined : { sequence: last, isAsking };
+  }
+
+  /** How many local writes on a key stand in a range, or `most` where there are as many. */
+  count(key: PlacedKey, { seen, decided }: Range, most: number): number {
+    const { low, high } = this.hashOf(key);
     let count = 0;
-    this.#has(key, range, () => {
-      count++;
-      return false;
-    });
+    for (let entry = this.#window.newest(low, high); entry >= 0; entry = this.#window.older(entry)) {
+      const sequence = this.#window.sequenceOf(entry);
+      if (sequence <= seen || count >= most) break;
+      if (sequence <= decided) count++;
+    }
     return count;
   }
 
@@ -121,13 +151,18 @@ export class Unseen {
     return this.#hash;
   }
 
+  /** @param isWanted answers the same for the same effect */
   #has(key: PlacedKey, { seen, decided }: Range, isWanted: (effect: number) => boolean): boolean {
     const hash = this.hashOf(key);
+    let walked = 0;
     let entry = this.#window.newest(hash.low, hash.high);
     for (; entry >= 0; entry = this.#window.older(entry)) {
       const sequence = this.#window.sequenceOf(entry);
       if (sequence <= seen) return false;
-      if (sequence <= decided && isWanted(this.#window.effectOf(entry))) return true;
+      if (sequence > decided) continue;
+      if (++walked > MANY_ON_KEY)
+        return this.#effects.of(hash, decided).some((newest, effect) => newest > seen && isWanted(effect));
+      if (isWanted(this.#window.effectOf(entry))) return true;
     }
     return false;
   }

@@ -61,6 +61,9 @@ const EFFECTS = [
 
 const CODES: ReadonlyMap<RecordedEffect, number> = new Map(EFFECTS.map((effect, code) => [effect, code]));
 
+/** How many codes there are: each is less. */
+export const EFFECT_CODES = EFFECTS.length;
+
 /** Whether it is of Tandem's own making, and writes nothing here. */
 export function isTandems(effect: RecordedEffect): boolean {
   return effect === 'state' || effect === 'copy' || effect === 'need';

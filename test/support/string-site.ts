@@ -10,6 +10,7 @@ import { loadIntoWindow } from '../../src/local-writes/window-loader.js';
 import { Window } from '../../src/local-writes/window.js';
 import { scriptSource } from '../../src/lua/scripts.js';
 import { decodeBatch, encodeBatch, type DeliveredBatch } from '../../src/protocol/batch.js';
+import { encodeNeed, LACK } from '../../src/protocol/messages/state-request.js';
 import { payloadCommands } from '../../src/protocol/payload.js';
 import { encodeCommand } from '../../src/redis-commands/encode-command.js';
 import { KEYS } from '../unit/capture/stream-story.js';
@@ -87,6 +88,18 @@ export class StringSite {
 
   get written(): number {
     return this.#own.length;
+  }
+
+  /** A late write was found: the key is asked for, since a value of the peer's stands where a local one should. */
+  lose(key: string, timestamp: number, theirs: string): void {
+    const keys = [{ database: 0, key: Buffer.from(key) }];
+    const batch = { epoch: 1, first: this.#own.length + 1, timestamp, seen: 0 };
+    const bytes = encodeBatch(
+      batchOf('east', batch, encodeNeed({ timestamp, lack: LACK.localWrites, keys })),
+    );
+    this.#own.push({ bytes, timestamp });
+    loadIntoWindow({ window: this.#window, entries: this.#entries }, decodeBatch(bytes));
+    this.data.set(key, theirs);
   }
 
   /** @param twin a key that is given out to have the hash of the one written */

@@ -38,6 +38,11 @@ test(`${HISTORIES} histories come out as if every local write had been looked up
         const line = randomLine(random, now);
         did.push(`own ${fast.written + 1} at ${ownTime}: ${line}`);
         for (const site of [fast, slow]) site.write(line, ownTime);
+        if (random.chance(0.1)) {
+          const key = random.pick(['a', 'b']);
+          did.push(`own ${fast.written + 1} at ${ownTime}: ${key} is lost, and asked for`);
+          for (const site of [fast, slow]) site.lose(key, ownTime, `lost ${now}`);
+        }
         continue;
       }
       // A peer that has forgotten what it did begins again: its clock may be behind, and what it had seen as well.
@@ -167,12 +172,48 @@ describe('a local SET that alone meets one of the peer', () => {
   }
 
   test('is told with its time', () => {
-    expect(ownSets('sum', 'remove', 'set').find(KEY, RANGE)).toEqual({ sequence: 3, timestamp: 30 });
-    expect(ownSets('set', 'set').find(KEY, { seen: 0, decided: 1 })).toEqual({ sequence: 1, timestamp: 10 });
+    const isAsking = false;
+    expect(ownSets('sum', 'remove', 'set').find(KEY, RANGE)).toEqual({
+      sequence: 3,
+      timestamp: 30,
+      isAsking,
+    });
+    expect(ownSets('set', 'set').find(KEY, { seen: 0, decided: 1 })).toEqual({
+      sequence: 1,
+      timestamp: 10,
+      isAsking,
+    });
     expect(ownSets('set').find(KEY, { seen: 1, decided: 1 })).toBeUndefined();
   });
 
-  test.each(['state', 'need', 'push-left', 'push-right', 'pop-left', 'pops-right', 'list-edit'] as const)(
+  test('is told beside a request, or that alone, and whatever was built on it', () => {
+    const isAsking = true;
+    const [before, behind] = [ownSets('need', 'set'), ownSets('set', 'need')];
+    expect(before.find(KEY, RANGE)).toEqual({ sequence: 2, timestamp: 20, isAsking });
+    for (const sets of [before, behind]) sets.builtOn(KEY, { seen: 0, decided: 2 });
+    expect(before.find(KEY, RANGE)).toEqual({ sequence: 2, timestamp: 20, isAsking });
+    expect(behind.find(KEY, RANGE)).toEqual({ sequence: 1, timestamp: 10, isAsking });
+    expect(behind.find(KEY, { seen: 1, decided: 2 })).toMatchObject({ sequence: 0, isAsking });
+    expect(behind.find(KEY, { seen: 2, decided: 2 })).toBeUndefined();
+    expect(ownSets('need', 'sum').find(KEY, RANGE)).toBeUndefined();
+  });
+
+  test.each([
+    [['sum', 'remove', 'set'], 3],
+    [['set', 'sum'], undefined],
+    [['push-left', 'set'], undefined],
+    [['set', 'need'], 1],
+    [['state', 'set'], undefined],
+  ] as const)('%j is told the same with many writes before it', (effects, sequence) => {
+    const many = Array.from({ length: 40 }, () => 'set' as const);
+    const last = sequence === undefined ? undefined : 40 + sequence;
+    expect(ownSets(...many, ...effects).find(KEY, RANGE)?.sequence).toBe(last);
+    expect(ownSets(...effects, ...many).find(KEY, RANGE)?.sequence).toBe(
+      ['push-left', 'state'].includes(effects[0]) ? undefined : effects.length + 40,
+    );
+  });
+
+  test.each(['state', 'push-left', 'push-right', 'pop-left', 'pops-right', 'list-edit'] as const)(
     'counts for nothing behind a %s',
     (effect) => {
       expect(ownSets(effect, 'set').find(KEY, RANGE)).toBeUndefined();
