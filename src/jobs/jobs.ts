@@ -9,6 +9,7 @@ import { describeError, TandemError } from '../errors.js';
 import type { Logger } from '../log/log.js';
 import { Trouble } from '../log/trouble.js';
 import { Backoff } from '../async/backoff.js';
+import type { Signal } from '../async/signal.js';
 import type { KeyNames } from '../redis/keys.js';
 import { JobKind } from './job-kind.js';
 import { NO_JOBS, type AddOptions, type JobCounts } from './job-view.js';
@@ -22,6 +23,9 @@ const STEADY_MS = 10_000;
 /** `add` waits this long for a connection. */
 const ADD_LIMIT_MS = 10_000;
 const ADD_PAUSE_MS = 50;
+/** How long jobs wait for changes to cross, and for the first of them behind that. */
+const READING_MS = 2000;
+const FIRST_CHANGES_MS = 100;
 
 export interface ControlPlaneOptions {
   readonly config: Config;
@@ -57,11 +61,13 @@ export class ControlPlane {
   /**
    * Does jobs until the signal aborts, and ends within two seconds then. The caller has the site's lease, and `fence` is the
    * token that came with it. Never rejects. Called again it begins when the run before has ended.
+   * @param reading raised when changes cross: jobs wait for that, within bounds, since nothing else is done while their library is loaded
    */
-  async run(signal: AbortSignal, fence?: number): Promise<void> {
+  async run(signal: AbortSignal, fence?: number, reading?: Signal): Promise<void> {
     const before = this.#running;
     this.#running = (async () => {
       await before;
+      if (reading) await settled(reading, signal).catch(() => {});
       if (this.#kinds.length > 0) await this.#sessions(signal, fence);
     })();
     return this.#running;
@@ -116,4 +122,9 @@ export class ControlPlane {
       }
     }
   }
+}
+
+async function settled(reading: Signal, signal: AbortSignal): Promise<void> {
+  await reading.wait(signal, READING_MS);
+  await sleep(FIRST_CHANGES_MS, undefined, { signal });
 }

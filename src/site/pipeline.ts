@@ -17,6 +17,7 @@ import { Window } from '../local-writes/window.js';
 import { loadIntoWindow } from '../local-writes/window-loader.js';
 import { Capture } from '../capture/capture.js';
 import { loadDeadlines } from '../capture/deadline-loader.js';
+import { Signal } from '../async/signal.js';
 import { BatchTimer } from '../capture/batch-timer.js';
 import { Packer } from '../capture/packer.js';
 import type { ChangeSource } from '../capture/change-source.js';
@@ -61,6 +62,8 @@ export class Pipeline {
   readonly inbox: Inbox;
   readonly rejections: Rejections;
   readonly courier: Courier;
+  /** Raised when the stream of the local server is read. */
+  readonly reading = new Signal();
   readonly pauses: Pauses;
   readonly acknowledgements: Acknowledgements;
   readonly #plausibility: Plausibility;
@@ -257,6 +260,7 @@ export class Pipeline {
       { resumed, offset: position.offset, next: opened.next, epoch: opened.epoch },
       'reading the replication stream',
     );
+    this.reading.raise();
   }
 
   #createCapture(position: Position, stream: ReplicationStream): Capture {

@@ -280,7 +280,7 @@ export class Site {
     const watching = watchInternalKeys(own, stop.signal);
     const running = active.run(stop.signal);
     // Beside it: no failure there ends this, and a new beginning does not wait for it.
-    this.#controlling = this.#control.run(stop.signal, token);
+    this.#controlling = this.#control.run(stop.signal, token, active.reading);
     void this.#cuts.keep(opened, stop.signal);
     void this.#word.keep(stop.signal);
     void this.#pending.keep(stop.signal);
