@@ -6,6 +6,7 @@ import type { FieldDeadlines } from '../local-writes/field-deadlines.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import { scriptSource } from '../lua/scripts.js';
 import { answerOf } from '../redis/connect.js';
+import type { KeyNames } from '../redis/keys.js';
 
 /** So many keys are looked at before the first change of the peer's is applied; with more it goes on beside. */
 const MAX_AT_START = 200_000;
@@ -24,23 +25,38 @@ interface Captured {
 export async function loadDeadlines(
   local: Redis,
   deadlines: Deadlines,
-  { captured, signal }: { readonly captured: Captured; readonly signal: AbortSignal },
+  {
+    keys,
+    captured,
+    signal,
+  }: { readonly keys: KeyNames; readonly captured: Captured; readonly signal: AbortSignal },
 ): Promise<void> {
-  const keyspace = await answerOf(local, local.info('keyspace'));
-  const sizes = [...keyspace.matchAll(/^db(\d+):keys=(\d+)/gm)];
-  const keys = sizes.reduce((sum, [, , count]) => sum + Number(count), 0);
-  const databases = sizes.map(([, database]) => Number(database));
+  const { inventory, lease, status, waits } = keys;
+  const own = [inventory, lease, status, waits];
+  const look = local.call('EVAL', scriptSource('look-at-keyspace'), own.length, ...own);
+  const [keyspace, internal] = (await answerOf(local, look)) as [string, number];
+  const databases = [...keyspace.matchAll(/^db(\d+):keys=(\d+),expires=(\d+)/gm)].map(
+    ([, database, count, expires]) => ({
+      database: Number(database),
+      count: Number(count),
+      // The server counts its keys with a deadline: where there is none, the keys need not be gone through.
+      hasDeadlines: Number(expires) > (database === '0' ? internal : 0),
+    }),
+  );
+  const expiring = databases.filter(({ hasDeadlines }) => hasDeadlines);
+  const sum = expiring.reduce((all, { count }) => all + count, 0);
+  const numbers = (some: typeof databases): number[] => some.map(({ database }) => database);
   deadlines.loading(captured.capturedThrough);
   // Redis and Valkey say how many hashes have fields with a deadline.
   const hasFields = /(subexpiry|keys_with_volatile_items)=[1-9]/.test(keyspace);
   // Nothing is waited for between the two: what begins, and fails meanwhile, would fail unheard.
   const loading = Promise.all([
-    load(local, deadlines, { databases, signal }),
+    load(local, deadlines, { databases: numbers(expiring), signal }),
     hasFields
-      ? loadFields(local, deadlines.fields, { databases, captured, signal })
+      ? loadFields(local, deadlines.fields, { databases: numbers(databases), captured, signal })
       : deadlines.fields.completed(captured.capturedThrough),
   ]);
-  if (keys <= MAX_AT_START) await loading;
+  if (sum <= MAX_AT_START) await loading;
   // A deadline that is not loaded yet is unknown, and the peer is asked. A failure here ends the work by itself.
   else loading.catch(() => {});
 }

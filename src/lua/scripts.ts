@@ -28,7 +28,7 @@ const SCRIPTS = {
   ],
   lease: ['release-lease', 'take-lease'],
   jobs: ['ready-failed-job', 'reclaim-jobs', 'set-job-field'],
-  capture: ['list-deadlines', 'list-field-deadlines', 'list-members'],
+  capture: ['list-deadlines', 'list-field-deadlines', 'list-members', 'look-at-keyspace'],
   outbound: [
     'answer-copy',
     'append-batches',

@@ -358,7 +358,7 @@ export class Pipeline {
     await passed;
     await this.#options.claims.ready;
     await this.#options.longWork.prepare(this.#options.opened, signal);
-    await loadDeadlines(local, this.#deadlines, { captured: this.#progress, signal });
+    await loadDeadlines(local, this.#deadlines, { keys, captured: this.#progress, signal });
     await this.#applier!.run(signal);
   }
 
