@@ -21,7 +21,7 @@ import {
   startServers,
 } from '../test/bench/programs.mjs';
 import { asText, summary } from '../test/bench/report.mjs';
-import { measureThroughput } from '../test/bench/throughput.mjs';
+import { measureCatchUp, measureThroughput } from '../test/bench/throughput.mjs';
 import { memory } from '../test/bench/usage.mjs';
 import { measureWindow } from '../test/bench/window.mjs';
 
@@ -31,8 +31,8 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --keys <n>         different keys (1000000)
   --pipelines <n,n>  commands a client sends at once (1,16)
   --rounds <n>       how often everything is measured; medians are shown (3)
-  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, hot, window, check, jobs, compress
-                     (all but the last five)
+  --only <names>     of: native, one-way, both-ways, both-ways-same, lag, hot, catch-up, window, check, jobs,
+                     compress (all but the last six)
   --entries <n,n>    writes of the receiver that its peer has not seen, for window and check (0,1000000)
   --rate <n>         changes per second and site while the lag is measured, for hot on a few keys of all types (20000);
                      a tenth of it for compress
@@ -58,7 +58,10 @@ const SCENARIOS = {
   'one-way': { title: 'one way', directions: EAST_TO_WEST },
   'both-ways': { title: 'both ways', directions: BOTH_WAYS },
   'both-ways-same': { title: 'both ways, same keys', directions: BOTH_WAYS, sameKeys: true },
+  // Over a link, which costs a hop.
+  'catch-up': { title: 'catching up', directions: EAST_TO_WEST, isAway: true },
 };
+const BY_ITSELF = ['catch-up'];
 
 const { values } = parseArgs({
   options: {
@@ -66,7 +69,10 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '1000000' },
     pipelines: { type: 'string', default: '1,16' },
     rounds: { type: 'string', default: '3' },
-    only: { type: 'string', default: [...Object.keys(SCENARIOS), 'lag'].join() },
+    only: {
+      type: 'string',
+      default: [...Object.keys(SCENARIOS), 'lag'].filter((name) => !BY_ITSELF.includes(name)).join(),
+    },
     entries: { type: 'string', default: '0,1000000' },
     rate: { type: 'string', default: '20000' },
     kinds: { type: 'string', default: KINDS.join() },
@@ -132,9 +138,13 @@ async function throughputs(pipeline, round) {
     if (!settings.only.includes(name)) continue;
     for (const build of scenario.native ? [undefined] : settings.builds) {
       progress(`round ${round}: ${scenario.title}, pipeline ${pipeline}`);
-      const { native: _, ...rest } = scenario;
-      const result = await onFreshServers(build, (servers, pair) =>
-        measureThroughput({ ...rest, ...settings, ...programs, servers, pair, pipeline }),
+      const { native: _, isAway = false, ...rest } = scenario;
+      const measured = isAway ? measureCatchUp : measureThroughput;
+      const result = await onFreshServers(
+        build,
+        (servers, pair, { east: link }) =>
+          measured({ ...rest, ...settings, ...programs, servers, pair, link, pipeline }),
+        { isCounted: isAway },
       );
       samples.push({
         kind: 'throughput',
