@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalConfig } from '../config/config.js';
 import { JobClient } from '../jobs/job-client.js';
 import { errorLine, TandemError, type ErrorCode } from '../errors.js';
-import { LIBRARIES_PLACE, type ComparisonRequest, type ComparisonResult } from '../sync/comparison.js';
+import { LIBRARIES_PLACE, type ComparisonRequest } from '../sync/comparison.js';
+import type { ComparisonResult } from '../sync/comparison-counts.js';
+import { parseNoted } from '../sync/ledger.js';
 import { writeDifferences } from './differences-file.js';
 import { atLocalSite, isWorkedFor, type LocalSite } from './local-site.js';
 import { ProgressLine, showJob } from './progress-line.js';
@@ -40,6 +42,8 @@ interface ListedDifference {
   /** As text; bytes that are none as `\xNN`. */
   readonly key: string;
   readonly kind: string;
+  /** The site whose value stays, where a repair was asked for; absent where each keeps its own. */
+  readonly stays?: string;
 }
 
 /**
@@ -156,13 +160,15 @@ async function listed({ redis, keys }: LocalSite, id: string): Promise<ListedDif
   return found.toSorted((a, b) => (a.db ?? -1) - (b.db ?? -1) || (a.key < b.key ? -1 : 1));
 }
 
-function differenceOf(field: Buffer, kind: Buffer): ListedDifference {
+function differenceOf(field: Buffer, noted: Buffer): ListedDifference {
   const colon = field.indexOf(':');
+  const { kind, stays } = parseNoted(noted.toString());
   const database = Number(field.subarray(0, colon).toString());
   return {
     db: database === LIBRARIES_PLACE ? null : database,
     key: textOf(field.subarray(colon + 1)),
-    kind: kind.toString(),
+    kind,
+    ...(stays === undefined ? {} : { stays }),
   };
 }
 
@@ -198,15 +204,25 @@ function tell(
   console.log(renderResult(result, { sites: `${config.site} and ${config.peer}`, tookMs }));
   // Without a file this is all there is of the list.
   const shown = isToBeWritten && file === undefined ? differences.length : SHOWN;
-  for (const { db, key, kind } of differences.slice(0, shown))
-    console.log(`  ${placeOf(db)}  ${kind}  ${key}`);
+  for (const { db, key, kind, stays } of differences.slice(0, shown))
+    console.log(`  ${placeOf(db)}  ${kind}  ${stays === undefined ? '' : `${stays}'s stays  `}${key}`);
   if (file !== undefined) console.log(`The keys are listed in ${file}.`);
   if (args.repair && args.dryRun && differences.length > 0) console.log('Nothing was changed: --dry-run.');
 }
 
 /** The numbers for a person. */
 function renderResult(
-  { compared, equal, differing, repaired, undecided, excluded, notComparable, byKind }: ComparisonResult,
+  {
+    compared,
+    equal,
+    differing,
+    stays,
+    repaired,
+    undecided,
+    excluded,
+    notComparable,
+    byKind,
+  }: ComparisonResult,
   { sites, tookMs }: { sites: string; tookMs: number },
 ): string {
   const rate = tookMs > 0 ? `, ${grouped((compared * 1000) / tookMs)} keys/s` : '';
@@ -219,6 +235,8 @@ function renderResult(
       ? paint.green(`${head}.`)
       : `${head}, ${paint.red(`${grouped(differing)} different`)} (${kinds}).`,
   ];
+  const stayed = Object.entries(stays).map(([site, count]) => `${site}'s for ${grouped(count)}`);
+  if (stayed.length > 0) lines.push(`Whose value stays: ${stayed.join(', ')}.`);
   if (repaired > 0) lines.push(paint.green(`${grouped(repaired)} of them are equal now.`));
   if (excluded > 0) lines.push(`${grouped(excluded)} keys are left out by the other site.`);
   if (notComparable > 0)

@@ -9,7 +9,8 @@ import { TandemError } from '../errors.js';
 import { absentAmong, Chosen, databaseSizes, runIdOf, type Choice } from './chosen-keys.js';
 import type { Ledger } from './ledger.js';
 import { compareLibraries, mendLibraries } from './libraries.js';
-import { askStates, remedyOf, sendStates, type Preference } from './mending.js';
+import { askStates, remedyOf, sendStates, stayingOf, type Preference, type Remedy } from './mending.js';
+import { addFresh, noCounts, resultOf, type ComparisonResult, type Counts } from './comparison-counts.js';
 import { Survey, type Difference } from './survey.js';
 import { transferStates } from './transfer.js';
 import type { Attempt, SyncSite } from './work.js';
@@ -29,24 +30,6 @@ export interface ComparisonRequest extends Choice {
   readonly judged?: boolean;
 }
 
-/** How many keys were found to be what. */
-export interface ComparisonResult {
-  readonly compared: number;
-  readonly equal: number;
-  /** Keys that were found to differ. */
-  readonly differing: number;
-  /** The same, by what about them. */
-  readonly byKind: Readonly<Record<string, number>>;
-  /** How many of those are equal now. */
-  readonly repaired: number;
-  /** Keys that could not be told, because they were written all the time. */
-  readonly undecided: number;
-  /** Keys of this site that the peer leaves out by its filter. Nothing is said of them; those this site leaves out are not looked at. */
-  readonly excluded: number;
-  /** Keys whose values differ as dumps, of a type whose parts no server tells: the values may be equal. */
-  readonly notComparable: number;
-}
-
 interface Checkpoint {
   /** Of the server whose cursors these are. */
   readonly runId: string;
@@ -56,17 +39,6 @@ interface Checkpoint {
   readonly counts: Counts;
   /** Keys that were being written when their turn came: database, key in base64. */
   readonly open?: readonly (readonly [database: number, key: string])[];
-}
-
-interface Counts {
-  compared: number;
-  differing: number;
-  /** Those that were to be repaired, and were not. */
-  unrepaired: number;
-  undecided: number;
-  excluded: number;
-  notComparable: number;
-  byKind: Record<string, number>;
 }
 
 /** In place of the number of a database, for what is in none: a library of functions. */
@@ -140,7 +112,7 @@ class Comparison {
     await this.#phase('peer', { from: from.phase === 'peer' ? from : beginning, runId, among: all });
     await this.#settleOpen();
     await this.#compareLibraries();
-    return this.#result();
+    return resultOf(this.#counts, this.#repaired);
   }
 
   async #phase(
@@ -234,11 +206,11 @@ class Comparison {
       database: LIBRARIES_PLACE,
       key: Buffer.from(name, 'latin1'),
       kind: finding === 'value' ? 'library' : `library-${this.#kindOf({ finding })}`,
+      stays: repair ? stayingOf(remedyOf({ finding }, this.#preference, this.#site), this.#site) : undefined,
     }));
     const fresh = await this.#ledger.missing(entries);
-    for (const { kind } of fresh) counts.byKind[kind] = (counts.byKind[kind] ?? 0) + 1;
+    addFresh(counts, fresh);
     counts.compared += found.compared;
-    counts.differing += fresh.length;
     await this.#ledger.note(fresh);
     if (!repair || dryRun || found.different.length === 0) return;
     await mendLibraries(this.#site, found.different, this.#preference);
@@ -261,10 +233,10 @@ class Comparison {
       database: one.database,
       key: one.key,
       kind: this.#kindOf(one),
+      stays: this.#request.repair ? stayingOf(this.#remedyOf(one).remedy, this.#site) : undefined,
     }));
     const fresh = await this.#ledger.missing(entries);
-    for (const { kind } of fresh) counts.byKind[kind] = (counts.byKind[kind] ?? 0) + 1;
-    counts.differing += fresh.length;
+    addFresh(counts, fresh);
     // Before they are mended: an attempt that ends in between is followed by one that finds them equal.
     await this.#ledger.note(fresh);
     counts.unrepaired += await this.#mend(different);
@@ -297,7 +269,7 @@ class Comparison {
     return true;
   }
 
-  #remedyOf(one: Difference): { remedy: 'send' | 'ask' | 'leave'; rankMs: number } {
+  #remedyOf(one: Difference): { remedy: Remedy; rankMs: number } {
     const { site, peer, judge } = this.#site;
     const judgement = this.#request.judged === true ? judge(one) : undefined;
     const judged = judgement && { prefer: judgement.stays === 'own' ? site : peer };
@@ -335,10 +307,7 @@ class Comparison {
     this.#open = (saved.open ?? []).map(([database, key]) => ({ database, key: Buffer.from(key, 'base64') }));
     // A key noted behind the checkpoint is not counted again when it is met again.
     const noted = await this.#ledger.counts();
-    if (noted) {
-      this.#counts.byKind = noted;
-      this.#counts.differing = Object.values(noted).reduce((sum, count) => sum + count, 0);
-    }
+    if (noted) Object.assign(this.#counts, noted);
     return saved;
   }
 
@@ -359,32 +328,6 @@ class Comparison {
       repaired: this.#repaired,
     });
   }
-
-  #result(): ComparisonResult {
-    const { compared, differing, undecided, byKind, excluded, notComparable } = this.#counts;
-    return {
-      compared,
-      equal: Math.max(0, compared - differing - undecided - notComparable),
-      differing,
-      byKind,
-      repaired: this.#repaired,
-      undecided,
-      excluded,
-      notComparable,
-    };
-  }
-}
-
-function noCounts(): Counts {
-  return {
-    compared: 0,
-    differing: 0,
-    unrepaired: 0,
-    undecided: 0,
-    excluded: 0,
-    notComparable: 0,
-    byKind: {},
-  };
 }
 
 /** How often progress is told. */

@@ -3,7 +3,8 @@
 import type { Logger } from '../log/log.js';
 import type { ComparisonStatus } from '../observe/status.js';
 import { answerOf, type Redis } from '../redis/connect.js';
-import type { ComparisonRequest, ComparisonResult } from './comparison.js';
+import type { ComparisonRequest } from './comparison.js';
+import type { ComparisonResult } from './comparison-counts.js';
 
 /** In the hash of the site's state; nothing but numbers may stand there. */
 const FIELDS = ['comparedAt', 'comparedKeys', 'comparedDiffering'] as const;

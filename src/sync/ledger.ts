@@ -2,9 +2,23 @@
 
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { answerOf, type Redis } from '../redis/connect.js';
+import { addFresh, type Counts } from './comparison-counts.js';
 
 export interface LedgerEntry extends PlacedKey {
   readonly kind: string;
+  /** The site whose value stays, where a repair was asked for. */
+  readonly stays?: string | undefined;
+}
+
+/** A kind, and behind a space the site whose value stays. Neither holds a space. */
+function textOf({ kind, stays }: LedgerEntry): string {
+  return stays === undefined ? kind : `${kind} ${stays}`;
+}
+
+/** What {@link LedgerEntry} says of a key, out of what is noted of it. */
+export function parseNoted(text: string): Pick<LedgerEntry, 'kind' | 'stays'> {
+  const [kind = '', stays] = text.split(' ');
+  return { kind, stays };
 }
 
 /** How long it is kept, in seconds, and about how many keys it names. */
@@ -41,18 +55,20 @@ export class Ledger {
     const client = this.#client;
     if (entries.length === 0 || (await answerOf(client, client.hlen(this.#key))) >= MAX_NOTED) return;
     for (let from = 0; from < entries.length; from += FIELDS_A_COMMAND) {
-      const fields = entries.slice(from, from + FIELDS_A_COMMAND).flatMap((one) => [fieldOf(one), one.kind]);
+      const fields = entries
+        .slice(from, from + FIELDS_A_COMMAND)
+        .flatMap((one) => [fieldOf(one), textOf(one)]);
       await answerOf(client, client.hset(this.#key, ...fields));
     }
     await answerOf(client, client.expire(this.#key, KEPT_SECONDS));
   }
 
   /** How many keys are noted as what; undefined when it is full, and does not know of all. */
-  async counts(): Promise<Record<string, number> | undefined> {
-    const kinds = await answerOf(this.#client, this.#client.hvals(this.#key));
-    if (kinds.length >= MAX_NOTED) return undefined;
-    const counts: Record<string, number> = {};
-    for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
+  async counts(): Promise<Pick<Counts, 'differing' | 'byKind' | 'stays'> | undefined> {
+    const noted = await answerOf(this.#client, this.#client.hvals(this.#key));
+    if (noted.length >= MAX_NOTED) return undefined;
+    const counts = { differing: 0, byKind: {}, stays: {} };
+    addFresh(counts, noted.map(parseNoted));
     return counts;
   }
 }

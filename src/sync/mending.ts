@@ -20,16 +20,27 @@ const ASKED_KEYS = 128;
 /** How often it is looked whether the change list has room again. */
 const ROOM_MS = 5;
 
+/** What is done about a key: this site's state is sent, the peer's is asked for, or it is left as it is. */
+export type Remedy = 'send' | 'ask' | 'leave';
+
 /** The remedy for a difference. */
 export function remedyOf(
   { finding }: Pick<Difference, 'finding'>,
   { prefer, removes }: Preference,
   { site, peer }: { site: string; peer: string },
-): 'send' | 'ask' | 'leave' {
+): Remedy {
   const isMissing = finding === 'missing-here' || finding === 'missing-there';
   if (isMissing && !(removes && prefer !== undefined)) return finding === 'missing-there' ? 'send' : 'ask';
   if (prefer === site) return 'send';
   return prefer === peer ? 'ask' : 'leave';
+}
+
+/** The site whose value stays by a remedy; undefined where each keeps its own. */
+export function stayingOf(
+  remedy: Remedy,
+  { site, peer }: { site: string; peer: string },
+): string | undefined {
+  return { send: site, ask: peer, leave: undefined }[remedy];
 }
 
 /** A key whose state is sent. */

@@ -1,6 +1,6 @@
 import { JobClient, type JobView } from '../../src/jobs/job-client.js';
 import { createLogger } from '../../src/log/log.js';
-import type { ComparisonResult } from '../../src/sync/comparison.js';
+import type { ComparisonResult } from '../../src/sync/comparison-counts.js';
 import type { Pair, Site } from '../support/pair.js';
 import { ownKeys } from './observe.js';
 import { runCli } from './run-cli.js';
@@ -24,7 +24,9 @@ export async function jobOf(site: Site, id: string): Promise<JobView | undefined
 
 export interface Verified {
   readonly code: number;
-  readonly result: ComparisonResult & { differences: { db: number; key: string; kind: string }[] };
+  readonly result: ComparisonResult & {
+    differences: { db: number; key: string; kind: string; stays?: string }[];
+  };
   readonly stderr: string;
 }
 

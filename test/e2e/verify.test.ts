@@ -116,6 +116,35 @@ test('the preferred site is followed, whichever it is', LONG, async () => {
   }
 });
 
+test('a repair, also a dry one, says of each key and in total whose value stays', LONG, async () => {
+  await east.redis.mset('stays:both', 'a', 'stays:east', 'a', 'stays:west', 'a');
+  await quiet(pair);
+  await unseen(
+    west,
+    "redis.call('SET', KEYS[1], 'b') redis.call('DEL', KEYS[2])",
+    'stays:both',
+    'stays:east',
+  );
+  await unseen(east, "redis.call('DEL', KEYS[1])", 'stays:west');
+  const told = [
+    { db: 0, key: 'stays:both', kind: 'value', stays: 'west' },
+    { db: 0, key: 'stays:east', kind: 'missing-west', stays: 'east' },
+    { db: 0, key: 'stays:west', kind: 'missing-east', stays: 'west' },
+  ];
+  const dry = await verifyAt(pair, east, '--repair', '--dry-run', '--prefer', 'west');
+  expect(dry.result).toMatchObject({ differences: told, repaired: 0, stays: { east: 1, west: 2 } });
+  // Who only compares has not said whose is to stay.
+  expect((await verifyAt(pair, east)).result).toMatchObject({ differing: 3, stays: {} });
+
+  const args = ['repair', '--prefer', 'west'];
+  const { code, stdout } = await runCli(args, settingsOf(pair, east), 60_000);
+  expect(stdout).toMatch(/^ {2}db 0 {2}value {2}west's stays {2}stays:both$/m);
+  expect(stdout).toMatch(/^ {2}db 0 {2}missing-west {2}east's stays {2}stays:east$/m);
+  expect(stdout).toMatch(/^Whose value stays: (west's for 2, east's for 1|east's for 1, west's for 2)\.$/m);
+  expect(code).toBe(0);
+  expect(await east.redis.mget('stays:both', 'stays:east', 'stays:west')).toEqual(['b', 'a', 'a']);
+});
+
 test(
   'a pattern, a database or a sample limits what is compared, and the list goes to a file',
   LONG,

@@ -13,6 +13,7 @@ const RESULT = {
   equal: 43,
   differing: 7,
   byKind: { value: 7 },
+  stays: {},
   repaired: 2,
   undecided: 0,
   excluded: 0,
