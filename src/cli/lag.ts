@@ -1,17 +1,13 @@
 import type { LocalConfig } from '../config/config.js';
-import { peerSilence } from '../observe/health.js';
+import { knownLag, type KnownLag } from '../observe/lag.js';
 import { readStatusKey, SILENT_MS } from '../observe/status-key.js';
-import type { LinkStatus, SiteStatus } from '../observe/status.js';
+import type { SiteStatus } from '../observe/status.js';
 import { atLocalRedis } from './clients.js';
-import { duration } from './terminal.js';
+import { duration, lagText } from './terminal.js';
 
 /** A direction, and how far it is behind. */
-interface Lag {
+interface Lag extends KnownLag {
   readonly direction: string;
-  /** Age of the oldest change that is not applied yet, in ms. */
-  readonly lagMs: number;
-  /** Why it may be more: only the other site knows what was made there. */
-  readonly unknown?: string;
 }
 
 /**
@@ -31,14 +27,14 @@ export function lag(
     }
     const { outbound, inbound } = lagsOf(site, Date.now());
     if (json) console.log(JSON.stringify({ running: true, outbound, inbound }));
-    else
-      for (const { direction, lagMs, unknown } of [outbound, inbound])
-        console.log(`${direction}  ${unknown === undefined ? duration(lagMs) : `unknown: ${unknown}`}`);
-    const late = [outbound, inbound].filter(
-      ({ lagMs, unknown }) => lagMs > maxMs || (unknown !== undefined && maxMs < Infinity),
+    else for (const one of [outbound, inbound]) console.log(`${one.direction}  ${lagText(one)}`);
+    const late = [outbound, inbound].filter(({ lagMs }) =>
+      lagMs === null ? maxMs < Infinity : lagMs > maxMs,
     );
-    for (const { direction, lagMs, unknown } of late)
-      console.error(`${direction}: ${unknown ?? `${duration(lagMs)} behind, more than ${duration(maxMs)}`}`);
+    for (const { direction, lagMs, reason } of late) {
+      const behind = lagMs === null ? [] : [`${duration(lagMs)} behind, more than ${duration(maxMs)}`];
+      console.error(`${direction}: ${[...behind, ...(reason === undefined ? [] : [reason])].join('; ')}`);
+    }
     return late.length > 0 ? 1 : 0;
   });
 }
@@ -47,13 +43,12 @@ export function lag(
 export function lagsOf(site: SiteStatus, now: number): { outbound: Lag; inbound: Lag } {
   const ageMs = now - site.at;
   const silentMs = ageMs > SILENT_MS ? ageMs : 0;
-  const of = (direction: string, { lagMs }: LinkStatus): Lag => ({ direction, lagMs: lagMs + silentMs });
-  const unknown = peerSilence(site);
+  const of = (name: string, direction: 'outbound' | 'inbound'): Lag => {
+    const { lagMs, ...reason } = knownLag(site, direction);
+    return { direction: name, lagMs: lagMs === null ? null : lagMs + silentMs, ...reason };
+  };
   return {
-    outbound: of(`${site.site} → ${site.peer}`, site.outbound),
-    inbound: {
-      ...of(`${site.peer} → ${site.site}`, site.inbound),
-      ...(unknown === undefined ? {} : { unknown }),
-    },
+    outbound: of(`${site.site} → ${site.peer}`, 'outbound'),
+    inbound: of(`${site.peer} → ${site.site}`, 'inbound'),
   };
 }

@@ -3,7 +3,8 @@ import { DIRECTIONS, readPauses, type Direction } from '../site/pauses.js';
 import { pausedSince } from './pause.js';
 import type { Redis } from '../redis/connect.js';
 import type { KeyNames } from '../redis/keys.js';
-import { isFlowing, peerSilence, readinessProblems } from '../observe/health.js';
+import { isFlowing, readinessProblems, stallText } from '../observe/health.js';
+import { knownLag, type KnownLag } from '../observe/lag.js';
 import { readStatusKey, SILENT_MS } from '../observe/status-key.js';
 import type { LinkStatus, SiteStatus } from '../observe/status.js';
 import { atLocalRedis } from './clients.js';
@@ -72,12 +73,13 @@ export function renderStatus(site: SiteStatus, now: number): string {
       out,
       outbound,
       `${grouped(outbound.changeListBatches)} batches in the change list (${bytes(outbound.changeListBytes)}${roomText(outbound)}), delivered up to ${grouped(outbound.deliveredSequence)} of ${grouped(site.capture.nextSequence - 1)}, applied there up to ${grouped(outbound.seenByPeer)}`,
+      { lag: knownLag(site, 'outbound'), at: site.at },
     ),
     ...linkLines(
       back,
       inbound,
       `${grouped(inbound.inboxBatches)} batches in the inbox (${bytes(inbound.inboxBytes)}), received up to ${grouped(inbound.receivedSequence)}, applied up to ${grouped(inbound.appliedSequence)}`,
-      peerSilence(site),
+      { lag: knownLag(site, 'inbound'), at: site.at },
     ),
     '',
     `conflicts ${conflictsText(site.conflicts)}, rejected ${grouped(site.rejected)}${pendingText(site.rejectedPending)}, late ${grouped(site.late)}, clock skew ${site.clockSkewMs === null ? 'unknown' : `${site.clockSkewMs} ms`}, epoch ${site.epoch}, memory ${bytes(site.memoryBytes)}`,
@@ -97,15 +99,24 @@ export function renderStatus(site: SiteStatus, now: number): string {
   ].join('\n');
 }
 
-/** @param unknown why the lag is not known, if it is not */
-function linkLines(direction: string, link: LinkStatus, where: string, unknown?: string): string[] {
+/** @param at when the status was taken, ms since 1970 */
+function linkLines(
+  direction: string,
+  link: LinkStatus,
+  where: string,
+  { lag, at }: { lag: KnownLag; at: number },
+): string[] {
   const state = isFlowing(link) ? paint.green(link.state) : paint.yellow(link.state);
-  const detail = link.detail === undefined ? '' : `: ${link.detail}`;
+  const stalled = link.stalledSince === null ? undefined : stallText(at - link.stalledSince);
+  const details = [link.detail, stalled].filter((text) => text !== undefined);
+  const detail = details.length === 0 ? '' : `: ${details.join('; ')}`;
+  // What holds it up stands in the line above, or in that of the peer.
+  const lagText = lag.lagMs === null ? paint.yellow(`unknown: ${lag.reason}`) : duration(lag.lagMs);
   const since = link.pausedSince === null ? '' : `paused since ${new Date(link.pausedSince).toISOString()}`;
   const paused = since === '' ? '' : paint.yellow(link.state === 'paused' ? since : `${since}; `);
   return [
     `${paint.bold(direction)}  ${link.state === 'paused' ? paused : `${paused}${state}${detail}`}`,
-    `  lag ${unknown === undefined ? duration(link.lagMs) : paint.yellow(`unknown: ${unknown}`)}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${amount(link)}) since the start`,
+    `  lag ${lagText}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${amount(link)}) since the start`,
     `  ${where}`,
   ];
 }

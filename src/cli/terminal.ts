@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { KnownLag } from '../observe/lag.js';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -36,6 +37,12 @@ export function duration(ms: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+}
+
+/** A lag, or that it is not known, and the reason. */
+export function lagText({ lagMs, reason }: KnownLag): string {
+  const text = lagMs === null ? 'unknown' : duration(lagMs);
+  return reason === undefined ? text : `${text}: ${reason}`;
 }
 
 /** 1234567 → `1,234,567`. */

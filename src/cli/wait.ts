@@ -2,7 +2,7 @@ import type { Mark, MarkTold } from '../protocol/messages/mark.js';
 import type { LocalConfig } from '../config/config.js';
 import { TandemError } from '../errors.js';
 import { refusalOf, whereOf } from '../redis/connect.js';
-import { peerSilence, standstillsThere } from '../observe/health.js';
+import { peerSilence, stallsOf, stallText, standstillsThere } from '../observe/health.js';
 import { readStatusKey } from '../observe/status-key.js';
 import type { SiteStatus } from '../observe/status.js';
 import { Waiting } from '../site/waiting.js';
@@ -94,6 +94,8 @@ export function remaining(status: SiteStatus): string[] {
   const silence = peerSilence(status);
   if (silence !== undefined) found.push(`${silence}: tandem health, at ${peer}`);
   else found.push(...standstillsThere(status));
+  for (const { direction, stalledMs } of stallsOf(status))
+    found.push(`${direction}: ${stallText(stalledMs)}`);
   return found;
 }
 

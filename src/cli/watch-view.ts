@@ -2,6 +2,7 @@
 
 import type { JobView } from '../jobs/job-view.js';
 import { isFlowing, readinessProblems } from '../observe/health.js';
+import { knownLag, type KnownLag } from '../observe/lag.js';
 import { SILENT_MS } from '../observe/status-key.js';
 import type { LinkStatus, SiteStatus } from '../observe/status.js';
 import type { ServerMemory } from '../redis/server-memory.js';
@@ -71,11 +72,11 @@ export function watchLines(watched: Watched): string[] {
   return [
     `${paint.bold(`pair ${site.pair}, site ${site.site}`)}  ${site.role}, up ${duration(site.uptimeMs)}, tandem ${site.version}${stale}`,
     '',
-    ...linkLines(`${site.site} → ${site.peer}`, outbound, history.outbound),
+    ...linkLines(`${site.site} → ${site.peer}`, outbound, knownLag(site, 'outbound'), history.outbound),
     fillLine('change list', outbound.changeListBytes, bounds.changesBytes),
     `  ${''.padEnd(LABEL_COLUMNS)}${grouped(Math.max(0, last - outbound.deliveredSequence))} not delivered, ${grouped(notApplied)} not applied there`,
     '',
-    ...linkLines(`${site.peer} → ${site.site}`, inbound, history.inbound),
+    ...linkLines(`${site.peer} → ${site.site}`, inbound, knownLag(site, 'inbound'), history.inbound),
     fillLine('inbox', inbound.inboxBytes, bounds.inboxBytes),
     `  ${''.padEnd(LABEL_COLUMNS)}${grouped(Math.max(0, inbound.receivedSequence - inbound.appliedSequence))} not applied here`,
     '',
@@ -90,24 +91,34 @@ export function watchLines(watched: Watched): string[] {
 
 /** The same in one line, for a pipe. */
 export function watchLine({ site, now }: Pick<Watched, 'site' | 'now'>): string {
-  const link = (direction: string, { state, lagMs, changesPerSecond }: LinkStatus): string =>
-    `${direction} ${state}, lag ${duration(lagMs)}, ${grouped(changesPerSecond)} changes/s`;
+  const link = (direction: string, { state, changesPerSecond }: LinkStatus, lag: KnownLag): string =>
+    `${direction} ${state}, lag ${shortLag(lag)}, ${grouped(changesPerSecond)} changes/s`;
   const { outbound, inbound, jobs } = site;
   return [
     new Date(now).toISOString(),
-    `${link(`${site.site} → ${site.peer}`, outbound)}, change list ${bytes(outbound.changeListBytes)}`,
-    `${link(`${site.peer} → ${site.site}`, inbound)}, inbox ${bytes(inbound.inboxBytes)}`,
+    `${link(`${site.site} → ${site.peer}`, outbound, knownLag(site, 'outbound'))}, change list ${bytes(outbound.changeListBytes)}`,
+    `${link(`${site.peer} → ${site.site}`, inbound, knownLag(site, 'inbound'))}, inbox ${bytes(inbound.inboxBytes)}`,
     ...(jobs.active > 0 ? [`jobs at work ${jobs.active}`] : []),
     ...(site.gap || site.other?.gap ? ['a gap is open'] : []),
   ].join('  ');
 }
 
-function linkLines(direction: string, link: LinkStatus, { lagMs, changesPerSecond }: LinkHistory): string[] {
+/** Why it is not known stands below. */
+function shortLag({ lagMs }: KnownLag): string {
+  return lagMs === null ? 'unknown' : duration(lagMs);
+}
+
+function linkLines(
+  direction: string,
+  link: LinkStatus,
+  lag: KnownLag,
+  { lagMs, changesPerSecond }: LinkHistory,
+): string[] {
   const state = isFlowing(link) ? paint.green(link.state) : paint.yellow(link.state);
   const detail = link.detail === undefined ? '' : `: ${link.detail}`;
   return [
     `${paint.bold(direction)}  ${state}${detail}`,
-    plotLine('lag', duration(link.lagMs), lagMs, duration),
+    plotLine('lag', shortLag(lag), lagMs, duration),
     plotLine(
       'changes',
       `${grouped(link.changesPerSecond)}/s`,

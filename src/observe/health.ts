@@ -7,7 +7,7 @@ export const PEER_SILENT_MS = 10_000;
  * For how long nothing has been heard of the peer's process, in ms: of one that was never heard of since this one began. Undefined while
  * it is heard of.
  */
-export function peerSilentMs({
+function peerSilentMs({
   at,
   uptimeMs,
   other,
@@ -29,22 +29,51 @@ export function peerSilence(
 }
 
 /** Whether changes pass through a link, or would if there were any. */
-export function isFlowing({ state }: LinkStatus): boolean {
-  return state === 'streaming' || state === 'caught-up';
+export function isFlowing({ state, stalledSince }: Pick<LinkStatus, 'state' | 'stalledSince'>): boolean {
+  return (state === 'streaming' || state === 'caught-up') && stalledSince === null;
+}
+
+/** The directions, by name. */
+function linksOf({ site, peer, outbound, inbound }: SiteStatus): [direction: string, link: LinkStatus][] {
+  return [
+    [`${site} to ${peer}`, outbound],
+    [`${peer} to ${site}`, inbound],
+  ];
+}
+
+/** A direction that stands still although nothing says why, and for how long. */
+export interface Stall {
+  readonly direction: string;
+  readonly stalledMs: number;
+}
+
+/** Those. Where a reason is known, that is told in place of it. */
+export function stallsOf(status: SiteStatus): Stall[] {
+  if (status.role === 'standby' || peerSilence(status) !== undefined) return [];
+  const explained = standstillsThere(status);
+  return linksOf(status).flatMap(([direction, link]) => {
+    const { stalledSince } = link;
+    if (stalledSince === null || !isFlowing({ ...link, stalledSince: null })) return [];
+    if (explained.some((text) => text.startsWith(`${direction}: `))) return [];
+    return [{ direction, stalledMs: status.at - stalledSince }];
+  });
+}
+
+/** The same in words. */
+export function stallText(stalledMs: number): string {
+  return `changes wait, and none has been applied for ${Math.round(stalledMs / 1000)} s`;
 }
 
 /** Why this process is not ready to serve, one reason each; empty when it is. */
 export function readinessProblems(status: SiteStatus): string[] {
   if (status.role === 'standby') return [`another process works for site ${status.site}`];
   const problems: string[] = [];
-  const links = [
-    [`${status.site} to ${status.peer}`, status.outbound],
-    [`${status.peer} to ${status.site}`, status.inbound],
-  ] as const;
-  for (const [direction, link] of links) {
-    if (!isFlowing(link))
+  for (const [direction, link] of linksOf(status)) {
+    if (!isFlowing({ ...link, stalledSince: null }))
       problems.push(`${direction}: ${link.state}${link.detail === undefined ? '' : ` (${link.detail})`}`);
   }
+  for (const { direction, stalledMs } of stallsOf(status))
+    problems.push(`${direction}: ${stallText(stalledMs)}`);
   // Who does not hear its own Redis hears of nobody.
   const silence = status.capture.state === 'streaming' ? peerSilence(status) : undefined;
   if (silence !== undefined)

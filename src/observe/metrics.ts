@@ -1,6 +1,7 @@
 import { CONFLICT_OUTCOMES } from './conflict-outcome.js';
 import { SKIP_REASONS } from './skip-reason.js';
-import { isFlowing, peerSilentMs } from './health.js';
+import { isFlowing } from './health.js';
+import { knownLag } from './lag.js';
 import type { LinkStatus, SiteStatus } from './status.js';
 
 interface Sample {
@@ -75,8 +76,11 @@ const METRICS: readonly Metric[] = [
     (s) => s.capture.offset,
   ),
 
-  perLink('tandem_link_up', 'gauge', 'Whether changes pass in this direction.', (link) =>
-    Number(isFlowing(link)),
+  perLink(
+    'tandem_link_up',
+    'gauge',
+    'Whether changes pass in this direction: 0 also where some wait and none was applied for a minute.',
+    (link) => Number(isFlowing(link)),
   ),
   perLink('tandem_paused', 'gauge', 'Whether a person has paused this direction.', (link) =>
     Number(link.pausedSince !== null),
@@ -93,13 +97,12 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tandem_lag_seconds',
     type: 'gauge',
-    help: 'Age of the oldest change on its way that is not applied yet; inbound none while nothing is heard of the peer.',
-    samples: (s) => [
-      { labels: { direction: 'outbound' }, value: s.outbound.lagMs / 1000 },
-      ...(peerSilentMs(s) === undefined
-        ? [{ labels: { direction: 'inbound' }, value: s.inbound.lagMs / 1000 }]
-        : []),
-    ],
+    help: 'Age of the oldest change on its way that is not applied yet; none where that is not known.',
+    samples: (s) =>
+      (['outbound', 'inbound'] as const).flatMap((direction) => {
+        const { lagMs } = knownLag(s, direction);
+        return lagMs === null ? [] : [{ labels: { direction }, value: lagMs / 1000 }];
+      }),
   },
   perLink(
     'tandem_changes_total',

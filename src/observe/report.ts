@@ -1,5 +1,6 @@
 import type { Logger } from '../log/log.js';
-import { PEER_SILENT_MS } from './health.js';
+import { PEER_SILENT_MS, stallsOf } from './health.js';
+import { knownLag } from './lag.js';
 import { Trouble } from '../log/trouble.js';
 import type { LinkStatus, OtherLink, SiteStatus } from './status.js';
 
@@ -22,9 +23,11 @@ export function startReport({ status, log, intervalMs }: ReportOptions): () => v
   let before: SiteStatus | undefined;
   let quiet = 0;
   const silence = new PeerSilence(log);
+  const stalls = new StallWarnings(log);
   const timer = setInterval(() => {
     const now = status();
     silence.look(now);
+    stalls.look(now);
     tellVersion(log, now, before);
     quiet++;
     const lines = reportLines(now, before, quiet >= QUIET_INTERVALS);
@@ -85,6 +88,41 @@ export class PeerSilence {
   }
 }
 
+/** Tells of a direction that stands still although both processes run and nothing fails: no other line does. */
+export class StallWarnings {
+  readonly #log: Logger;
+  readonly #now: (() => number) | undefined;
+  readonly #troubles = new Map<string, Trouble>();
+
+  /** @param now a clock that only goes forward, in ms */
+  constructor(log: Logger, now?: () => number) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  look(status: SiteStatus): void {
+    const stalls = new Map(stallsOf(status).map(({ direction, stalledMs }) => [direction, stalledMs]));
+    for (const [direction, trouble] of this.#troubles) {
+      const ended = stalls.has(direction) ? undefined : trouble.over();
+      if (ended) this.#log.info({ direction, ...ended }, 'changes that waited are applied again');
+    }
+    for (const [direction, stalledMs] of stalls) {
+      const trouble =
+        this.#troubles.get(direction) ?? new Trouble(this.#now === undefined ? {} : { now: this.#now });
+      this.#troubles.set(direction, trouble);
+      if (trouble.met(''))
+        this.#log.warn(
+          {
+            direction,
+            stalledMs,
+            hint: 'Look at the load of both servers, and at the logs of both processes; tandem status shows how far each has come.',
+          },
+          'changes wait, and none of them is applied',
+        );
+    }
+  }
+}
+
 /** The lines for what moved between two statuses, or for both directions; a standby has nothing to tell. */
 export function reportLines(now: SiteStatus, before?: SiteStatus, isDue = false): Line[] {
   if (now.role === 'standby') return [];
@@ -94,7 +132,7 @@ export function reportLines(now: SiteStatus, before?: SiteStatus, isDue = false)
   if (isDue || moved(outbound, before?.outbound) || now.gap !== before?.gap) {
     lines.push({
       direction: `${now.site} to ${now.peer}`,
-      ...linkFields(outbound, other?.inbound),
+      ...linkFields(outbound, other?.inbound, knownLag(now, 'outbound').lagMs),
       changes: sinceThen(outbound, before?.outbound),
       changeListBatches: outbound.changeListBatches,
       changeListBytes: outbound.changeListBytes,
@@ -109,7 +147,7 @@ export function reportLines(now: SiteStatus, before?: SiteStatus, isDue = false)
   ) {
     lines.push({
       direction: `${now.peer} to ${now.site}`,
-      ...linkFields(inbound, other?.outbound),
+      ...linkFields(inbound, other?.outbound, knownLag(now, 'inbound').lagMs),
       changes: sinceThen(inbound, before?.inbound),
       inboxBatches: inbound.inboxBatches,
       inboxBytes: inbound.inboxBytes,
@@ -132,10 +170,11 @@ function moved(now: LinkStatus, before?: LinkStatus): boolean {
   return now.changesTotal !== before.changesTotal || now.lagMs > before.lagMs;
 }
 
-/** @param there how the peer has told of this direction */
+/** @param there how the peer has told of this direction @param lagMs null where it is not known */
 function linkFields(
-  { state, detail, pausedSince, lagMs, changesPerSecond }: LinkStatus,
+  { state, detail, pausedSince, changesPerSecond }: LinkStatus,
   there: OtherLink | undefined,
+  lagMs: number | null,
 ): Line {
   return {
     state,

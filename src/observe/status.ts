@@ -92,6 +92,8 @@ export interface LinkStatus {
   reason?: string;
   /** Since when it is paused, ms since 1970; null while it is not. It may stand for another reason at the same time. */
   pausedSince: number | null;
+  /** Since when changes wait and none was applied, ms since 1970, once that is long; null otherwise, and while it is paused. */
+  stalledSince: number | null;
   lagMs: number;
   changesPerSecond: number;
   changesTotal: number;

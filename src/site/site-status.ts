@@ -1,5 +1,6 @@
 /** The status of a site, made of the pipeline at work and of counters that outlast a new beginning. */
 
+import type { Direction } from './pauses.js';
 import type { Pipeline } from './pipeline.js';
 import type { Conflict } from '../conflicts/resolved.js';
 import { lagMs, wallMs } from '../protocol/clock.js';
@@ -10,7 +11,8 @@ import { linesLost, type Logger } from '../log/log.js';
 import { SparseLog } from '../log/sparse-log.js';
 import type { PeerWord } from '../outbound/peer-word.js';
 import { Rate } from '../observe/rate.js';
-import type { ComparisonStatus, LinkState, SiteStatus } from '../observe/status.js';
+import { Standstill } from '../observe/standstill.js';
+import type { ComparisonStatus, LinkState, LinkStatus, SiteStatus } from '../observe/status.js';
 import { VERSION } from '../version.js';
 
 /** What there is at the moment. */
@@ -59,6 +61,7 @@ export class StatusOfSite {
   readonly #sendRate = new Rate();
   readonly #applyRate = new Rate();
   readonly #madeRate = new Rate();
+  readonly #standstills = { outbound: new Standstill(), inbound: new Standstill() };
   /** Cuts of the histories. */
   gaps = 0;
 
@@ -175,7 +178,11 @@ export class StatusOfSite {
     const sent = sum(this.#before.sent, active?.courier.sent);
     return {
       ...linkState(trouble, active?.courier, active?.list.oldestTimestamp !== undefined),
-      pausedSince: active?.pauses.since('outbound') ?? null,
+      ...this.#halt(active, 'outbound', {
+        place: active?.acknowledgements.seen ?? 0,
+        isWaiting: active?.list.oldestTimestamp !== undefined,
+        now,
+      }),
       lagMs: lagMs(active?.list.oldestTimestamp, now),
       changesPerSecond: this.#sendRate.sample(sent.changes, now),
       changesTotal: sent.changes,
@@ -194,6 +201,21 @@ export class StatusOfSite {
     };
   }
 
+  /** Since when a direction is paused, and since when it stands still without that. */
+  #halt(
+    active: Pipeline | undefined,
+    direction: Direction,
+    { place, isWaiting, now }: { place: number; isWaiting: boolean; now: number },
+  ): Pick<LinkStatus, 'pausedSince' | 'stalledSince'> {
+    const pausedSince = active?.pauses.since(direction) ?? null;
+    const lastedMs = this.#standstills[direction].look({
+      place,
+      isWaiting: isWaiting && pausedSince === null,
+      nowMs: performance.now(),
+    });
+    return { pausedSince, stalledSince: lastedMs === undefined ? null : Math.round(now - lastedMs) };
+  }
+
   #inbound({ active, trouble, word }: AtWork, now: number): SiteStatus['inbound'] {
     const counts = sum(this.#before.applied, active?.applier?.counts);
     // Changes that are not delivered count as well: the other site tells of them.
@@ -205,7 +227,11 @@ export class StatusOfSite {
         active !== undefined &&
           (active.inbox.batches > 0 || active.acknowledgements.isAsking || behindMs !== undefined),
       ),
-      pausedSince: active?.pauses.since('inbound') ?? null,
+      ...this.#halt(active, 'inbound', {
+        place: active?.applied.sequence ?? 0,
+        isWaiting: active !== undefined && (active.inbox.batches > 0 || behindMs !== undefined),
+        now,
+      }),
       lagMs: Math.max(lagMs(active?.inbox.oldestTimestamp, now), now - (behindMs ?? now)),
       changesPerSecond: this.#applyRate.sample(counts.changes, now),
       changesTotal: counts.changes,

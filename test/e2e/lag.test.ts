@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCli } from './run-cli.js';
+import { settingsOf } from './long-jobs.js';
 import { ownKeys, statusOf } from './observe.js';
 import { type Pair, startPair } from '../support/pair.js';
 import { until } from '../support/wait.js';
@@ -72,6 +73,34 @@ test('what waits is told: how much, in memory or not, and for how long, at both 
   expect([inbound.lagMs, inbound.inboxBatches, inbound.inboxBytes]).toEqual([0, 0, 0]);
   expect(await west.redis.exists(`key:${WRITES - 1}`)).toBe(1);
 }, 40_000);
+
+test('tandem lag does not call a direction up to date that is paused, at either site, and says so', async () => {
+  const { east, west } = pair;
+  const settings = settingsOf(pair, east);
+  const args = ['lag', '--max', '1m'];
+  await until('both to be caught up', async () => (await runCli(args, settings)).code === 0);
+  expect((await runCli(['pause', 'outbound'], settingsOf(pair, west))).code).toBe(0);
+  const found = await until('the pause to be told', async () => {
+    const told = await runCli(args, settings);
+    return told.code === 1 ? told : undefined;
+  });
+  expect(found.stdout).toMatch(/^east → west {2}\d+ ms$/m);
+  expect(found.stdout).toMatch(/^west → east {2}unknown: paused at west$/m);
+  expect(found.stderr).toBe('west → east: paused at west\n');
+  const { inbound } = JSON.parse((await runCli(['lag', '--json'], settings)).stdout) as Record<
+    string,
+    unknown
+  >;
+  expect(inbound).toEqual({ direction: 'west → east', lagMs: null, reason: 'paused at west' });
+  // Of the other side, where it was paused.
+  expect((await runCli(args, settingsOf(pair, west))).stdout).toMatch(
+    /^west → east {2}unknown: paused since 20\d\d-/m,
+  );
+  const metrics = await (await fetch(`${east.httpUrl}/metrics`, { headers: { connection: 'close' } })).text();
+  expect(metrics).not.toContain('tandem_lag_seconds{direction="inbound"}');
+  expect((await runCli(['resume'], settingsOf(pair, west))).code).toBe(0);
+  await until('both to be caught up', async () => (await runCli(args, settings)).code === 0);
+}, 60_000);
 
 test('the changes that were captured are counted from 0 by each process, and go on when it begins again', async () => {
   const { east } = pair;

@@ -68,7 +68,7 @@ test('what a pause holds back at one site is lag at both, and the reason is told
   expect(outbound!.lagMs).toBeLessThan(inbound!.lagMs);
   await until('a script to be told that it is late', async () => {
     const late = await run(east, 'lag', '--max', '10ms');
-    return late.code === 1 && /^west → east: .* behind, more than 10 ms$/m.test(late.stderr);
+    return late.code === 1 && /^west → east: .* behind, more than 10 ms; paused at west$/m.test(late.stderr);
   });
   expect((await run(east, 'lag', '--max', '1h')).code).toBe(0);
   await cli(west, 'resume');

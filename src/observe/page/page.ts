@@ -4,7 +4,7 @@
  * | path | answer |
  * | --- | --- |
  * | `/`, `/page.css` … | the files |
- * | `/page/events` | server-sent events: `status` each second, with the reasons of `/readyz`, `points` when a plotted interval ends, `lists` while it is looked at |
+ * | `/page/events` | server-sent events: `status` each second, with the reasons of `/readyz` and what is known of the lags, `points` when a plotted interval ends, `lists` while it is looked at |
  * | `/page/history?span=1h` | all points of a span |
  * | `/page/conflicts?pattern=…` | the newest conflicts |
  * | `POST /page/actions` | does what its body says; 401 without the token, 403 from another page, 404 where there is no token |
@@ -16,8 +16,10 @@ import type { Logger } from '../../log/log.js';
 import { assetOf } from './assets.js';
 import { EventStream, MAX_LISTENERS } from './events.js';
 import { readinessProblems } from '../health.js';
+import { knownLag } from '../lag.js';
 import { History, isSpan } from './history.js';
 import type { PageAction, PageSource } from './page-source.js';
+import type { SiteStatus } from '../status.js';
 
 export interface PageOptions {
   readonly source: PageSource;
@@ -97,7 +99,7 @@ export class Page {
     const status = this.#options.source.status();
     const points = this.#history.sample(status);
     if (!this.#events.isHeard) return;
-    this.#events.send('status', { ...status, problems: readinessProblems(status) });
+    this.#events.send('status', pictureOf(status));
     if (points.length > 0) this.#events.send('points', points);
   }
 
@@ -109,7 +111,7 @@ export class Page {
     const { source, token } = this.#options;
     this.#events.send('hello', { canAct: token !== undefined, showsData: source.showsData });
     const status = source.status();
-    this.#events.send('status', { ...status, problems: readinessProblems(status) });
+    this.#events.send('status', pictureOf(status));
     void this.#tellLists();
   }
 
@@ -205,4 +207,10 @@ function parseAction(text: string): PageAction | undefined {
   if ((kind === 'retry' || kind === 'drop') && typeof id === 'string' && /^\d+-\d+$/.test(id))
     return { kind, id };
   return undefined;
+}
+
+/** A status, and what is to be read out of it. */
+function pictureOf(status: SiteStatus): Record<string, unknown> {
+  const lags = { outbound: knownLag(status, 'outbound'), inbound: knownLag(status, 'inbound') };
+  return { ...status, problems: readinessProblems(status), lags };
 }

@@ -46,6 +46,20 @@ describe('what tandem status prints', () => {
     expect(text).toMatch(/east → west {2}streaming\n {2}lag 12 ms/);
   });
 
+  it('knows no lag behind a gap, nor one of 0 where a direction is paused, and says where one stands still', () => {
+    const status = exampleStatus();
+    status.other!.outbound.pausedSince = 1;
+    status.outbound.stalledSince = status.at - 72_000;
+    const text = renderStatus(status, now);
+    expect(text).toContain(
+      'east → west  streaming: changes wait, and none has been applied for 72 s\n  lag 12 ms, ',
+    );
+    expect(text).toContain('\n  lag unknown: paused at west, ');
+    expect(renderStatus(exampleStatus({ gap: true }), now).match(/lag unknown: a gap is open/g)).toHaveLength(
+      2,
+    );
+  });
+
   it('says to how much of itself what crossed was compressed, where it was', () => {
     const status = exampleStatus();
     status.inbound.plainBytesTotal = status.inbound.bytesTotal;

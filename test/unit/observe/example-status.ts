@@ -5,6 +5,7 @@ export function exampleStatus(changes: Partial<SiteStatus> = {}): SiteStatus {
   const link = {
     state: 'streaming',
     pausedSince: null,
+    stalledSince: null,
     lagMs: 12,
     changesPerSecond: 1200.4,
     changesTotal: 34_567,

@@ -68,6 +68,25 @@ describe('readiness', () => {
     ]);
   });
 
+  it('is not given while changes wait and none is applied, though nothing else says why', () => {
+    const status = exampleStatus();
+    status.outbound.stalledSince = status.at - 72_000;
+    const problem = 'east to west: changes wait, and none has been applied for 72 s';
+    expect(readinessProblems(status)).toEqual([problem]);
+    status.inbound.stalledSince = status.at - 61_000;
+    expect(readinessProblems(status)).toHaveLength(2);
+    // What is known of the reason stands in its place.
+    status.other!.inbound.pausedSince = 1;
+    expect(readinessProblems(status)).toEqual([
+      'west to east: changes wait, and none has been applied for 61 s',
+      'east to west: paused at west',
+    ]);
+    status.inbound.state = 'backing-off';
+    expect(readinessProblems(status)).toEqual(['west to east: backing-off', 'east to west: paused at west']);
+    status.other!.heardMs = status.at - 60_000;
+    expect(readinessProblems(status).join()).not.toContain('changes wait');
+  });
+
   it('is not given while a comparison is due', () => {
     expect(readinessProblems(exampleStatus({ gap: true }))).toHaveLength(1);
   });

@@ -42,6 +42,17 @@ describe('the metrics', () => {
     expect(renderMetrics(exampleStatus({ clockSkewMs: null }))).not.toMatch(/^tandem_clock_skew_seconds /m);
   });
 
+  it('have no lag where it is not known, and no link up where none is applied', () => {
+    const status = exampleStatus();
+    Object.assign(status.inbound, { lagMs: 0, pausedSince: 1 });
+    status.outbound.stalledSince = status.at - 72_000;
+    const text = renderMetrics(status);
+    expect(text).toContain('tandem_lag_seconds{direction="outbound"} 0.012\n');
+    expect(text).not.toContain('tandem_lag_seconds{direction="inbound"}');
+    expect(text).toContain('tandem_link_up{direction="outbound"} 0\n');
+    expect(renderMetrics(exampleStatus({ gap: true }))).not.toMatch(/^tandem_lag_seconds\{/m);
+  });
+
   it('escape what would break a label', () => {
     expect(renderMetrics(exampleStatus({ conflicts: { 'a"b\\c\nd': 1 } }))).toContain(
       '{outcome="a\\"b\\\\c\\nd"} 1\n',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Logger } from '../../../src/log/log.js';
-import { PeerSilence, reportLines } from '../../../src/observe/report.js';
+import { PeerSilence, reportLines, StallWarnings } from '../../../src/observe/report.js';
 import { exampleStatus } from './example-status.js';
 
 describe('the lines of the log about what moved', () => {
@@ -75,6 +75,12 @@ describe('the lines of the log about what moved', () => {
     expect(back ?? reportLines(now)[1]).toMatchObject({ pausedSince: '2026-01-02T03:04:05.000Z', gap: true });
   });
 
+  it('have no lag where it is not known', () => {
+    const lags = reportLines(exampleStatus({ gap: true })).map(({ lagMs }) => lagMs);
+    expect(lags).toEqual([null, null]);
+    expect(reportLines(exampleStatus()).map(({ lagMs }) => lagMs)).toEqual([12, 0]);
+  });
+
   it('are none of a standby', () => {
     expect(reportLines(exampleStatus({ role: 'standby' }))).toEqual([]);
   });
@@ -127,5 +133,37 @@ describe('a peer whose process is no longer heard of', () => {
     expect(told([60_000], { role: 'standby' })).toEqual([]);
     const capture = { ...exampleStatus().capture, state: 'backing-off' };
     expect(told([60_000], { capture })).toEqual([]);
+  });
+});
+
+describe('a direction that stands still', () => {
+  it('is told, once a minute, and when it goes on', () => {
+    const lines: unknown[] = [];
+    const log = (level: string) => (fields: object, msg: string) => lines.push({ level, msg, ...fields });
+    let now = 0;
+    const warnings = new StallWarnings(
+      { info: log('info'), warn: log('warn') } as unknown as Logger,
+      () => now,
+    );
+    const status = exampleStatus();
+    for (let look = 0; look < 8; look++) {
+      status.outbound.stalledSince = look > 0 && look < 7 ? status.at - 60_000 - look * 10_000 : null;
+      warnings.look(status);
+      now += 10_000;
+    }
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        msg: 'changes wait, and none of them is applied',
+        direction: 'east to west',
+        stalledMs: 70_000,
+      }),
+      expect.objectContaining({
+        level: 'info',
+        msg: 'changes that waited are applied again',
+        direction: 'east to west',
+        lastedMs: 60_000,
+      }),
+    ]);
   });
 });

@@ -29,7 +29,8 @@ export function bytes(count) {
 const grouped = (count) => Math.round(count).toLocaleString('en-US');
 const time = (ms) => new Date(ms).toLocaleTimeString('en-GB');
 
-const isFlowing = ({ state }) => state === 'streaming' || state === 'caught-up';
+const isFlowing = ({ state, stalledSince }) =>
+  (state === 'streaming' || state === 'caught-up') && stalledSince === null;
 
 /** Why a status is no good one: the reasons of /readyz, and what is listed below. A pause is somebody's wish, and no error. */
 export function troubles({ problems, rejected, role }) {
@@ -46,6 +47,7 @@ function batches(count) {
 /** @param act called with an action; undefined where nothing can be done */
 export function linkCard(status, direction, act) {
   const link = status[direction];
+  const { lagMs } = status.lags[direction];
   const [from, to] = direction === 'outbound' ? [status.site, status.peer] : [status.peer, status.site];
   const isPaused = link.pausedSince !== null;
   const state = isPaused ? 'paused' : link.state;
@@ -63,7 +65,7 @@ export function linkCard(status, direction, act) {
       element('span', { text: state, className: tone, title: since ?? link.detail }),
     ),
     pairs('numbers', [
-      ['lag', duration(link.lagMs)],
+      ['lag', lagMs === null ? 'unknown' : duration(lagMs)],
       ['changes a second', grouped(link.changesPerSecond)],
       ['changes', grouped(link.changesTotal)],
       ['waiting', waiting.join(', ')],
