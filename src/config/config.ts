@@ -138,11 +138,20 @@ function read(
     for (const [name, from] of origins) origins.set(name, from === DEFAULT ? 'not given' : 'given');
   instance.load(fromFile);
   for (const [name, value] of flags) instance.set(name, value);
-  const wrong = validated(instance, origins);
-  problems.push(...wrong.values());
+  const found = validated(instance, origins);
+  problems.push(...found.values());
   const config = instance.getProperties();
-  if (wrong.size === 0) problems.push(...contradictions(config), ...tlsProblems(config.tls));
-  return { config, origins, wrong: new Set(wrong.keys()), problems, isEmbedded };
+  const wrong = new Set(found.keys());
+  // Whoever puts one of them right is not to find the next one only then.
+  problems.push(...contradictions(config, wrong), ...tlsProblems(readable(config.tls, wrong)));
+  return { config, origins, wrong, problems, isEmbedded };
+}
+
+/** Without the files that are wrong already. */
+function readable(tls: Config['tls'], wrong: ReadonlySet<string>): Config['tls'] {
+  const file = (name: 'caFile' | 'certFile' | 'keyFile'): string | null =>
+    wrong.has(`tls.${name}`) ? null : tls[name];
+  return { ...tls, caFile: file('caFile'), certFile: file('certFile'), keyFile: file('keyFile') };
 }
 
 function invalid(problems: readonly string[], isEmbedded: boolean): TandemError {

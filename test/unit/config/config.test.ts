@@ -329,6 +329,25 @@ describe('the configuration', () => {
     else expect(loadConfig(env).compress).toBe('zstd');
   });
 
+  it('reports what does not go together beside a value that is wrong, but for what looks at that value', () => {
+    const sources = withEnv({
+      TANDEM_LOCAL_URL: 'http://wrong:6379',
+      TANDEM_LEASE_MS: 'soon',
+      TANDEM_BACKOFF_MIN_MS: '5000',
+      TANDEM_BACKOFF_MAX_MS: '100',
+      TANDEM_PREFER: 'north',
+      TANDEM_TLS_CA_FILE: '/nowhere/ca.pem',
+    });
+    const lines = problemsOf(sources).split('\n').slice(1);
+    expect(lines.map((line) => /^ {2}- ([\w.]+(?: and [\w.]+)?)/.exec(line)?.[1])).toEqual([
+      'localUrl',
+      'leaseMs',
+      'tls.caFile',
+      'prefer',
+      'backoffMinMs and backoffMaxMs',
+    ]);
+  });
+
   it('reports the environment, the file, the values and the contradictions in one message', () => {
     const message = problemsOf({
       env: { ...ENOUGH, TANDEM_NONSENSE: '1', TANDEM_PEER: 'east' },
