@@ -16,7 +16,7 @@ import { judgeMemory } from './memory.js';
 import * as pair from './pair.js';
 import { judgeLocalRights, judgePeerRights, judgeStreamRights } from './rights.js';
 import { judgeServer } from './server.js';
-import { judgeCommands, judgeFilters, readPublished } from './two-sites.js';
+import { judgeCommands, judgeFilters, judgePreference, readPublished } from './two-sites.js';
 
 export interface PreflightOptions {
   config: Config;
@@ -182,7 +182,11 @@ async function sitesFindings(
   const { site } = keyNames({ prefix: config.keyPrefix, pair: config.pair });
   const own = { published: await readPublished(local, site), facts: localFacts };
   const theirs = { published: await readPublished(peer, site), facts: peerFacts };
-  const verdicts = [judgeFilters(config, theirs.published), judgeCommands(own, theirs, config)];
+  const verdicts = [
+    judgeFilters(config, theirs.published),
+    judgePreference(config, theirs.published),
+    judgeCommands(own, theirs, config),
+  ];
   return verdicts.flatMap((verdict) => (verdict ? [pair.about('pair', verdict)] : []));
 }
 

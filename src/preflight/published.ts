@@ -10,8 +10,18 @@ import type { Config } from '../config/config.js';
 
 const DIGEST_DIGITS = 12;
 
-/** The settings that say what crosses, each with its digest: `keysExclude=0123456789ab …`. */
-export function publishedFilters({ filters, publish, publishChannels, functions, streams }: Config): string {
+/** The setting among the published ones that says whose values stay. All others say what crosses. */
+export const PREFER = 'prefer';
+
+/** The settings that both sites have to have alike, each with its digest: `keysExclude=0123456789ab …`. */
+export function publishedFilters({
+  filters,
+  publish,
+  publishChannels,
+  functions,
+  streams,
+  prefer,
+}: Config): string {
   const { databases, keysInclude, keysExclude, commandsExclude } = filters;
   const settings: Record<string, unknown> = {
     'filters.databases': databases === 'all' ? databases : databases.toSorted((a, b) => a - b),
@@ -23,6 +33,7 @@ export function publishedFilters({ filters, publish, publishChannels, functions,
     publish,
     functions,
     'streams.arrival': streams.arrival.toSorted(),
+    [PREFER]: prefer,
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${digestOf(value)}`)
@@ -47,6 +58,15 @@ export function differingSettings(own: string, theirs: string): string[] {
     .split(' ')
     .filter((setting) => !known.has(setting))
     .map((setting) => setting.split('=', 1)[0]!);
+}
+
+/** What the other site prefers, of what it may; undefined where it does not tell, or prefers something else. @param theirs as {@link publishedFilters} gives them */
+export function preferredThere(
+  theirs: string,
+  { site, peer }: Pick<Config, 'site' | 'peer'>,
+): string | null | undefined {
+  const told = theirs.split(' ');
+  return [null, site, peer].find((one) => told.includes(`${PREFER}=${digestOf(one)}`));
 }
 
 function digestOf(value: unknown): string {

@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/config.js';
 import type { Redis } from '../redis/connect.js';
-import { differingSettings, publishedFilters } from './published.js';
+import { differingSettings, preferredThere, PREFER, publishedFilters } from './published.js';
 import type { ServerFacts } from '../redis/server-facts.js';
 import type { Verdict } from './finding.js';
 
@@ -26,13 +26,32 @@ export async function readPublished(client: Redis, key: string): Promise<Publish
 export function judgeFilters(config: Config, { filters }: Published): Verdict | undefined {
   const name = 'filters';
   if (filters === null) return undefined;
-  const differing = differingSettings(publishedFilters(config), filters);
+  const differing = differingSettings(publishedFilters(config), filters).filter(
+    (setting) => setting !== PREFER,
+  );
   if (differing.length === 0) return { name, outcome: 'pass', message: 'both sites leave out the same' };
   return {
     name,
     outcome: 'warn',
     message: `not the same at both sites: ${differing.join(', ')}`,
     advice: `What one site leaves out stays there; changes of the other on the same keys come in all the same. Unless that is wanted, set it alike at both.`,
+  };
+}
+
+/** Whether both sites say that the same site's values stay; nothing while the peer has not told. */
+export function judgePreference(config: Config, { filters }: Published): Verdict | undefined {
+  const name = 'prefer';
+  const { site, peer, prefer } = config;
+  const theirs = filters === null ? undefined : preferredThere(filters, config);
+  if (theirs === undefined) return undefined;
+  const said = (one: string | null): string => (one === null ? 'not set' : one);
+  if (theirs === prefer) return { name, outcome: 'pass', message: `${said(prefer)}, at both sites` };
+  return {
+    name,
+    outcome: 'warn',
+    message: `not the same at both sites: ${said(prefer)} at ${site}, ${said(theirs)} at ${peer}`,
+    advice:
+      'Set it alike at both (TANDEM_PREFER), and start both processes again: whose values stay at a first copy or a repair would depend on the site that does it.',
   };
 }
 
