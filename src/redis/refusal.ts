@@ -153,11 +153,15 @@ function ofReply(reply: string, command: string): Class {
   };
 }
 
-/** A script may run, and what it runs may not: newer servers name that. */
+/** A script or a transaction may run, and what is in it may not: the reply names that, but for a script's at older servers. */
 function forbidden(reply: string, command: string): string {
-  if (!/^EVAL|^FCALL/.test(command) || !/script/i.test(reply)) return command;
-  const name = /to run the '([\w|]+)' command/.exec(reply)?.[1];
-  return `${name === undefined ? 'a command' : name.toUpperCase()} that a script of Tandem's runs`;
+  const name = /to run the '([\w|]+)' command/.exec(reply)?.[1]?.toUpperCase();
+  if (/ACL failure in script|executing the script/.test(reply))
+    return `${name ?? 'a command'} that a script of Tandem's runs`;
+  if (name !== undefined) return name;
+  const what = command === 'EXEC' ? 'a command of a transaction' : command;
+  const place = /access (?:a|the|one of the) (?:'.*' )?(key|channel)/.exec(reply)?.[1];
+  return place === undefined ? what : `${what} on a ${place} that it uses`;
 }
 
 function ofSocket(error: Error): Class {

@@ -103,8 +103,35 @@ describe('what a server or a socket says', () => {
       "ERR ACL failure in script: User x has no permissions to run the 'rpush' command script: 0a1b",
       "RPUSH that a script of Tandem's runs",
     ],
+    [
+      'NOPERM this user has no permissions to access one of the keys used as arguments',
+      'EVAL on a key that it uses',
+    ],
   ])('names the right that is missing: %s', (text, right) => {
     expect(refusalOf(reply(text, 'eval'), 'h:1').message).toBe(`h:1 does not allow ${right}`);
+  });
+
+  it.each([
+    ["NOPERM User x has no permissions to run the 'lpush' command", 'LPUSH'],
+    [
+      "EXECABORT Transaction discarded because of: NOPERM User x has no permissions to run the 'lpush' command",
+      'LPUSH',
+    ],
+    ["NOPERM this user has no permissions to run the 'lpush' command or its subcommand", 'LPUSH'],
+    [
+      "ERR ACL failure in script: User x has no permissions to run the 'rpush' command script: 0a1b",
+      "RPUSH that a script of Tandem's runs",
+    ],
+    ['NOPERM No permissions to access a key', 'a command of a transaction on a key that it uses'],
+    [
+      "NOPERM No permissions to access the 'jobs' channel",
+      'a command of a transaction on a channel that it uses',
+    ],
+  ])('names what is missing of a transaction: %s', (text, right) => {
+    expect(refusalOf(reply(text, 'exec'), 'h:1')).toMatchObject({
+      code: 'NO_PERMISSION',
+      message: `h:1 does not allow ${right}`,
+    });
   });
 
   it.each([
