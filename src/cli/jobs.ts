@@ -1,3 +1,4 @@
+import { byNumber, counted } from '../counted.js';
 import type { LocalConfig } from '../config/config.js';
 import { JobClient, type JobView } from '../jobs/job-client.js';
 import { TandemError } from '../errors.js';
@@ -144,12 +145,19 @@ export function renderJobs(
   if (found.length === 0) return [...paused, 'No jobs.'].join('\n');
   const width = Math.max(...found.map(({ id }) => id.length));
   const lines = found.flatMap((job) => {
-    const line = `${job.id.padEnd(width)}  ${stateText(job)}  ${timeText(job, now)}${progressText(job.progress)}`;
+    const done = job.state === 'completed' ? resultText(job.result) : progressText(job.progress);
+    const line = `${job.id.padEnd(width)}  ${stateText(job)}  ${timeText(job, now)}${done}`;
     const rejected = rejectedIn(job.result);
     if (rejected > 0)
       return [
         line,
-        paint.yellow(`  the other site has rejected ${grouped(rejected)} values: tandem rejected, there`),
+        paint.yellow(`  the other site has rejected ${counted(rejected, 'value')}: tandem rejected, there`),
+      ];
+    const left = leftDifferent(job.result);
+    if (left > 0)
+      return [
+        line,
+        paint.yellow(`  ${counted(left, 'key')} ${byNumber(left, 'differs', 'differ')}: tandem repair`),
       ];
     return job.failure === null || job.state === 'completed' ? [line] : [line, `  ${job.failure}`];
   });
@@ -178,6 +186,20 @@ function timeText(
 function rejectedIn(result: unknown): number {
   const { rejected } = (result ?? {}) as { rejected?: unknown };
   return typeof rejected === 'number' ? rejected : 0;
+}
+
+/** Keys that a comparison has left different, by the result of a job. */
+function leftDifferent(result: unknown): number {
+  const { differing, repaired } = (result ?? {}) as { differing?: unknown; repaired?: unknown };
+  return typeof differing === 'number' && typeof repaired === 'number' ? differing - repaired : 0;
+}
+
+/** What a job has come to that is done. How far it was last is no measure: the total is an estimate. */
+function resultText(result: unknown): string {
+  const { compared, looked, sent } = (result ?? {}) as Record<string, unknown>;
+  if (typeof compared === 'number') return `, ${counted(compared, 'key')} compared`;
+  if (typeof looked !== 'number') return '';
+  return `, ${counted(looked, 'key')} looked at${typeof sent === 'number' ? `, ${grouped(sent)} sent` : ''}`;
 }
 
 function progressText(progress: unknown): string {

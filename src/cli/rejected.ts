@@ -1,3 +1,4 @@
+import { byNumber, counted } from '../counted.js';
 import {
   commandOf,
   countRejected,
@@ -126,7 +127,7 @@ export function renderRejected(entries: readonly RejectedEntry[], total: number,
     const { id, at, database, key, error, tries } = entry;
     const { name, words } = wordsOf(entry);
     const text = words.length > 0 ? words.join(' ') : shown(key);
-    const tried = tries === 0 ? '' : paint.dim(`  (tried ${grouped(tries)} times)`);
+    const tried = tries === 0 ? '' : paint.dim(`  (tried ${counted(tries, 'time')})`);
     return [
       `${paint.bold(id)}  ${new Date(at).toISOString()}  ${database === undefined ? 'db?' : `db${database}`}  ${name} ${cut(text)}`,
       `  ${paint.yellow(shownText(error))}${tried}`,
@@ -134,7 +135,9 @@ export function renderRejected(entries: readonly RejectedEntry[], total: number,
   });
   const older = total - entries.length;
   return [
-    ...(older > 0 ? [paint.dim(`${grouped(older)} older ones are not shown: --count`)] : []),
+    ...(older > 0
+      ? [paint.dim(`${grouped(older)} older ${byNumber(older, 'one is', 'ones are')} not shown: --count`)]
+      : []),
     ...lines,
     '',
     `  → tandem rejected retry ID … (or --all): ${peer} sends the keys again, once the cause is gone`,
@@ -144,12 +147,15 @@ export function renderRejected(entries: readonly RejectedEntry[], total: number,
 }
 
 function renderRetried({ asked, merged, refused }: Retried, gone: readonly string[], peer: string): string {
-  const more = merged.length === 0 ? '' : ` (${grouped(merged.length)} more were about the same keys)`;
+  const more =
+    merged.length === 0
+      ? ''
+      : ` (${grouped(merged.length)} more ${byNumber(merged.length, 'was', 'were')} about the same keys)`;
   return [
     ...(asked.length === 0 && refused.length + gone.length > 0
       ? []
       : [
-          `${peer} is asked for the keys of ${grouped(asked.length)} changes${more}. Each goes from the list when its keys have come.`,
+          `${peer} is asked for the keys of ${counted(asked.length, 'change')}${more}. Each goes from the list when its keys have come.`,
         ]),
     ...refused.map(({ id, why }) => paint.yellow(`${id} cannot be tried again: ${why}`)),
     ...gone.map((id) => paint.yellow(`${id} is not in the list`)),

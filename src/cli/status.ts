@@ -1,4 +1,5 @@
 import type { LocalConfig } from '../config/config.js';
+import { byNumber, counted } from '../counted.js';
 import { DIRECTIONS, readPauses, type Direction } from '../site/pauses.js';
 import { pausedSince } from './pause.js';
 import type { Redis } from '../redis/connect.js';
@@ -72,13 +73,13 @@ export function renderStatus(site: SiteStatus, now: number): string {
     ...linkLines(
       out,
       outbound,
-      `${grouped(outbound.changeListBatches)} batches in the change list (${bytes(outbound.changeListBytes)}${roomText(outbound)}), delivered up to ${grouped(outbound.deliveredSequence)} of ${grouped(site.capture.nextSequence - 1)}, applied there up to ${grouped(outbound.seenByPeer)}`,
+      `${counted(outbound.changeListBatches, 'batch')} in the change list (${bytes(outbound.changeListBytes)}${roomText(outbound)}), delivered up to ${grouped(outbound.deliveredSequence)} of ${grouped(site.capture.nextSequence - 1)}, applied there up to ${grouped(outbound.seenByPeer)}`,
       { lag: knownLag(site, 'outbound'), at: site.at },
     ),
     ...linkLines(
       back,
       inbound,
-      `${grouped(inbound.inboxBatches)} batches in the inbox (${bytes(inbound.inboxBytes)}), received up to ${grouped(inbound.receivedSequence)}, applied up to ${grouped(inbound.appliedSequence)}`,
+      `${counted(inbound.inboxBatches, 'batch')} in the inbox (${bytes(inbound.inboxBytes)}), received up to ${grouped(inbound.receivedSequence)}, applied up to ${grouped(inbound.appliedSequence)}`,
       { lag: knownLag(site, 'inbound'), at: site.at },
     ),
     '',
@@ -94,7 +95,11 @@ export function renderStatus(site: SiteStatus, now: number): string {
           ),
         ]),
     ...(site.gap
-      ? [paint.red('A gap is open: changes are missing, and a comparison of the sites is due.')]
+      ? [
+          paint.red(
+            'A gap is open: changes are missing. The sites are compared and repaired by themselves: tandem jobs says how far it is.',
+          ),
+        ]
       : []),
   ].join('\n');
 }
@@ -116,7 +121,7 @@ function linkLines(
   const paused = since === '' ? '' : paint.yellow(link.state === 'paused' ? since : `${since}; `);
   return [
     `${paint.bold(direction)}  ${link.state === 'paused' ? paused : `${paused}${state}${detail}`}`,
-    `  lag ${lagText}, ${grouped(link.changesPerSecond)} changes/s, ${grouped(link.changesTotal)} changes (${amount(link)}) since the start`,
+    `  lag ${lagText}, ${grouped(link.changesPerSecond)} changes/s, ${counted(link.changesTotal, 'change')} (${amount(link)}) since the start`,
     `  ${where}`,
   ];
 }
@@ -172,7 +177,9 @@ function otherLines({ site, peer, other }: SiteStatus, now: number): string[] {
 /** Nothing while there is nothing to see: completed jobs are in `tandem jobs`. */
 function jobsLines({ completed: _completed, faults, ...states }: SiteStatus['jobs']): string[] {
   const parts = Object.entries(states).filter(([, count]) => count > 0);
-  const texts = parts.map(([state, count]) => `${state} ${grouped(count)}`);
+  const texts = parts.map(
+    ([state, count]) => `${state} ${grouped(count)}${state === 'failed' ? ' (tandem jobs says why)' : ''}`,
+  );
   if (faults > 0) texts.push(paint.yellow(`the jobs' own failures ${grouped(faults)}`));
   return texts.length === 0 ? [] : [`jobs: ${texts.join(', ')}`];
 }
@@ -180,7 +187,7 @@ function jobsLines({ completed: _completed, faults, ...states }: SiteStatus['job
 /** Nothing before there was one. */
 function comparisonLines(last: SiteStatus['lastComparison'], now: number): string[] {
   if (last === null) return [];
-  const text = `last compared ${duration(Math.max(0, now - last.at))} ago: ${grouped(last.compared)} keys, ${grouped(last.differing)} left different`;
+  const text = `last compared ${duration(Math.max(0, now - last.at))} ago: ${counted(last.compared, 'key')}, ${grouped(last.differing)} left different`;
   return [last.differing > 0 ? paint.yellow(`${text}: tandem repair`) : text];
 }
 
@@ -199,7 +206,7 @@ function renderAtRest(
   const paused = DIRECTIONS.filter((direction) => since[direction] !== null);
   return [
     paint.red(`No process runs for site ${site} of pair ${pair}.`),
-    `${grouped(changeListBatches)} batches wait in the change list, ${grouped(inboxBatches)} in the inbox. Start it with: tandem run`,
+    `${counted(changeListBatches, 'batch')} ${byNumber(changeListBatches, 'waits', 'wait')} in the change list, ${grouped(inboxBatches)} in the inbox. Start it with: tandem run`,
     ...(paused.length === 0
       ? []
       : [paint.yellow(`Paused: ${paused.join(' and ')}. Let it go on with: tandem resume`)]),

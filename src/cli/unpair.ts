@@ -1,3 +1,4 @@
+import { byNumber, counted } from '../counted.js';
 import { createInterface } from 'node:readline/promises';
 import type { Config } from '../config/config.js';
 import { TandemError } from '../errors.js';
@@ -6,7 +7,7 @@ import { answerOf, connectClient, whereOf } from '../redis/connect.js';
 import { parseInfo } from '../redis/server-facts.js';
 import { quietClients } from './clients.js';
 import { atLocalSite, type LocalSite } from './local-site.js';
-import { bytes, grouped, paint, shown } from './terminal.js';
+import { bytes, paint, shown } from './terminal.js';
 import { withLease } from './with-lease.js';
 
 /**
@@ -109,7 +110,7 @@ function renderFound(found: readonly InternalKey[], changes: string): string {
     `db${database}`,
     shown(name),
     type,
-    entries === null ? '' : `${grouped(entries)} ${UNITS[type] ?? 'entries'}`,
+    entries === null ? '' : counted(entries, UNITS[type] ?? 'entry'),
     size === null ? '' : bytes(size),
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -122,21 +123,23 @@ function renderFound(found: readonly InternalKey[], changes: string): string {
     ...(waiting === 0
       ? []
       : [
-          paint.yellow(`${grouped(waiting)} batches of changes that the peer may not have yet go with them.`),
+          paint.yellow(
+            `${counted(waiting, 'batch of changes')} that the peer may not have yet ${byNumber(waiting, 'goes', 'go')} with them.`,
+          ),
         ]),
   ].join('\n');
 }
 
 const UNITS: Readonly<Record<string, string>> = {
-  string: 'bytes',
-  list: 'elements',
-  hash: 'fields',
-  set: 'members',
-  zset: 'members',
-  stream: 'entries',
+  string: 'byte',
+  list: 'element',
+  hash: 'field',
+  set: 'member',
+  zset: 'member',
+  stream: 'entry',
 };
 
 function summaryOf(found: readonly InternalKey[]): string {
   const size = found.reduce((sum, key) => sum + (key.bytes ?? 0), 0);
-  return `Removed ${grouped(found.length)} keys (${bytes(size)}). A process started now pairs afresh.`;
+  return `Removed ${counted(found.length, 'key')} (${bytes(size)}). A process started now pairs afresh.`;
 }

@@ -1,3 +1,4 @@
+import { byNumber, counted } from '../counted.js';
 import type { Mark, MarkTold } from '../protocol/messages/mark.js';
 import type { LocalConfig } from '../config/config.js';
 import { TandemError } from '../errors.js';
@@ -80,7 +81,7 @@ export function remaining(status: SiteStatus): string[] {
   const found: string[] = [];
   if (batches > 0)
     found.push(
-      `${grouped(batches)} batches (${bytes(changeListBytes)}) are not applied at ${peer}, the oldest of them ${duration(lagMs)} old`,
+      `${counted(batches, 'batch')} (${bytes(changeListBytes)}) ${byNumber(batches, 'is', 'are')} not applied at ${peer}, the oldest ${duration(lagMs)} old`,
     );
   for (const [link, name] of [
     [outbound, `${site} to ${peer}`],
@@ -90,7 +91,10 @@ export function remaining(status: SiteStatus): string[] {
       found.push(`${name} is paused: tandem resume ${link === outbound ? 'outbound' : 'inbound'}`);
     else if (link.detail !== undefined) found.push(`${name} is ${link.state}: ${link.detail}`);
   }
-  if (inbound.inboxBatches > 0) found.push(`${grouped(inbound.inboxBatches)} batches are not applied here`);
+  if (inbound.inboxBatches > 0)
+    found.push(
+      `${counted(inbound.inboxBatches, 'batch')} ${byNumber(inbound.inboxBatches, 'is', 'are')} not applied here`,
+    );
   const silence = peerSilence(status);
   if (silence !== undefined) found.push(`${silence}: tandem health, at ${peer}`);
   else found.push(...standstillsThere(status));

@@ -3,6 +3,7 @@
  * does not stop the link. It stands in a capped stream with the error, for an operator to look at and to try again.
  */
 
+import { counted } from '../counted.js';
 import type { Redis } from 'ioredis';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
@@ -181,7 +182,7 @@ export class Rejections {
       '',
       'BATCH',
       '',
-      `UNKNOWN some of ${batch.changes} changes failed`,
+      `UNKNOWN some of ${counted(batch.changes, 'change')} failed`,
     ]);
     this.#count += 1;
   }

@@ -79,7 +79,10 @@ export function readinessProblems(status: SiteStatus): string[] {
   if (silence !== undefined)
     problems.push(`${silence}: its process is stopped, hangs, or cannot reach the Redis of ${status.site}`);
   else if (status.other) problems.push(...problemsThere(status, status.other));
-  if (status.gap) problems.push('a gap is open: changes are missing, and a comparison of the sites is due');
+  if (status.gap)
+    problems.push(
+      'a gap is open: changes are missing, until the sites are compared and repaired, by themselves',
+    );
   if (status.firstCopyFailure !== null)
     problems.push(
       `the first copy has failed (${status.firstCopyFailure}): what ${status.site} held before the pair began is not all at ${status.peer}`,
@@ -111,7 +114,7 @@ function problemsThere(status: SiteStatus, { gap }: OtherStatus): string[] {
   const problems = standstillsThere(status);
   if (gap)
     problems.push(
-      `a gap is open, as ${peer} tells: changes are missing, and a comparison of the sites is due`,
+      `a gap is open, as ${peer} tells: changes are missing, until the sites are compared and repaired, by themselves`,
     );
   return problems;
 }

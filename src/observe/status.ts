@@ -114,7 +114,7 @@ export interface OtherStatus {
   outbound: OtherLink;
   /** From here to there. */
   inbound: OtherLink;
-  /** Whether its history was cut and a comparison is due. */
+  /** Whether a gap is open there: changes are missing, until the sites are compared and repaired. */
   gap: boolean;
   /** Changes of this site's that stand in its list of rejected ones; absent where its version does not tell. */
   rejectedPending?: number;

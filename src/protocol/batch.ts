@@ -22,6 +22,7 @@
  * | payload   | the commands as RESP bytes, as they stood in the replication stream, beginning with a `SELECT` |
  */
 
+import { counted } from '../counted.js';
 import { Encoder } from '@msgpack/msgpack';
 import { TandemError } from '../errors.js';
 import { HeaderReader, invalid } from './batch-header.js';
@@ -156,7 +157,7 @@ export function decodeSealed(bytes: Buffer): SealedBatch {
     );
   const hasPacking = version === PACKED_VERSION;
   if (hasPacking ? length !== PACKED_ELEMENTS : length !== ELEMENTS && length !== FEWEST_ELEMENTS)
-    throw invalid(`it has ${length} elements`);
+    throw invalid(`it has ${counted(length, 'element')}`);
   const batch = {
     pair: reader.text(),
     origin: reader.text(),

@@ -8,6 +8,7 @@
  * | a command this server does not know, a script, a database it does not have | that command is left out and listed, the rest is applied |
  */
 
+import { counted } from '../counted.js';
 import type { Batch } from './batch.js';
 import { BatchIndex, IndexSpace } from './batch-index.js';
 import { CommandNames, type ServerCommands } from '../redis-commands/command-names.js';
@@ -118,7 +119,7 @@ export class BatchCheck {
     }
     if (reader.consumed !== batch.payload.length) throw invalid('its payload ends inside a command');
     if (index.count !== batch.commands)
-      throw invalid(`it holds ${index.count} commands, its header says ${batch.commands}`);
+      throw invalid(`it holds ${counted(index.count, 'command')}, its header says ${batch.commands}`);
     if (!areGroupsSound(batch)) throw invalid('its transactions do not lie within it');
     return found;
   }

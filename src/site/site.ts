@@ -255,11 +255,7 @@ export class Site {
     const { config, keys, local, log } = this.#parts;
     let waiting = false;
     const token = await this.#lease.acquire(signal, () => {
-      if (!waiting)
-        log.info(
-          { site: config.site },
-          'standby: another process works for this site, waiting for its lease',
-        );
+      if (!waiting) log.info('standby: another process works for this site, waiting for its lease');
       waiting = true;
       this.#role = 'standby';
     });

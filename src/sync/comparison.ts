@@ -4,6 +4,7 @@
  * before the next one begins, so that an attempt that ends anywhere is followed by one that goes on there.
  */
 
+import { byNumber, counted } from '../counted.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
 import { absentAmong, Chosen, databaseSizes, runIdOf, type Choice } from './chosen-keys.js';
@@ -106,7 +107,7 @@ class Comparison {
     const sizes = await databaseSizes(client);
     this.#total = [...sizes].reduce((sum, [db, keys]) => sum + (this.#chosen.database(db) ? keys : 0), 0);
     if (from.phase === 'own')
-      await this.#phase('own', { from, runId, among: [...sizes.keys()].toSorted(byNumber) });
+      await this.#phase('own', { from, runId, among: [...sizes.keys()].toSorted(inOrder) });
     const all = [...Array(databases).keys()];
     const beginning = { database: 0, cursor: '0' };
     await this.#phase('peer', { from: from.phase === 'peer' ? from : beginning, runId, among: all });
@@ -189,7 +190,7 @@ class Comparison {
     if (busy > 0 && this.#request.insists === true)
       throw new TandemError(
         'SERVER_BUSY',
-        `${busy} keys are written at both sites all the time, so that nobody can tell whether they differ`,
+        `${counted(busy, 'key')} ${byNumber(busy, 'is', 'are')} written at both sites all the time, so that nobody can tell whether ${byNumber(busy, 'it differs', 'they differ')}`,
       );
     this.#counts.undecided += undecided.length;
   }
@@ -333,6 +334,6 @@ class Comparison {
 /** How often progress is told. */
 const TELL_MS = 500;
 
-function byNumber(a: number, b: number): number {
+function inOrder(a: number, b: number): number {
   return a - b;
 }

@@ -4,6 +4,7 @@
  * have, with different values, is left alone unless the user has said which site's value stays.
  */
 
+import { byNumber, counted } from '../counted.js';
 import type { Found } from '../protocol/messages/finding.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { TandemError } from '../errors.js';
@@ -70,7 +71,7 @@ export async function copyFirst(
     throw new TandemError(
       'SITES_DIFFER',
       // The list of jobs shows no hint: what is to be done must stand here.
-      `${result.differing} keys${result.libraries > 0 ? ' and libraries of functions' : ''} have one value at ${site.site} and another at ${site.peer}; none of them was overwritten. Set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start both processes again; tandem verify lists the keys`,
+      `${counted(result.differing, 'key')}${result.libraries > 0 ? ', libraries of functions among them,' : ''} ${byNumber(result.differing, 'has', 'have')} one value at ${site.site} and another at ${site.peer}; none of them was overwritten. Set prefer (TANDEM_PREFER) to ${site.site} or ${site.peer} at both sites, whose values shall stay, and start both processes again; tandem verify lists the keys`,
       {
         details: { ...result },
       },

@@ -99,7 +99,7 @@ test('what was refused is listed; tried again, the key is as at the peer, and bo
   const { code, stdout: said } = await rejected(west, 'retry', '--all');
   expect([code, said]).toEqual([
     0,
-    expect.stringMatching(/^east is asked for the keys of 1 changes \(1 more were about the same keys\)/),
+    expect.stringMatching(/^east is asked for the keys of 1 change \(1 more was about the same keys\)/),
   ]);
   await expectMended();
   expect(await west.redis.hgetall('held:hash')).toEqual({ f: 'a\nb', g: '2' });

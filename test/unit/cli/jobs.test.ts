@@ -47,6 +47,25 @@ describe('the list of jobs', () => {
     ]);
   });
 
+  it('tells what one has come to that is done, not how far it was told to be last', () => {
+    const done = { state: 'completed', startedAt: NOW - 3000, endedAt: NOW - 2000, attempts: 1 } as const;
+    const progress = { done: 2, total: 28 };
+    const found = [
+      jobOf({ ...done, id: 'equal', progress, result: { compared: 2, differing: 0, repaired: 0 } }),
+      jobOf({ ...done, id: 'left', progress, result: { compared: 1, differing: 1, repaired: 0 } }),
+      jobOf({ ...done, id: 'copy', progress, result: { looked: 12, sent: 1, rejected: 1 } }),
+      jobOf({ ...done, id: 'other', progress, result: null }),
+    ];
+    expect(renderJobs(found, { isPaused: false, now: NOW }).split('\n')).toEqual([
+      'equal  completed  2.0 s ago, took 1.0 s, 2 keys compared',
+      'left   completed  2.0 s ago, took 1.0 s, 1 key compared',
+      '  1 key differs: tandem repair',
+      'copy   completed  2.0 s ago, took 1.0 s, 12 keys looked at, 1 sent',
+      '  the other site has rejected 1 value: tandem rejected, there',
+      'other  completed  2.0 s ago, took 1.0 s',
+    ]);
+  });
+
   it('says when there are none, and when none may begin', () => {
     expect(renderJobs([], { isPaused: true })).toBe(
       'Paused: no job begins until: tandem jobs resume\nNo jobs.',

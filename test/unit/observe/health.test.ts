@@ -33,7 +33,7 @@ describe('readiness', () => {
     expect(readinessProblems(status)).toEqual([
       'west to east: paused at west',
       'east to west: stopped at west (BATCH_INVALID)',
-      'a gap is open, as west tells: changes are missing, and a comparison of the sites is due',
+      'a gap is open, as west tells: changes are missing, until the sites are compared and repaired, by themselves',
     ]);
   });
 
@@ -87,7 +87,7 @@ describe('readiness', () => {
     expect(readinessProblems(status).join()).not.toContain('changes wait');
   });
 
-  it('is not given while a comparison is due', () => {
+  it('is not given while a gap is open', () => {
     expect(readinessProblems(exampleStatus({ gap: true }))).toHaveLength(1);
   });
 });

@@ -36,7 +36,10 @@ const isFlowing = ({ state, stalledSince }) =>
 export function troubles({ problems, rejected, role }) {
   const found = problems.map((text) => ({ text, isBad: role === 'active' && !/\bpaused\b/.test(text) }));
   if (rejected > 0)
-    found.push({ text: `${grouped(rejected)} changes were rejected: see the list below.`, isBad: false });
+    found.push({
+      text: `${rejected === 1 ? '1 change was' : `${grouped(rejected)} changes were`} rejected: see the list below.`,
+      isBad: false,
+    });
   return found;
 }
 
@@ -131,7 +134,7 @@ export function rejectedRows({ total, entries }, act) {
     row.command ?? '',
     row.error,
     row.key ?? '(hidden)',
-    `${row.tries} tries`,
+    row.tries === 1 ? '1 try' : `${row.tries} tries`,
     act ? actions(row.id, act) : '',
   ]);
   if (total === 0) return [element('caption', { text: 'None.', className: 'dim' })];
