@@ -15,11 +15,18 @@ const NAME_COLUMNS = 30;
 
 /** How help is written: a command's own options come first, and the settings behind them if all are asked for. */
 export function helpStyle(isAll: boolean): Partial<Help> {
+  let isForHelp = false;
   return {
+    formatHelp(command, helper) {
+      isForHelp = true;
+      return Help.prototype.formatHelp.call(this, command, helper);
+    },
     helpWidth: HELP_COLUMNS,
     showGlobalOptions: false,
     visibleOptions(command) {
       const shown = Help.prototype.visibleOptions.call(this, command);
+      // Commander asks for them as well to find out what was meant by one that is misspelt.
+      if (!isForHelp) return shown;
       const settings = shown.filter(({ long }) => FLAGS.has(long));
       return [...shown.filter(({ long }) => !FLAGS.has(long)), ...(isAll ? settings : [])];
     },

@@ -234,7 +234,10 @@ function comparing(command: Command, finish: Finish, always: Partial<VerifyArgum
     .option('--sample <percent>', 'only so many of the keys, always the same ones')
     .option('--pattern <glob>', 'only keys that match')
     .option('--db <number>', 'only keys of this database')
-    .option('--dry-run', 'with --repair: tell what differs and change nothing')
+    .option(
+      '--dry-run',
+      `${always.repair ? '' : 'with --repair: '}tell what differs and whose value would stay, and change nothing`,
+    )
     .option('--out <file>', 'where to list the keys that differ (tandem-differences.jsonl)')
     .option('--json', 'print one JSON object')
     .action(async (given: Partial<VerifyArguments>, self: Command) => {
