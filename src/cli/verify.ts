@@ -1,12 +1,14 @@
+import { byNumber, counted } from '../counted.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalConfig } from '../config/config.js';
-import { JobClient } from '../jobs/job-client.js';
+import { JobClient, type JobView } from '../jobs/job-client.js';
 import { errorLine, TandemError, type ErrorCode } from '../errors.js';
 import { LIBRARIES_PLACE, type ComparisonRequest } from '../sync/comparison.js';
 import type { ComparisonResult } from '../sync/comparison-counts.js';
 import { parseNoted } from '../sync/ledger.js';
 import { writeDifferences } from './differences-file.js';
 import { atLocalSite, isWorkedFor, type LocalSite } from './local-site.js';
+import { untilPeerIsAway } from './peer-away.js';
 import { ProgressLine, showJob } from './progress-line.js';
 import { duration, grouped, paint } from './terminal.js';
 
@@ -35,6 +37,9 @@ const SHOWN = 20;
 /** A site that nobody has worked for, for so long, is deserted: a restart or a takeover is over by then. */
 const DESERTED_MS = 10_000;
 const LOOK_MS = 500;
+/** The process ends a job within about a second of being told to. */
+const TAKE_BACK_MS = 3000;
+const TAKE_BACK_LOOK_MS = 100;
 
 interface ListedDifference {
   /** Null for a library of functions, which is in none. */
@@ -75,25 +80,30 @@ async function compare(
   const stop = new AbortController();
   const over = new AbortController();
   const abort = (): void => stop.abort();
-  let isDeserted = false;
-  const stopWhenDeserted = async (): Promise<void> => {
-    isDeserted = await untilDeserted(own, over.signal);
-    if (isDeserted) stop.abort();
+  // Once the peer has answered, the process itself knows best whether it still does.
+  const answered = new AbortController();
+  let hopeless: TandemError | undefined;
+  const stopWhen = async (found: Promise<TandemError | undefined>): Promise<void> => {
+    hopeless ??= await found;
+    if (hopeless !== undefined) stop.abort();
   };
   process.once('SIGINT', abort).once('SIGTERM', abort);
   // Who asks again is asked: nothing is tried again behind their back.
   const id = await jobs.add('verify', request, { attempts: 1 });
   const line = new ProgressLine(!args.json);
   try {
-    void stopWhenDeserted();
-    const job = await jobs
-      .follow(id, (now) => showJob(line, now), stop.signal)
-      .catch((error: unknown) => {
-        throw isDeserted ? noProcess(config) : error;
-      });
+    void stopWhen(untilDeserted(own, over.signal).then((is) => (is ? noProcess(config) : undefined)));
+    void stopWhen(untilPeerIsAway(own, answered.signal));
+    const told = (now: JobView): void => {
+      showJob(line, now);
+      if (hasBegun(now)) answered.abort();
+    };
+    const job = await jobs.follow(id, told, stop.signal).catch((error: unknown) => {
+      throw hopeless ?? error;
+    });
     if (job.state === 'failed' || job.result === null)
       throw new TandemError('INTERNAL', `the comparison failed: ${job.failure ?? 'without a reason'}`, {
-        hint: 'see the log of the running process',
+        hint: `see the log of the running process. tandem jobs retry ${id} tries it again, tandem jobs drop ${id} takes it off the list of failed jobs`,
       });
     const result = job.result as ComparisonResult;
     const differences = await listed(own, id);
@@ -103,10 +113,23 @@ async function compare(
   } finally {
     line.clear();
     over.abort();
-    if (stop.signal.aborted) await jobs.cancel(id).catch(() => {});
+    answered.abort();
+    if (stop.signal.aborted) await takeBack(jobs, id).catch(() => {});
     await jobs.close();
     process.off('SIGINT', abort).off('SIGTERM', abort);
   }
+}
+
+/** Whether keys have been compared: for each of them the peer was asked. */
+function hasBegun({ progress }: JobView): boolean {
+  return (((progress ?? {}) as { done?: unknown }).done ?? 0) !== 0;
+}
+
+/** Who has asked no longer wants it: a job that failed only by that is none that a person has to look at. */
+async function takeBack(jobs: JobClient, id: string): Promise<void> {
+  if ((await jobs.cancel(id)) !== 'asked') return;
+  const endMs = Date.now() + TAKE_BACK_MS;
+  while (Date.now() < endMs && (await jobs.drop(id)) === 'not ended') await sleep(TAKE_BACK_LOOK_MS);
 }
 
 /** Resolves with true when nobody has worked for the site for a while, and with false when the signal aborts. */
@@ -226,7 +249,7 @@ function renderResult(
   { sites, tookMs }: { sites: string; tookMs: number },
 ): string {
   const rate = tookMs > 0 ? `, ${grouped((compared * 1000) / tookMs)} keys/s` : '';
-  const head = `${grouped(compared)} keys of ${sites} compared in ${duration(tookMs)}${rate}: ${grouped(equal)} equal`;
+  const head = `${counted(compared, 'key')} of ${sites} compared in ${duration(tookMs)}${rate}: ${grouped(equal)} equal`;
   const kinds = Object.entries(byKind)
     .map(([kind, count]) => `${kind} ${grouped(count)}`)
     .join(', ');
@@ -237,16 +260,20 @@ function renderResult(
   ];
   const stayed = Object.entries(stays).map(([site, count]) => `${site}'s for ${grouped(count)}`);
   if (stayed.length > 0) lines.push(`Whose value stays: ${stayed.join(', ')}.`);
-  if (repaired > 0) lines.push(paint.green(`${grouped(repaired)} of them are equal now.`));
-  if (excluded > 0) lines.push(`${grouped(excluded)} keys are left out by the other site.`);
+  if (repaired > 0)
+    lines.push(paint.green(`${grouped(repaired)} of them ${byNumber(repaired, 'is', 'are')} equal now.`));
+  if (excluded > 0)
+    lines.push(`${counted(excluded, 'key')} ${byNumber(excluded, 'is', 'are')} left out by the other site.`);
   if (notComparable > 0)
     lines.push(
-      paint.yellow(`${grouped(notComparable)} values of modules cannot be compared: their dumps differ.`),
+      paint.yellow(
+        `${counted(notComparable, 'value of modules')} cannot be compared: ${byNumber(notComparable, 'its', 'their')} dumps differ.`,
+      ),
     );
   if (undecided > 0)
     lines.push(
       paint.yellow(
-        `${grouped(undecided)} keys were written all the time and could not be compared: try again.`,
+        `${counted(undecided, 'key')} ${byNumber(undecided, 'was', 'were')} written all the time and could not be compared: try again.`,
       ),
     );
   return lines.join('\n');

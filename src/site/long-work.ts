@@ -61,7 +61,7 @@ export interface SiteAtWork {
   /** How far the peer's changes are applied. */
   readonly applied: { readonly sequence: number };
   readonly acknowledgements: Pick<Acknowledgements, 'seen'>;
-  readonly courier: PeerDumps;
+  readonly courier: PeerDumps & { readonly detail: string | undefined };
 }
 
 interface RepairCheckpoint {
@@ -239,7 +239,7 @@ export class LongWork {
           silent.abort(
             new TandemError(
               'TIMEOUT',
-              'the peer does not answer: neither changes nor acknowledgements come',
+              `the peer does not answer: ${this.#attached?.atWork.courier.detail ?? 'neither changes nor acknowledgements come'}`,
               {
                 hint: 'see whether both processes run and the link flows: tandem status',
               },

@@ -212,6 +212,7 @@ test(
     const away = await runCli(['verify', '--json'], settingsOf(pair, east), 60_000);
     expect(away).toMatchObject({ code: 2, stdout: '' });
     expect(away.stderr).toMatch(/peer/);
+    expect(away.stderr).toMatch(/tandem jobs drop verify-\w+ takes it off the list of failed jobs/);
     west.start();
     await quiet(pair);
     expect((await verifyAt(pair, east)).code).toBe(0);
