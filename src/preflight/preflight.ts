@@ -7,6 +7,7 @@ import { connectClient, openClient, refusalOf, whereOf } from '../redis/connect.
 import type { Redis } from '../redis/connect.js';
 import { keyNames, type KeyNames } from '../redis/keys.js';
 import { orTlsMismatch, untilTlsMismatch } from '../redis/tls-mismatch.js';
+import { judgeKeptAccounts, judgePeerAccount } from './accounts.js';
 import { judgeAppendOnlyFile } from './append-only-file.js';
 import { findStrangers } from '../redis/other-pairs.js';
 import { readFacts } from '../redis/server-facts.js';
@@ -14,7 +15,7 @@ import type { ServerFacts } from '../redis/server-facts.js';
 import type { Finding, Subject } from './finding.js';
 import { judgeMemory } from './memory.js';
 import * as pair from './pair.js';
-import { judgeLocalRights, judgePeerRights, judgeStreamRights } from './rights.js';
+import { judgeLocalRights, judgePeerRights, judgeStreamRights, peerAclRule } from './rights.js';
 import { judgeServer } from './server.js';
 import { judgeCommands, judgeFilters, judgePreference, readPublished } from './two-sites.js';
 
@@ -145,6 +146,7 @@ async function localFindings(
   verdicts.push(await judgeAppendOnlyFile(local, facts));
   verdicts.push(judgeMemory(facts, config, await waitingBytes(local, keys)));
   verdicts.push(pair.judgeOwnRegistration(await pair.readRegistration(local, keys.state), config, keys));
+  if (thorough) verdicts.push(...(await judgeKeptAccounts(local, facts)));
   const strangers = thorough ? await findStrangers(local, config) : null;
   if (strangers !== null) verdicts.push(pair.judgeStrangers(strangers));
   return verdicts.map((verdict) => pair.about('local', verdict));
@@ -164,6 +166,7 @@ async function peerFindings({ config, local, peer, thorough }: InspectOptions): 
     const strangers = isNew ? await findStrangers(local, config) : null;
     verdicts = verdicts.map((verdict) => pair.withDoubt(verdict, config, strangers ?? []));
   } else {
+    if (thorough) verdicts.push(...(await judgePeerAccount(peer, peerAclRule(keys))));
     const registration = await pair.readRegistration(peer, keys.site);
     const strangers = registration === null && thorough ? await findStrangers(peer, config) : null;
     const isOwn = registration?.site === config.site && local.status === 'ready';

@@ -26,6 +26,8 @@ export interface ServerFacts {
   memory: ServerMemory | null;
   /** How much of the backlog stands in that memory already. */
   backlogHeldBytes: number;
+  /** The path of its configuration file; empty where it was started without one. Null: it does not say. */
+  configFile: string | null;
   /** Whether it writes an append-only file. */
   isAofOn: boolean | null;
   /** Null without the right to CONFIG GET, and where it was not asked for. */
@@ -106,6 +108,7 @@ function factsOf(
     backlogBytes: backlog === undefined ? null : Number(backlog),
     memory: memoryOf(info) ?? null,
     backlogHeldBytes: Number(info.get('mem_replication_backlog') ?? 0),
+    configFile: info.get('config_file') ?? null,
     isAofOn: aof === undefined ? null : aof === '1',
     replicaOutputLimit,
     clockOffsetMs,

@@ -26,14 +26,18 @@ export function findingsOf(config: Config): Promise<Finding[]> {
   return withClients(config, (options) => inspect({ ...options, thorough: true }));
 }
 
-/** What is not as it should be, `subject name outcome code`; the ordinary warning of a pair that never ran is left out. */
+/** Warnings of each pair that never ran, of servers without accounts, and of accounts at a server that nothing is kept of. */
+const ORDINARY = ['peer site warn', 'peer account warn', 'local accounts warn'];
+
+export function isOrdinary({ subject, name, outcome }: Finding): boolean {
+  return ORDINARY.includes(`${subject} ${name} ${outcome}`);
+}
+
+/** What is not as it should be, `subject name outcome code`; ordinary warnings are left out. */
 export async function troubles(config: Config): Promise<string[]> {
   const findings = await findingsOf(config);
   return findings
-    .filter(
-      ({ outcome, subject, name }) =>
-        outcome !== 'pass' && `${subject} ${name} ${outcome}` !== 'peer site warn',
-    )
+    .filter((finding) => finding.outcome !== 'pass' && !isOrdinary(finding))
     .map(({ subject, name, outcome, code = '' }) => `${subject} ${name} ${outcome} ${code}`.trim());
 }
 

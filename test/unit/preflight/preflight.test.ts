@@ -41,6 +41,7 @@ function facts(changes: Partial<ServerFacts> = {}): ServerFacts {
     replicaOutputLimit: { hardBytes: 2 ** 28, softBytes: 2 ** 26, softSeconds: 60 },
     memory: { usedBytes: 2 ** 20, maxmemoryBytes: 0 },
     backlogHeldBytes: 0,
+    configFile: '/etc/redis/redis.conf',
     isAofOn: false,
     clockOffsetMs: 0,
     ...changes,
