@@ -257,7 +257,7 @@ export const SCHEMA: convict.Schema<Config> = {
     default: null,
     nullable: true,
     format: 'name',
-    doc: 'Name of the site whose values stay when a first copy or a repair finds keys with different values. Without it a first copy overwrites nothing.',
+    doc: 'Name of the site whose values stay when a first copy or a repair finds keys with different values, the same at both sites. Without it a first copy overwrites nothing.',
   },
   syncKeysPerSecond: {
     default: 50_000,
