@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { end, endAtOnce, endServers, findPrograms, start, startServers } from '../test/bench/programs.mjs';
 import { compareByServer, fill, plant, Writer } from '../test/bench/sync-load.mjs';
-import { memory } from '../test/bench/usage.mjs';
+import { CpuMeter, memory } from '../test/bench/usage.mjs';
 
 const HELP = `scripts/sync-bench: first copy, comparison and repair of many keys while both sites are written
 
@@ -16,6 +16,7 @@ const HELP = `scripts/sync-bench: first copy, comparison and repair of many keys
   --members <n>  a hash, a list, a set and a sorted set of so many members beside them (0)
   --rate <n>     writes a second at each site (5000)
   --seconds <n>  how long the writers are measured without anything beside the link (10)
+  --build <f>    the folder of the build that is measured (dist)
   --profile <f>  a folder for processor profiles of both processes`;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SITES = ['east', 'west'];
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     members: { type: 'string', default: '0' },
     rate: { type: 'string', default: '5000' },
     seconds: { type: 'string', default: '10' },
+    build: { type: 'string', default: join(ROOT, 'dist') },
     profile: { type: 'string' },
     help: { type: 'boolean' },
   },
@@ -58,8 +60,10 @@ const writers = Object.fromEntries(
 await sleep(2000);
 await said('writers alone');
 
+const cli = join(resolve(values.build), 'cli.js');
 const began = performance.now();
 const processes = Object.fromEntries(SITES.map((site) => [site, startSite(site)]));
+const copyMeter = meter();
 await until('the first copy', async () => {
   const done = await Promise.all(
     SITES.map((site) => servers[site].redis.hget('tandem:{bench}:state', 'copied')),
@@ -68,13 +72,16 @@ await until('the first copy', async () => {
 });
 await crossed('copied');
 const copySeconds = (performance.now() - began) / 1000;
+const copyCost = costs(copyMeter, copySeconds);
+const copied = await servers.west.redis.dbsize();
 say(
-  `first copy: ${copySeconds.toFixed(1)} s, ${Math.round(keys / copySeconds)} keys/s, from the start of the processes on`,
+  `first copy: ${copySeconds.toFixed(1)} s, ${Math.round(keys / copySeconds)} keys/s, with the writers' ${Math.round(copied / copySeconds)} keys/s, from the start of the processes on; ${perKey(copyCost, copied)}`,
 );
 await said('writers during the first copy');
 for (const site of SITES) writers[site].hasMet = true;
+const linkMeter = meter();
 await sleep(seconds * 1000);
-await said('writers with the link alone');
+await said(`writers with the link alone (${shares(costs(linkMeter, seconds))})`);
 
 const planted = await plant(servers.west.redis);
 await told('east: verify', 'east', ['verify', '--json'], planted);
@@ -119,15 +126,11 @@ function settings(site) {
 
 function startSite(site) {
   const profile = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${resolve(values.profile)}`] : [];
-  return start(
-    `${site}-tandem`,
-    process.execPath,
-    [...profile, join(ROOT, 'dist/cli.js'), 'run'],
-    settings(site),
-  );
+  return start(`${site}-tandem`, process.execPath, [...profile, cli, 'run'], settings(site));
 }
 
 async function told(what, site, args, expected) {
+  const used = meter();
   const at = performance.now();
   const out = await new Promise((done) => {
     const options = {
@@ -135,15 +138,16 @@ async function told(what, site, args, expected) {
       maxBuffer: 1 << 28,
       timeout: DEADLINE_MS,
     };
-    execFile(process.execPath, [join(ROOT, 'dist/cli.js'), ...args], options, (error, stdout, stderr) =>
+    execFile(process.execPath, [cli, ...args], options, (error, stdout, stderr) =>
       done({ code: error?.code ?? 0, stdout, stderr }),
     );
   });
-  const took = ((performance.now() - at) / 1000).toFixed(1);
+  const took = (performance.now() - at) / 1000;
+  const cost = costs(used, took);
   const { differences: _list, ...result } =
     out.stdout === '' ? { failed: out.stderr } : JSON.parse(out.stdout);
   say(
-    `${what}: ${took} s, code ${out.code}, ${result.differing === expected ? 'as planted' : 'NOT AS PLANTED'}, ${JSON.stringify(result)}`,
+    `${what}: ${took.toFixed(1)} s, ${Math.round(result.compared / took)} keys/s, code ${out.code}, ${result.differing === expected ? 'as planted' : 'NOT AS PLANTED'}, ${JSON.stringify(result)}; ${perKey(cost, result.compared)}`,
   );
 }
 
@@ -157,6 +161,32 @@ async function said(what) {
     );
   }
   say(`${what}: ${figures.join(', ')}`);
+}
+
+function meter() {
+  const own = { pid: process.pid };
+  return new CpuMeter([
+    ...SITES.flatMap((site) => [
+      [`${site} server`, servers[site].child],
+      [`${site} tandem`, processes[site]],
+    ]),
+    ['benchmark', own],
+  ]);
+}
+
+/** Processor seconds by program, and in how many seconds. */
+function costs(used, took) {
+  return { took, used: Object.entries(used.stop()) };
+}
+
+/** What a key costs each program, the writers' load included. */
+function perKey({ used }, count) {
+  return `µs a key: ${used.map(([name, cpu]) => `${name} ${((cpu / count) * 1e6).toFixed(1)}`).join(', ')}`;
+}
+
+/** How much of a core each program takes. */
+function shares({ took, used }) {
+  return `cores: ${used.map(([name, cpu]) => `${name} ${(cpu / took).toFixed(2)}`).join(', ')}`;
 }
 
 /** How long the server was held up at the most by one command or transaction since the last call, in ms, by its own slow log. */
@@ -175,9 +205,11 @@ function say(text) {
 }
 
 async function until(what, condition) {
-  for (const at = performance.now(); performance.now() - at < DEADLINE_MS; await sleep(50))
-    if (await condition()) return;
+  const hasEnded = ({ exitCode, signalCode }) => exitCode !== null || signalCode !== null;
+  const ends = performance.now() + DEADLINE_MS;
+  const all = Object.values(processes);
+  for (; performance.now() < ends && !all.some(hasEnded); await sleep(50)) if (await condition()) return;
   throw new Error(
-    `not within ${DEADLINE_MS} ms: ${what}\n${SITES.map((site) => processes[site].output().slice(-2000)).join('\n')}`,
+    `not within ${DEADLINE_MS} ms, or a process ended: ${what}\n${all.map((one) => one.output().slice(-2000)).join('\n')}`,
   );
 }
