@@ -79,8 +79,8 @@ export class BatchBuilder {
   }
 
   /** Adds a command of Tandem's own making. */
-  addSpecial(bytes: Buffer, database: number): void {
-    this.add(bytes, 0, bytes.length, database);
+  addSpecial(buffer: Buffer, start: number, end: number, database: number): void {
+    this.add(buffer, start, end, database);
     if (!this.#isDropped) this.#special++;
   }
 

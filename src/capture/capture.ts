@@ -19,9 +19,7 @@ import type { RecordedEffect } from '../redis-commands/effect-code.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import { encodeEnds } from '../protocol/stream-ends.js';
 import { KeyHash } from '../protocol/key-hash.js';
-import { ANSWER } from '../protocol/messages/answer.js';
 import { ARRIVAL } from '../protocol/messages/arrival.js';
-import { DIGESTED } from '../protocol/messages/digested.js';
 import { encodeExpired } from '../protocol/messages/expired.js';
 import { isMark, MARK } from '../protocol/messages/mark.js';
 import { messageEffect, messageKeys } from '../protocol/messages/messages.js';
@@ -32,20 +30,11 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { BatchBuilder } from './batch-builder.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { CaptureCounts, CaptureOptions } from './capture-options.js';
-import {
-  fieldsOf,
-  isInternal,
-  isKey,
-  isMarker,
-  keysNamed,
-  readMessage,
-  startsWith,
-  tell,
-} from './internal-commands.js';
-import { outgoing } from './outgoing.js';
+import { fieldsOf, isInternal, isKey, isMarker, keysNamed, startsWith, tell } from './internal-commands.js';
 import { isSetPop } from './popped-sets.js';
 import { Rewording } from './rewording.js';
 import { Selection } from './selection.js';
+import { leavingOf, readMessages, whole, type WrittenMessage } from './written-messages.js';
 
 export class Capture {
   readonly counts: CaptureCounts = { commands: 0, echoes: 0, unknown: 0 };
@@ -319,25 +308,34 @@ export class Capture {
     for (const command of this.#marks.splice(0)) this.#out(command);
   }
 
-  /** What Tandem itself wants sent at this place: the state of a key, or a request for one, which stand among the local writes of it. */
-  #out(command: Buffer): void {
-    const written = readMessage(command);
-    const { sink, events } = this.#options;
-    if (written && (this.#rewording.told(written) || this.#deadlines.fields.told(written))) return;
-    const args = written && outgoing(written, this.#options);
-    if (!args) {
-      if (written) sink.skipped('filtered', written[0]!.toString('latin1'));
-      else sink.skipped('not-ours', 'SET');
+  /** What Tandem itself wants sent at this place: the states of keys, or requests for them, which stand among the local writes of them. */
+  #out(value: Buffer): void {
+    const messages = readMessages(value);
+    if (!messages) {
+      this.#options.sink.skipped('not-ours', 'SET');
       return;
     }
-    const name = args[0]!.toString('latin1');
-    const effect = messageEffect(name, args);
-    if (effect) for (const key of messageKeys(name, args)) this.#wrote(key, effect);
+    // A place in the stream lies behind all of them or before them: they are one change.
+    const isGroup = messages.length > 1 && !this.#builder.inGroup;
+    if (isGroup) this.#builder.beginGroup();
+    for (const message of messages) this.#message(message);
+    if (isGroup && this.#builder.endGroup()) this.#counted();
+  }
+
+  #message(message: WrittenMessage): void {
+    const { args: written } = message;
+    if (this.#rewording.told(written) || this.#deadlines.fields.told(written)) return;
+    const name = written[0]!.toString('latin1');
+    const leaving = leavingOf(message, this.#options);
+    if (!leaving) {
+      this.#options.sink.skipped('filtered', name);
+      return;
+    }
+    const effect = messageEffect(name, leaving.args);
+    if (effect) for (const key of messageKeys(name, leaving.args)) this.#wrote(key, effect);
     // The answer to it holds what was made here before it, and no more.
     this.#isClosed ||= name === NEED || name === STATE || name === MARK;
-    if (name === ANSWER || name === DIGESTED) this.#special(events.answering(args));
-    else if (name === MARK) this.#special(events.marking(args));
-    else this.#special(args === written ? command : encodeCommand(args));
+    this.#special(leaving);
   }
 
   #wrote({ database, key }: PlacedKey, effect: RecordedEffect, isRead?: boolean): void {
@@ -350,13 +348,13 @@ export class Capture {
   }
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
-  #special(command: Buffer): void {
-    if (command.length > this.#options.maxChangeBytes) {
+  #special({ buffer, start, end }: Omit<WrittenMessage, 'args'>): void {
+    if (end - start > this.#options.maxChangeBytes) {
       // The state of a key: what it would mend stays as it is, and shown.
       this.#options.sink.skipped('too-large', 'SET');
       return;
     }
-    this.#builder.addSpecial(Buffer.from(command), this.#database);
+    this.#builder.addSpecial(buffer, start, end, this.#database);
     if (!this.#builder.inGroup) this.#counted();
   }
 
@@ -389,8 +387,8 @@ export class Capture {
     const inFull = this.#deadlines.fields.inFull(known.name, verdict.instead ?? args, this.#database);
     const instead = reworded?.args ?? inFull ?? verdict.instead;
     if (verdict.effect === 'flush') writes.flushed(this.#sequence);
-    if (verdict.special) this.#special(encodeCommand(verdict.special));
-    else if (verdict.isWhole) this.#special(buffer.subarray(start, end));
+    if (verdict.special) this.#special(whole(encodeCommand(verdict.special)));
+    else if (verdict.isWhole) this.#special({ buffer, start, end });
     else {
       const bytes = instead ? encodeCommand(instead) : buffer.subarray(start, end);
       this.#add(bytes, 0, bytes.length);

@@ -2,23 +2,17 @@
 
 import type { InternalEvents } from './change-sink.js';
 import type { KnownName } from '../redis-commands/command-names.js';
-import { CommandReader } from '../redis-commands/command-reader.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
 import { writtenKeys } from '../redis-commands/command-table.js';
-import { isMessage, messageKeys } from '../protocol/messages/messages.js';
+import { messageKeys } from '../protocol/messages/messages.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
+import { readMessages } from './written-messages.js';
 
 /** The arguments of the one message in these bytes; nothing when they are anything else. */
-export function readMessage(bytes: Buffer): Buffer[] | undefined {
-  const reader = new CommandReader();
-  try {
-    reader.push(Buffer.from(bytes));
-    if (!reader.next() || reader.consumed !== bytes.length) return undefined;
-  } catch {
-    return undefined;
-  }
-  const args = reader.arguments();
-  return isMessage(args) ? args : undefined;
+export function readMessage(bytes: Buffer): readonly Buffer[] | undefined {
+  const messages = readMessages(bytes);
+  return messages?.length === 1 ? messages[0]!.args : undefined;
 }
 
 /** The keys that a request in these bytes names; none when they are anything else. */

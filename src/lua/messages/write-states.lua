@@ -8,9 +8,15 @@
 local fields_expire = ARGV[3] == '1'
 -- @include state
 -- @include elements
+local site = bulk(ARGV[1])
 for i = 4, #ARGV, 6 do
-  write_state(KEYS[1], { database = ARGV[i], key = ARGV[i + 1], rank = ARGV[i + 2], since = ARGV[i + 3], site = ARGV[1],
-    accepted = ARGV[2], wants_elements = ARGV[i + 4] == '1', whole = ARGV[i + 5] == '1' })
+  redis.call('SELECT', ARGV[i])
+  local key = ARGV[i + 1]
+  local bulks = { database = bulk(ARGV[i]), rank = bulk(ARGV[i + 2]), site = site, since = bulk(ARGV[i + 3]) }
+  local state = state_of(key, redis.call('DUMP', key), bulks,
+    { accepted = ARGV[2], wants_elements = ARGV[i + 4] == '1', whole = ARGV[i + 5] == '1' })
+  redis.call('SELECT', 0)
+  redis.call('SET', KEYS[1], state)
 end
 redis.call('UNLINK', KEYS[1])
 return 'OK'

@@ -148,14 +148,17 @@ local element_kinds = {
   hash = hash_elements,
   stream = stream_elements,
 }
--- The form that the value of a key is sent in: its bytes, and a word where they are no dump that every server takes. `accepted` are
+-- The form that a dump, which is not empty, is sent in: its bytes, and a word where they are no dump that every server takes. `accepted` are
 -- the versions of dumps the receiver takes, empty where they are not known.
-local function value_form(key, accepted, wants_elements)
-  local dump = redis.call('DUMP', key) or ''
-  local version = #dump > 10 and string.byte(dump, -10) + 256 * string.byte(dump, -9)
-  local is_taken = not version or accepted == '' or string.find(accepted, ',' .. version .. ',', 1, true)
-  if dump == '' or (is_taken and not wants_elements) then
-    return dump, nil
+local function value_form(key, dump, accepted, wants_elements)
+  if not wants_elements then
+    if accepted == '' then
+      return dump, nil
+    end
+    local low, high = string.byte(dump, -10, -9)
+    if not high or string.find(accepted, ',' .. low + 256 * high .. ',', 1, true) then
+      return dump, nil
+    end
   end
   local elements_of = element_kinds[redis.call('TYPE', key).ok]
   local elements = elements_of and elements_of(key)
@@ -164,17 +167,28 @@ local function value_form(key, accepted, wants_elements)
   end
   return table.concat(elements), 'elements'
 end
--- Writes a TANDEM.STATE to the key `out`. No key at all ranks below everything, like a removal. Gives the bytes of the value.
-local function write_state(out, state)
-  redis.call('SELECT', state.database)
-  local value, form = value_form(state.key, state.accepted, state.wants_elements)
-  form = form or (state.whole and value ~= '' and 'whole') or nil
-  local expires = string.format('%.0f', expiry_of(state.key))
-  local is_list = redis.call('TYPE', state.key).ok == 'list'
-  local elements = is_list and string.format('%.0f', redis.call('LLEN', state.key)) or '-1'
-  redis.call('SELECT', 0)
-  redis.call('SET', out, (form and '*10' or '*9') .. '\r\n' .. bulk('TANDEM.STATE') .. bulk(state.database) .. bulk(state.key)
-    .. bulk(expires) .. bulk(value == '' and '-1' or state.rank) .. bulk(state.site) .. bulk(state.since) .. bulk(elements)
-    .. bulk(value) .. (form and bulk(form) or ''))
-  return #value
+-- The first bytes of dumps of what is no list, in the versions that are known: its type need not be asked for.
+local NO_LIST = {}
+for _, first in ipairs({ 0, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 15, 16, 17, 19, 20, 21, 22, 23, 24, 25 }) do
+  NO_LIST[first] = true
+end
+local function list_length(key, dump)
+  if NO_LIST[string.byte(dump)] or redis.call('TYPE', key).ok ~= 'list' then
+    return '-1'
+  end
+  return string.format('%.0f', redis.call('LLEN', key))
+end
+-- A TANDEM.STATE of a key in the selected database, and the bytes of its value. `bulks` are those of `database`, `rank`, `site` and
+-- `since`. No key at all ranks below everything, like a removal.
+local function state_of(key, dump, bulks, options)
+  if not dump then
+    return '*9\r\n' .. bulk('TANDEM.STATE') .. bulks.database .. bulk(key) .. bulk('0') .. bulk('-1') .. bulks.site .. bulks.since
+      .. bulk('-1') .. bulk(''), 0
+  end
+  local value, form = value_form(key, dump, options.accepted, options.wants_elements)
+  form = form or (options.whole and 'whole') or nil
+  local expires = expiry_of(key)
+  return (form and '*10' or '*9') .. '\r\n$12\r\nTANDEM.STATE\r\n' .. bulks.database .. '$' .. #key .. '\r\n' .. key .. '\r\n'
+    .. (expires == 0 and '$1\r\n0\r\n' or bulk(string.format('%.0f', expires))) .. bulks.rank .. bulks.site .. bulks.since .. bulk(list_length(key, dump))
+    .. '$' .. #value .. '\r\n' .. value .. '\r\n' .. (form and bulk(form) or ''), #value
 end

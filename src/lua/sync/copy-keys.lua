@@ -1,18 +1,46 @@
 -- KEYS: out   ARGV: site, versions of dumps the peer takes, 1 if fields of a hash can expire, bytes after which no further key is
 --                   sent, 1 if a key that does not exist is sent as such, then per key: database, key,
 --                   rank among old data
--- Sends the state of keys as old data, which stands below whatever is written meanwhile (see write-states.lua).
+-- Sends the state of keys as old data, which stands below whatever is written meanwhile (see write-states.lua). Many states go with one
+-- write of the key: each write costs the server as much as to read a small value.
 -- Result: bytes of each, 0 for keys that do not exist, as far as they were sent.
 local fields_expire = ARGV[3] == '1'
 -- @include state
 -- @include elements
-local sizes, total, limit = {}, 0, tonumber(ARGV[4])
+local WRITE_BYTES = 65536
+local sizes, total, limit, absent = {}, 0, tonumber(ARGV[4]), ARGV[5] == '1'
+local states, gathered_bytes, options = {}, 0, { accepted = ARGV[2] }
+local bulks = { site = bulk(ARGV[1]), since = bulk('0') }
+local selected, ranked
+local function write()
+  if #states > 0 then
+    redis.call('SELECT', 0)
+    redis.call('SET', KEYS[1], table.concat(states))
+    states, gathered_bytes, selected = {}, 0, nil
+  end
+end
 for i = 6, #ARGV, 3 do
-  redis.call('SELECT', ARGV[i])
-  local size = 0
-  if ARGV[5] == '1' or redis.call('EXISTS', ARGV[i + 1]) == 1 then
-    size = write_state(KEYS[1], { database = ARGV[i], key = ARGV[i + 1], rank = ARGV[i + 2], since = '0', site = ARGV[1],
-      accepted = ARGV[2] })
+  local database, key, rank = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if database ~= selected then
+    redis.call('SELECT', database)
+    selected, bulks.database = database, bulk(database)
+  end
+  if rank ~= ranked then
+    ranked, bulks.rank = rank, bulk(rank)
+  end
+  local dump, size = redis.call('DUMP', key), 0
+  if dump or absent then
+    local state
+    state, size = state_of(key, dump, bulks, options)
+    -- A large value goes by itself, as it would if there were no others.
+    if #state > WRITE_BYTES then
+      write()
+    end
+    states[#states + 1] = state
+    gathered_bytes = gathered_bytes + #state
+    if gathered_bytes > WRITE_BYTES then
+      write()
+    end
   end
   sizes[#sizes + 1] = size
   total = total + size
@@ -20,6 +48,7 @@ for i = 6, #ARGV, 3 do
     break
   end
 end
+write()
 redis.call('SELECT', 0)
 redis.call('UNLINK', KEYS[1])
 return sizes

@@ -97,7 +97,7 @@ function run(all: readonly Step[]): void {
       const bytes = encodeCommand(['SET', text, 'v'.repeat(step.size)]);
       const change = group ?? { commands: [], specials: 0 };
       if (step.kind === 'special') {
-        builder.addSpecial(bytes, step.database);
+        builder.addSpecial(bytes, 0, bytes.length, step.database);
         change.specials++;
       } else {
         if (at + bytes.length > chunk.length) [chunk, at] = [Buffer.alloc(chunk.length), 0];

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeBatch } from '../../../src/protocol/batch.js';
+import { encodeCommand } from '../../../src/redis-commands/encode-command.js';
 import { cut, cuts, pieces, resp } from '../redis-commands/chunks.js';
 import { BEGINNING, captured, changesOf } from './captured.js';
 import { KEYS, stories, tell, type Event, type Told } from './stream-story.js';
@@ -39,6 +40,23 @@ describe('the changes of a stream', () => {
       }),
       { numRuns: 250 },
     );
+  });
+
+  test('that one write of Tandem’s own key holds are one change, and none where it holds anything else', () => {
+    const state = (key: string): Buffer => encodeCommand(['TANDEM.STATE', 0, key, 0, 0, 'east', 0, -1, 'x']);
+    const written = (...values: Buffer[]): Buffer => encodeCommand(['SET', KEYS.out, Buffer.concat(values)]);
+    const other = encodeCommand(['SET', 'a', '1']);
+    const stream = Buffer.concat([
+      resp('SELECT 0'),
+      written(state('a'), state('b')),
+      written(state('c'), other),
+      written(state('d'), Buffer.from('*1')),
+      written(state('e')),
+    ]);
+    const { batches, skipped } = captured([stream]);
+    const sent = changesOf(batches).map(({ commands }) => commands.map((one) => one.split('\r\n')[6]));
+    expect(sent).toEqual([['a', 'b'], ['e']]);
+    expect(skipped).toEqual(['not-ours SET', 'not-ours SET']);
   });
 
   test('that are too large are left out whole and told once; those around them are numbered as if they had not been', () => {

@@ -19,7 +19,8 @@ function batchOf(changes: readonly number[][]): Buffer {
     if (databases.length > 1) builder.beginGroup();
     for (const [index, database] of databases.entries()) {
       const bytes = encodeCommand(['SET', `key ${at} ${index}`, 'value']);
-      if (at % 5 === 4) builder.addSpecial(encodeCommand(['FLUSHDB']), database);
+      const flush = encodeCommand(['FLUSHDB']);
+      if (at % 5 === 4) builder.addSpecial(flush, 0, flush.length, database);
       else builder.add(bytes, 0, bytes.length, database);
     }
     if (databases.length > 1) builder.endGroup();
