@@ -194,6 +194,7 @@ export class KnownKeys {
   }
 
   #isLookedAt(key: PlacedKey): boolean {
+    if (this.#terms.held.size === 0 && this.#terms.contended.size === 0) return false;
     const name = nameOf(key);
     return this.#terms.held.has(name) || this.#terms.contended.has(name);
   }

@@ -110,7 +110,7 @@ export class BatchPlanner {
       };
     }
     if (flushes) await appended.waitFor(captured.capturedThrough, signal);
-    const commands = new BatchCommands(batch, index, this.#options.extraCommands);
+    const commands = new BatchCommands(batch, index, this.#options.extraCommands, checked.messages);
     // A batch that commutes with all local writes rests on nothing, and need not wait.
     if (!hasStreams || this.#watched.rests(batch, commands)) await appended.waitFor(unseen, signal);
     // Such a plan rests on nothing: a late write is found when the marker comes round, as with any other change.

@@ -12,6 +12,7 @@ import { EXPIRED } from '../protocol/messages/expired.js';
 import { GONE } from '../protocol/messages/gone.js';
 import { isForLongWork, isQuestionOrAnswer } from '../protocol/messages/messages.js';
 import { LACK, NEED, parseNeed } from '../protocol/messages/state-request.js';
+import { numberIn } from '../protocol/messages/message-kind.js';
 import { type KeyState, parseState, STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { asDeletion, empties, isFlush } from '../protocol/flushes.js';
@@ -114,7 +115,7 @@ export class CommandPlanner {
       const command = commands.at(index);
       const error = leftOut.get(index);
       if (error === undefined) {
-        await this.#command(command);
+        if (!this.#isCopied(command)) await this.#command(command);
         fields.decided(command, this.#batch);
       } else if (command.name !== 'SELECT') rejected.push({ command, error });
     }
@@ -221,6 +222,22 @@ export class CommandPlanner {
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
   }
 
+  /** Sends what a state says that meets no local write. A copy of many keys is many of these: they take a short way. */
+  #isCopied(command: PayloadCommand): boolean {
+    if (command.name !== STATE) return false;
+    const { translator, keys } = this.#options;
+    const state = parseState(command.args);
+    const { database, key, rankTimestamp } = state;
+    if (database !== command.database || !translator.isTaken(state)) return false;
+    if (rankTimestamp === 0 && translator.isExcluded(state)) return false;
+    if (this.#runs.has(state) || !this.#known.isUntouched(state) || this.#isLate(state)) return false;
+    this.#streams.cap();
+    for (const one of valueOf(key, state, keys.out)) this.#sent.send(command, encodeCommand(one));
+    this.#settled.push(nameOf(state));
+    this.#stated.push({ database, key });
+    return true;
+  }
+
   /** A state names its database. */
   async #state(command: PayloadCommand): Promise<void> {
     const [key] = keysOf(command, 'written') as [PlacedKey];
@@ -235,7 +252,6 @@ export class CommandPlanner {
       if (fill) this.#sent.send(command, encodeCommand(fill));
       this.#stated.push(key);
     } else if (!this.#runs.has(key) && this.#known.isUntouched(key) && !this.#isLate(state)) {
-      // A copy of many keys is many states that meet no local write: they take the short way.
       for (const one of valueOf(key.key, state, keys.out)) this.#sent.send(command, encodeCommand(one));
       this.#settled.push(nameOf(key));
       this.#stated.push(key);
@@ -277,7 +293,7 @@ export class CommandPlanner {
 
   /** Whether a state comes with a deadline that is past, or nearly. */
   #isLate({ expiry }: KeyState): boolean {
-    const at = Number(expiry);
+    const at = numberIn(expiry);
     return at > 0 && isSoon(at, this.#now);
   }
 

@@ -45,7 +45,7 @@ export class PlannedKeys {
   }
 
   has(key: PlacedKey): boolean {
-    return this.#runs.has(nameOf(key));
+    return this.#runs.size > 0 && this.#runs.has(nameOf(key));
   }
 
   /** Whether nothing that is planned on a key stands against a further command. */

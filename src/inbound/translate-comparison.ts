@@ -1,9 +1,10 @@
-import { COMPARE, COMPARE_MESSAGE, hidingExcluded } from '../protocol/messages/compare.js';
+import { COMPARE, COMPARE_MESSAGE, hidingExcluded, questioned } from '../protocol/messages/compare.js';
 import { LIBRARY, loadingOf } from '../protocol/messages/library.js';
 import { LIST } from '../protocol/messages/list.js';
 import { MARK } from '../protocol/messages/mark.js';
 import { TURN, TURN_MESSAGE } from '../protocol/messages/turn.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
+import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { kindsOf, type Filter } from '../config/filter.js';
 import { scriptSource } from '../lua/scripts.js';
 import { answerToMark } from '../conflicts/marks.js';
@@ -34,7 +35,8 @@ export function translateComparison(
     case COMPARE: {
       const keys = COMPARE_MESSAGE.keys(args);
       const header = [session, number, seen, kindsOf(keys, fieldsExpire, filter), databases];
-      const asked = hidingExcluded(args, ({ database, key }) => !filter.key(database, key));
+      const isExcluded = ({ database, key }: PlacedKey): boolean => !filter.key(database, key);
+      const asked = filter.passesAllKeys ? questioned(args) : hidingExcluded(args, isExcluded);
       return encodeCommand(['EVAL', scriptSource('compare-keys'), 1, out, ...header, ...asked]);
     }
     case LIST: {

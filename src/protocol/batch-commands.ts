@@ -13,13 +13,22 @@ export class BatchCommands {
   readonly #index: BatchIndex;
   readonly #extra: ExtraCommands | undefined;
   readonly #reader = new CommandReader();
-  readonly #known: (PayloadCommand | undefined)[] = [];
+  readonly #known: (PayloadCommand | undefined)[];
 
-  /** @param extra the rows with which the batch was walked over */
-  constructor({ payload }: Pick<Batch, 'payload'>, index: BatchIndex, extra: ExtraCommands | undefined) {
+  /**
+   * @param extra the rows with which the batch was walked over
+   * @param known commands that are taken apart by now, by their place
+   */
+  constructor(
+    { payload }: Pick<Batch, 'payload'>,
+    index: BatchIndex,
+    extra: ExtraCommands | undefined,
+    known: readonly (PayloadCommand | undefined)[] = [],
+  ) {
     this.#payload = payload;
     this.#index = index;
     this.#extra = extra;
+    this.#known = [...known];
   }
 
   /** How many there are, each `SELECT` included. */

@@ -22,7 +22,7 @@ import { LIBRARY } from './messages/library.js';
 import { NEED } from './messages/state-request.js';
 import { messageKind } from './messages/messages.js';
 import type { MessageKind } from './messages/message-kind.js';
-import { parseState, STATE } from './messages/state.js';
+import { madeBy, STATE } from './messages/state.js';
 import { elementNames } from './elements.js';
 import { KeyHash } from './key-hash.js';
 import { TandemError } from '../errors.js';
@@ -59,6 +59,8 @@ export interface CheckedBatch {
   readonly leftOut: ReadonlyMap<number, string>;
   /** The commands, as whoever asks about the batch from here on finds them: nobody else walks over its bytes. */
   readonly index: BatchIndex;
+  /** Those of Tandem's own making, by their place: they had to be taken apart. */
+  readonly messages: readonly (PayloadCommand | undefined)[];
 }
 
 /** Scripts stand in a replication stream as what they wrote; one that stands there itself could write anything. */
@@ -66,6 +68,7 @@ const SCRIPTS: ReadonlySet<string> = new Set(['EVAL', 'EVALSHA', 'FCALL']);
 
 const NOTHING_LEFT_OUT: ReadonlyMap<number, string> = new Map();
 const NO_KEYS: readonly PlacedKey[] = [];
+const NO_MESSAGES: readonly PayloadCommand[] = [];
 const NUMBER = /^-?\d{1,16}$/;
 
 /** While the walk goes on. It is given away as it is: a copy would take as long as a small batch. */
@@ -106,6 +109,7 @@ export class BatchCheck {
       flushes: false,
       leftOut: NOTHING_LEFT_OUT,
       index: new BatchIndex(this.#indexes, batch.commands, batch.payload.length),
+      messages: NO_MESSAGES,
     };
     const reader = new CommandReader();
     reader.push(batch.payload);
@@ -157,10 +161,15 @@ export class BatchCheck {
         database = selectedBy(reader);
         index.addSelect(database);
       }
-      const command = currentCommand(reader, database, this.#options.server.writes);
+      const command = {
+        ...currentCommand(reader, database, this.#options.server.writes),
+        index: index.count - 1,
+      };
       const keys = known.name === 'SELECT' ? NO_KEYS : keysOf(command, 'all');
       if (keys.length > 0) this.#note({ command, keys, given }, found);
+      const special = found.special;
       const reason = this.#judge(command, keys, found);
+      if (found.special > special) keep(found, command);
       if (reason !== undefined) leave(found, index.count - 1, reason);
     }
   }
@@ -236,7 +245,7 @@ export class BatchCheck {
     const beyond = keys.find(({ database }) => database >= databases);
     if (beyond) return noSuchDatabase(beyond.database);
     if (name === ARRIVAL) for (const { database, key } of keys) this.#written(database, key, 0, key.length);
-    const made = name === STATE ? parseState(args).made : undefined;
+    const made = name === STATE ? madeBy(args) : undefined;
     const unknown = made && [...elementNames(made)].find((one) => !server.names.has(one));
     return unknown === undefined ? undefined : `TANDEM this server does not know ${unknown}`;
   }
@@ -259,6 +268,13 @@ function buildsOn({ effect, singleKey }: CommandSpec, given: number | 'kept' | u
   if (effect !== 'set') return effect !== 'remove';
   // Of those that put a value in place of all that was there, only `SET` may leave the key its deadline; `MSETEX` may, of many.
   return !singleKey || given === 'kept';
+}
+
+/** Whoever plans the batch takes each of them. */
+function keep(found: Found, command: PayloadCommand): void {
+  const messages = found.messages === NO_MESSAGES ? [] : found.messages;
+  (messages as (PayloadCommand | undefined)[])[command.index] = command;
+  found.messages = messages;
 }
 
 /** Leaves a command out. */

@@ -79,9 +79,8 @@ export function currentCommand(
 ): PayloadCommand {
   const args = reader.arguments();
   const spelt = args[0]!.toString('latin1').toUpperCase();
-  const subcommand = args[1]?.toString('latin1');
-  const name =
-    isContainer(spelt) && subcommand !== undefined ? `${spelt} ${subcommand.toUpperCase()}` : spelt;
+  const subcommand = isContainer(spelt) ? args[1]?.toString('latin1') : undefined;
+  const name = subcommand === undefined ? spelt : `${spelt} ${subcommand.toUpperCase()}`;
   return {
     index: 0,
     database,

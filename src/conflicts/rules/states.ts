@@ -14,6 +14,7 @@ import {
   type Piece,
   type StatePiece,
 } from '../../pieces/piece.js';
+import { numberIn } from '../../protocol/messages/message-kind.js';
 import { isAbsent, type KeyState } from '../../protocol/messages/state.js';
 import { scriptSource } from '../../lua/scripts.js';
 import {
@@ -94,7 +95,7 @@ export function valueOf(key: Buffer, state: KeyState, out: string): Command[] {
   const told = hasFieldDeadlines(state) ? [tellFields(key, state, out)] : [];
   if (made) return [byScript(key, state, { out, isFill: false }), ...told];
   const value: Command = ['RESTORE', key, 0, dump, 'REPLACE'];
-  return Number(expiry) > 0 ? [value, ...told, ['PEXPIREAT', key, expiry]] : [value, ...told];
+  return numberIn(expiry) > 0 ? [value, ...told, ['PEXPIREAT', key, expiry]] : [value, ...told];
 }
 
 /** The first bytes of a dump of a hash whose fields have deadlines: in Redis 7.4 and later, and Valkey 9. */

@@ -22,7 +22,9 @@ import {
 } from './finding.js';
 import {
   isNumber,
+  keysOfTriples,
   noNumber,
+  placedKey,
   questionFault,
   text,
   tripleArguments,
@@ -86,13 +88,17 @@ export interface AnsweringSite {
 export function withMarks(args: readonly Buffer[], site: AnsweringSite): Buffer[] {
   const seen = Number(text(args[3]));
   const marked = [...args.slice(0, 4), Buffer.from(encodeGap(site.gap))];
-  for (const { placed, third } of triples(args, BEFORE_KEYS)) {
+  for (let at = BEFORE_KEYS; at + 2 < args.length; at += 3) {
+    const placed = placedKey(args, at);
+    const isEqual = isLetter(args[at + 2]!, EQUAL);
+    const wasBusy = site.isBusy(placed, seen);
+    // Nearly all are.
+    if (isEqual && !wasBusy) continue;
+    const third = text(args[at + 2]);
     if (third === EXCLUDED) {
       marked.push(...tripleArguments({ placed, third }));
       continue;
     }
-    const [wasBusy, isEqual] = [site.isBusy(placed, seen), third === EQUAL];
-    if (isEqual && !wasBusy) continue;
     const finding = wasBusy && !isEqual && third !== PASSING ? BUSY : third;
     const { ownMs, peerMs } = site.claimOf(placed);
     const claim = ownMs + peerMs === 0 ? '' : `@${ownMs},${peerMs}`;
@@ -120,7 +126,15 @@ export const ANSWER_MESSAGE: MessageKind = {
     const fault = questionFault(args);
     if (fault !== undefined) return fault;
     if (!isNumber(args[3]) || !isGap(text(args[4]))) return noNumber(args);
-    return triplesFault(args, BEFORE_KEYS, FINDING);
+    return triplesFault(args, BEFORE_KEYS, isFinding);
   },
-  keys: (args) => triples(args, BEFORE_KEYS).map(({ placed }) => placed),
+  keys: (args) => keysOfTriples(args, BEFORE_KEYS),
 };
+
+function isFinding(argument: Buffer): boolean {
+  return isLetter(argument, EQUAL) || FINDING.test(text(argument));
+}
+
+function isLetter(argument: Buffer, letter: string): boolean {
+  return argument.length === 1 && argument[0] === letter.charCodeAt(0);
+}

@@ -23,14 +23,32 @@ export interface MessageKind {
 
 const SESSION = /^[\da-z-]{1,40}$/;
 /** An expiry has up to 19 digits; what is above 2^53 is never calculated with. */
-const NUMBER = /^\d{1,19}$/;
+const MAX_DIGITS = 19;
+/** So many digits are always a whole number that is exact. */
+const EXACT_DIGITS = 15;
+const [ZERO, NINE] = [48, 57];
 
 export function text(argument: Buffer | undefined): string {
   return argument?.toString('latin1') ?? '';
 }
 
 export function isNumber(argument: Buffer | undefined): boolean {
-  return NUMBER.test(text(argument));
+  if (argument === undefined || argument.length === 0 || argument.length > MAX_DIGITS) return false;
+  // A batch of states holds several for each key: no text is made of them.
+  for (let at = 0; at < argument.length; at++) if (argument[at]! < ZERO || argument[at]! > NINE) return false;
+  return true;
+}
+
+/** The number that digits stand for. */
+export function numberIn(digits: Buffer): number {
+  if (digits.length > EXACT_DIGITS) return Number(text(digits));
+  let number = 0;
+  for (let at = 0; at < digits.length; at++) {
+    const digit = digits[at]! - ZERO;
+    if (digit < 0 || digit > NINE - ZERO) return Number(text(digits));
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 export function wrongCount(args: readonly Buffer[]): string {
@@ -48,7 +66,7 @@ export function questionFault(args: readonly Buffer[]): string | undefined {
 
 /** The key that stands behind its database. */
 export function placedKey(args: readonly Buffer[], at: number): PlacedKey {
-  return { database: Number(text(args[at])), key: args[at + 1]! };
+  return { database: numberIn(args[at]!), key: args[at + 1]! };
 }
 
 /** The key of a message that begins with one. */
@@ -71,15 +89,24 @@ export function triples(args: readonly Buffer[], from: number): { placed: Placed
   return found;
 }
 
+export function keysOfTriples(args: readonly Buffer[], from: number): PlacedKey[] {
+  const keys: PlacedKey[] = [];
+  for (let at = from; at + 2 < args.length; at += 3) keys.push(placedKey(args, at));
+  return keys;
+}
+
 export function tripleArguments({ placed, third }: { placed: PlacedKey; third: string }): Buffer[] {
   return [Buffer.from(String(placed.database)), placed.key, Buffer.from(third, 'latin1')];
 }
 
-/** @param third what may be said of a key */
-export function triplesFault(args: readonly Buffer[], from: number, third: RegExp): string | undefined {
+/** @param isSound whether that may be said of a key */
+export function triplesFault(
+  args: readonly Buffer[],
+  from: number,
+  isSound: (third: Buffer) => boolean,
+): string | undefined {
   if ((args.length - from) % 3 !== 0) return wrongCount(args);
   for (let at = from; at < args.length; at += 3)
-    if (!isNumber(args[at]) || !third.test(text(args[at + 2])))
-      return `${text(args[0])} says nothing of a key`;
+    if (!isNumber(args[at]) || !isSound(args[at + 2]!)) return `${text(args[0])} says nothing of a key`;
   return undefined;
 }

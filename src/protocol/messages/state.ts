@@ -10,7 +10,15 @@
 
 import { elementsOf } from '../elements.js';
 import type { PlacedKey } from '../../redis-commands/placed-key.js';
-import { firstKey, isNumber, noNumber, text, wrongCount, type MessageKind } from './message-kind.js';
+import {
+  firstKey,
+  isNumber,
+  noNumber,
+  numberIn,
+  text,
+  wrongCount,
+  type MessageKind,
+} from './message-kind.js';
 
 export const STATE = 'TANDEM.STATE';
 
@@ -19,7 +27,7 @@ const ELEMENTS = 'elements';
 const LAST = 'dump';
 const WHOLE = 'whole';
 const FORMS: readonly string[] = [ELEMENTS, LAST, WHOLE];
-const MINUS_ONE_OR_MORE = /^(-1|\d{1,19})$/;
+const NONE = '-1';
 const NOTHING = Buffer.alloc(0);
 
 export interface KeyState extends PlacedKey {
@@ -43,7 +51,7 @@ export interface KeyState extends PlacedKey {
 
 /** @param args well-formed, the name first */
 export function parseState(args: readonly Buffer[]): KeyState {
-  const number = (at: number): number => Number(args[at]!.toString('latin1'));
+  const number = (at: number): number => numberIn(args[at]!);
   return {
     database: number(1),
     key: args[2]!,
@@ -53,10 +61,15 @@ export function parseState(args: readonly Buffer[]): KeyState {
     since: number(6),
     elements: number(7),
     dump: formOf(args) === ELEMENTS ? NOTHING : args[8]!,
-    made: formOf(args) === ELEMENTS ? elementsOf(args[8]!, args[2]!) : undefined,
+    made: madeBy(args),
     isLast: formOf(args) === ELEMENTS || formOf(args) === LAST,
     isWhole: formOf(args) === WHOLE,
   };
+}
+
+/** The commands that make the value of a state, where it comes as these. @param args well-formed, the name first */
+export function madeBy(args: readonly Buffer[]): KeyState['made'] {
+  return formOf(args) === ELEMENTS ? elementsOf(args[8]!, args[2]!) : undefined;
 }
 
 /** Whether a state says that there is no such key. */
@@ -75,16 +88,20 @@ export const STATE_MESSAGE: MessageKind = {
   fault: (args) => {
     const isKnown = args.length === ARGUMENTS || FORMS.includes(formOf(args));
     if (!isKnown || args.length > ARGUMENTS + 1) return wrongCount(args);
-    const areSound = [4, 7].every((at) => MINUS_ONE_OR_MORE.test(text(args[at])));
-    if (!areSound || ![1, 3, 6].every((at) => isNumber(args[at]))) return noNumber(args);
+    if (!isNumber(args[1]) || !isNumber(args[3]) || !isNumber(args[6])) return noNumber(args);
+    if (!isNumberOrNone(args[4]!) || !isNumberOrNone(args[7]!)) return noNumber(args);
     const isSound = formOf(args) !== ELEMENTS || elementsOf(args[8]!, args[2]!) !== undefined;
     return isSound ? undefined : `${STATE} holds what makes no value of its key`;
   },
   keys: firstKey,
   // Nothing in it is new to a receiver that has seen all local writes in it.
-  effect: (args) => (parseState(args).since === 0 ? 'copy' : 'state'),
+  effect: (args) => (numberIn(args[6]!) === 0 ? 'copy' : 'state'),
 };
 
 function formOf(args: readonly Buffer[]): string {
-  return text(args[ARGUMENTS]);
+  return args.length > ARGUMENTS ? text(args[ARGUMENTS]) : '';
+}
+
+function isNumberOrNone(argument: Buffer): boolean {
+  return isNumber(argument) || text(argument) === NONE;
 }
