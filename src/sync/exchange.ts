@@ -55,7 +55,7 @@ export interface Compared {
   readonly found: readonly Found[];
   /** Keys of which one of the values is too large for one step: they are compared in parts. */
   readonly large: readonly PlacedKey[];
-  /** Keys that were too much for one step of the peer's server. */
+  /** Keys that were too much for one step of the peer's server, and those whose quick entries differ. */
   readonly left: readonly PlacedKey[];
 }
 
@@ -78,6 +78,8 @@ const STEP_BYTES = 1024 * 1024;
 /** An answer that does not come for so long was lost with the history of one of the sites, or the peer is away. */
 const ANSWER_MS = 120_000;
 
+/** What `digest-keys.lua` makes quick entries for. */
+const QUICK = 2;
 /** Behind the name of a session: values are digested in one step, whatever their size. */
 const IN_ONE_STEP = '-whole';
 
@@ -120,28 +122,38 @@ export class Exchange {
     for (const { reject } of this.#waiting.values()) reject(error);
   }
 
-  /** Holds keys of both sites against each other. @throws TandemError TIMEOUT, CLOSED when it is lost again and again, or why the local server refused */
-  compare(keys: readonly PlacedKey[], signal: AbortSignal): Promise<Compared> {
-    return this.#untilHeard(() => this.#compare(keys, signal), signal);
+  /** Holds keys of both sites against each other. @param isQuick whether small values are by their dumps, first of all. @throws TandemError TIMEOUT, CLOSED when it is lost again and again, or why the local server refused */
+  compare(keys: readonly PlacedKey[], signal: AbortSignal, isQuick = false): Promise<Compared> {
+    return this.#untilHeard(() => this.#compare(keys, signal, isQuick), signal);
   }
 
-  async #compare(keys: readonly PlacedKey[], signal: AbortSignal): Promise<Compared> {
+  async #compare(keys: readonly PlacedKey[], signal: AbortSignal, isQuick: boolean): Promise<Compared> {
     const { client, out, session, fieldsExpire, filter } = this.#options;
     const { number, answer, end } = this.#await(signal, ANSWER_MS);
     const places = keys.flatMap(({ database, key }) => [database, key]);
-    const args = [session, number, kindsOf(keys, fieldsExpire, filter), STEP_BYTES, 0, ...places];
+    const args = [
+      session,
+      number,
+      kindsOf(keys, fieldsExpire, filter),
+      STEP_BYTES,
+      isQuick ? QUICK : 0,
+      ...places,
+    ];
     try {
       const sizes = (await this.#inTurn(() => runScript(client, 'digest-keys', [out], args))) as number[];
       const isAsked = sizes.some((size) => size >= 0);
       const all = isAsked ? ((await answer) as Answer).found : [];
+      // A peer of an older version takes a quick entry for one of a type that it does not know.
+      const isLeft = ({ finding }: Found): boolean =>
+        finding === 'left' || (isQuick && (finding === 'type' || finding === 'value'));
       return {
         sizes: sizes.map((size) => Math.max(0, size)),
-        found: all.filter(({ finding }) => finding !== 'large' && finding !== 'left'),
+        found: all.filter((one) => one.finding !== 'large' && !isLeft(one)),
         large: [
           ...keys.filter((_, at) => sizes[at]! < 0),
           ...all.filter(({ finding }) => finding === 'large'),
         ],
-        left: all.filter(({ finding }) => finding === 'left'),
+        left: all.filter(isLeft),
       };
     } finally {
       end();

@@ -38,6 +38,9 @@ const LISTED_KEYS = 2000;
 /** How often a key must be found to differ, and how often it is looked at before it counts as undecided. */
 const FINDINGS = 3;
 const LOOKS = 16;
+/** Of so many keys at least it is seen whether quick entries pay: not where every fourth key is asked about again. */
+const FEW_QUICK = 1000;
+const MOST_AGAIN = 4;
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 1000;
 
@@ -48,6 +51,8 @@ export class Survey {
   readonly #signal: AbortSignal;
   /** Own keys that were gone through. */
   readonly #met = new GrowingBloom();
+  /** Keys that were asked about by quick entries, and those of them that were asked about again. */
+  readonly #quick = { asked: 0, again: 0 };
 
   constructor(
     site: SyncSite,
@@ -117,19 +122,36 @@ export class Survey {
     return at;
   }
 
-  /** Holds keys against the peer's once. */
+  /** Holds keys against the peer's once, first by their dumps: nearly all are equal, and kept in the same way. */
   async compare(keys: readonly PlacedKey[]): Promise<Found[]> {
+    return this.#compare(keys, this.#isQuick);
+  }
+
+  /** Whether quick entries have saved more than they cost up to now. */
+  get #isQuick(): boolean {
+    const { asked, again } = this.#quick;
+    return asked < FEW_QUICK || again * MOST_AGAIN < asked;
+  }
+
+  async #compare(keys: readonly PlacedKey[], isQuick: boolean): Promise<Found[]> {
     const { exchange, pace } = this.#site;
     const all: Found[] = [];
     const inParts: PlacedKey[] = [];
+    const again: PlacedKey[] = [];
     for (let asked = keys; asked.length > 0;) {
       const step = asked.slice(0, STEP_KEYS);
-      const { sizes, found, large, left } = await exchange.compare(step, this.#signal);
+      const { sizes, found, large, left } = await exchange.compare(step, this.#signal, isQuick);
       all.push(...found);
       inParts.push(...large);
-      asked = [...left, ...asked.slice(sizes.length)];
+      if (isQuick) {
+        again.push(...left);
+        this.#quick.asked += sizes.length;
+        this.#quick.again += left.length;
+      }
+      asked = [...(isQuick ? [] : left), ...asked.slice(sizes.length)];
       await pace.take({ keys: sizes.length, bytes: sizes.reduce((a, b) => a + b, 0) }, this.#signal);
     }
+    if (again.length > 0) all.push(...(await this.#compare(again, false)));
     const told = await Promise.all(inParts.map((key) => exchange.compareInParts(key, this.#signal)));
     return [...all, ...told.filter((one) => one !== undefined)];
   }
@@ -212,7 +234,7 @@ export class Survey {
     const all: Found[] = [];
     for (let from = 0; from < keys.length; from += STEP_KEYS) {
       const part = keys.slice(from, from + STEP_KEYS);
-      await pool.add(async () => void all.push(...(await this.compare(part))));
+      await pool.add(async () => void all.push(...(await this.#compare(part, false))));
     }
     await pool.drain();
     return all;

@@ -3,13 +3,15 @@
 --                   then per key: database, key, entry; an entry `x`: this key is not to be looked at
 -- Holds keys against what the peer has, and writes the answer where capture takes it out of the stream. It speaks of equal keys as
 -- well: only capture knows which of them have writes the peer has not heard of, and may be equal by chance. A value that is too large
--- for one step is not held against the peer's, and neither are keys behind those that take as long as a step may.
+-- for one step is not held against the peer's, and neither are keys behind those that take as long as a step may, nor those whose quick
+-- entries differ.
 -- Result: keys that differ.
 local fields_expire = string.sub(ARGV[4], 1, 1) == '1'
 -- @include state
 -- @include score
 -- @include value
 -- @include large
+-- @include quick
 local whole = string.sub(ARGV[1], -6) == '-whole'
 local function parted(entry)
   local expires, about = string.match(entry, ':(%d+)(~?)')
@@ -72,9 +74,18 @@ local function finding_of_large(theirs, key, kind)
   return (theirs == '-' and 'o' or 't') .. string.format('%.0f', bytes_of(key, '5'))
 end
 local parts, differing, bytes, elements, selected = {}, 0, 0, 0, nil
+local databases, has_arrivals = tonumber(ARGV[5]), string.find(ARGV[4], '1', 2, true)
+local named, placed
 local function look(theirs, key, arrives)
   if bytes > LARGE_BYTES or elements > LARGE_ELEMENTS then
     return 'l'
+  end
+  if string.sub(theirs, 1, 1) == 'd' then
+    local own, size = quick_entry_of(key)
+    bytes, elements = bytes + (size or 0), elements + 1
+    local found = own and finding(theirs, own, size, false) or 'l'
+    -- That the dumps differ says nothing: the key is asked about again.
+    return string.sub(found, 1, 1) == 'v' and 'l' or found
   end
   local kind = redis.call('TYPE', key).ok
   local large, length = is_large(key, kind)
@@ -86,17 +97,20 @@ local function look(theirs, key, arrives)
   return finding(theirs, own, size, arrives)
 end
 for i = 6, #ARGV, 3 do
-  local found = ARGV[i + 2]
-  if found ~= 'x' and tonumber(ARGV[i]) < tonumber(ARGV[5]) then
-    if ARGV[i] ~= selected then
-      redis.call('SELECT', ARGV[i])
-      selected = ARGV[i]
+  local database, key, found = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if database ~= named then
+    named, placed = database, bulk(database)
+  end
+  if found ~= 'x' and tonumber(database) < databases then
+    if database ~= selected then
+      redis.call('SELECT', database)
+      selected = database
     end
-    found = look(found, ARGV[i + 1], string.sub(ARGV[4], #parts + 2, #parts + 2) == '1')
+    found = look(found, key, has_arrivals and string.sub(ARGV[4], #parts + 2, #parts + 2) == '1')
   elseif found ~= 'x' then
     found = finding(found, '-', 0, false)
   end
-  parts[#parts + 1] = bulk(ARGV[i]) .. bulk(ARGV[i + 1]) .. bulk(found)
+  parts[#parts + 1] = placed .. '$' .. #key .. '\r\n' .. key .. '\r\n$' .. #found .. '\r\n' .. found .. '\r\n'
   if found ~= 'q' then
     differing = differing + 1
   end
