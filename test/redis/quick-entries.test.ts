@@ -84,6 +84,17 @@ test('a quick entry tells of expiries and of keys that are missing, like any oth
   expect(await finding('-')).toBe('missing-here');
 });
 
+test('a set and a hash that are kept as tables have no quick entry: each server has another order of them', async () => {
+  await redis
+    .config('SET', 'hash-max-listpack-entries', 1)
+    .catch(() => redis.config('SET', 'hash-max-ziplist-entries', 1));
+  await redis.hset(KEY, 'a', 1, 'b', 2);
+  expect(await entry()).toMatch(/^h[\da-f]{16}$/);
+  await redis.del(KEY);
+  await redis.sadd(KEY, ...Array.from({ length: 200 }, (_, at) => `member ${at}`));
+  expect(await entry()).toMatch(/^e[\da-f]{16}$/);
+});
+
 test('a value that is not small has no quick entry, and is not held against one', async () => {
   await redis.set(KEY, 'a');
   const small = await entry();
