@@ -1,6 +1,7 @@
 /**
  * Contended keys: keys with so many local writes that a look at them is outdated before the plan runs. On such a key only commands
- * run that cannot lose an unknown local write. The peer is asked for the state, again and again until the key can be looked at.
+ * run that cannot lose an unknown local write, and a `SET` that meets nothing but `SET`s (`src/local-writes/unseen-sets.ts`). The peer
+ * is asked for the state, again and again until the key can be looked at.
  */
 
 import { BoundedMap } from '../async/bounded-map.js';

@@ -115,7 +115,7 @@ export class CommandPlanner {
       const command = commands.at(index);
       const error = leftOut.get(index);
       if (error === undefined) {
-        if (!this.#isCopied(command)) await this.#command(command);
+        if (!this.#tryPlainState(command)) await this.#command(command);
         fields.decided(command, this.#batch);
       } else if (command.name !== 'SELECT') rejected.push({ command, error });
     }
@@ -222,20 +222,34 @@ export class CommandPlanner {
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
   }
 
-  /** Sends what a state says that meets no local write. A copy of many keys is many of these: they take a short way. */
-  #isCopied(command: PayloadCommand): boolean {
+  /**
+   * Sends what a state of the selected database says, where it meets no local write. A copy of many keys is many of these: they take a
+   * short way, without a wait.
+   * @returns whether it did
+   */
+  #tryPlainState(command: PayloadCommand): boolean {
     if (command.name !== STATE) return false;
-    const { translator, keys } = this.#options;
+    const { translator } = this.#options;
     const state = parseState(command.args);
     const { database, key, rankTimestamp } = state;
     if (database !== command.database || !translator.isTaken(state)) return false;
     if (rankTimestamp === 0 && translator.isExcluded(state)) return false;
-    if (this.#runs.has(state) || !this.#known.isUntouched(state) || this.#isLate(state)) return false;
+    if (!this.#isPlainState(state)) return false;
     this.#streams.cap();
-    for (const one of valueOf(key, state, keys.out)) this.#sent.send(command, encodeCommand(one));
-    this.#settled.push(nameOf(state));
-    this.#stated.push({ database, key });
+    this.#replaceBy(command, state, { database, key });
     return true;
+  }
+
+  /** Whether nothing stands against a state: no local write, nothing that the batch has come to, no deadline that is past. */
+  #isPlainState(state: KeyState): boolean {
+    return !this.#runs.has(state) && this.#known.isUntouched(state) && !this.#isLate(state);
+  }
+
+  #replaceBy(command: PayloadCommand, state: KeyState, key: PlacedKey): void {
+    for (const one of valueOf(key.key, state, this.#options.keys.out))
+      this.#sent.send(command, encodeCommand(one));
+    this.#settled.push(nameOf(key));
+    this.#stated.push(key);
   }
 
   /** A state names its database. */
@@ -251,11 +265,8 @@ export class CommandPlanner {
       const fill = fillOf(key.key, state, keys.out);
       if (fill) this.#sent.send(command, encodeCommand(fill));
       this.#stated.push(key);
-    } else if (!this.#runs.has(key) && this.#known.isUntouched(key) && !this.#isLate(state)) {
-      for (const one of valueOf(key.key, state, keys.out)) this.#sent.send(command, encodeCommand(one));
-      this.#settled.push(nameOf(key));
-      this.#stated.push(key);
-    } else {
+    } else if (this.#isPlainState(state)) this.#replaceBy(command, state, key);
+    else {
       const run = await this.#runs.on(key);
       const outcome = this.#resolver.meet(command, run);
       if (!run.isContended) this.#stated.push(key);

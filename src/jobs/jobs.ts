@@ -67,7 +67,7 @@ export class ControlPlane {
     const before = this.#running;
     this.#running = (async () => {
       await before;
-      if (reading) await settled(reading, signal).catch(() => {});
+      if (reading) await firstChanges(reading, signal).catch(() => {});
       if (this.#kinds.length > 0) await this.#sessions(signal, fence);
     })();
     return this.#running;
@@ -124,7 +124,8 @@ export class ControlPlane {
   }
 }
 
-async function settled(reading: Signal, signal: AbortSignal): Promise<void> {
+/** Waits until the first changes can have crossed, or long enough. @throws the signal's reason when it aborts */
+async function firstChanges(reading: Signal, signal: AbortSignal): Promise<void> {
   await reading.wait(signal, READING_MS);
   await sleep(FIRST_CHANGES_MS, undefined, { signal });
 }

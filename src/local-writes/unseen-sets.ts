@@ -3,7 +3,8 @@
  * not be read.
  *
  * Where the local one stays, nothing need run here. Its value is there, unless something of the peer's was built on it meanwhile. This
- * class remembers the keys of which that may be so.
+ * class remembers the keys of which that may be so. While the peer is asked for the key the value may be another one in any case: then
+ * the local one is put there again.
  */
 
 import type { Batch } from '../protocol/batch.js';

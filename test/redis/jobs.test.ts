@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { Signal } from '../../src/async/signal.js';
 import type { JobContext, JobProgress, Task } from '../../src/jobs/jobs.js';
 import { TandemError } from '../../src/errors.js';
 import { JobsBench, killConnections, untilAborted } from '../support/jobs.js';
@@ -26,6 +27,24 @@ describe('a job', () => {
       result: { id: 'first', data: { from: 'west' } },
       failure: null,
     });
+  });
+
+  test('begins when changes cross, which is waited for within a bound', async () => {
+    const did: string[] = [];
+    let cross = (): void => {};
+    const crossing = new Promise<void>((resolve) => (cross = resolve));
+    const wait: Signal['wait'] = (_, timeoutMs) => {
+      did.push(`waited for, ${timeoutMs} ms at the most`);
+      return crossing;
+    };
+    const reading = Object.assign(new Signal(), { wait });
+    bench.start({ copy: () => Promise.resolve(did.push('at work')) }, {}, undefined, reading);
+    await bench.client.add('copy', {}, { id: 'one' });
+    await until('the wait', () => did.length > 0);
+    did.push('changes cross');
+    cross();
+    await bench.ended('one');
+    expect(did).toEqual(['waited for, 2000 ms at the most', 'changes cross', 'at work']);
   });
 
   test('is not added a second time while one of its id waits or is at work, and is when that has ended', async () => {

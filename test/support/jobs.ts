@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach } from 'vitest';
+import type { Signal } from '../../src/async/signal.js';
 import { loadConfig } from '../../src/config/config.js';
 import { JobClient, type JobView } from '../../src/jobs/job-client.js';
 import { ControlPlane, type Task } from '../../src/jobs/jobs.js';
@@ -41,7 +42,12 @@ export class JobsBench {
     return this.#server();
   }
 
-  start(tasks: Record<string, Task>, env: Record<string, string> = {}, fence?: number): RunningPlane {
+  start(
+    tasks: Record<string, Task>,
+    env: Record<string, string> = {},
+    fence?: number,
+    reading?: Signal,
+  ): RunningPlane {
     const plane = new ControlPlane({
       config: this.#config(env),
       keys: this.keys,
@@ -49,7 +55,7 @@ export class JobsBench {
       tasks,
     });
     const end = new AbortController();
-    const over = plane.run(end.signal, fence);
+    const over = plane.run(end.signal, fence, reading);
     const stop = async (): Promise<void> => {
       end.abort();
       await over;
