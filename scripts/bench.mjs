@@ -9,6 +9,7 @@ import { measureCheck } from '../test/bench/check.mjs';
 import { ALGORITHMS, KINDS, measureCompression } from '../test/bench/compress.mjs';
 import { openLink } from '../test/bench/link.mjs';
 import {
+  FLOOR,
   end,
   endAtOnce,
   endPair,
@@ -32,11 +33,13 @@ const HELP = `scripts/bench: how fast changes cross, beside a native replica (we
   --pipelines <n,n>  commands a client sends at once (1,16)
   --rounds <n>       how often everything is measured; medians are shown (3)
   --only <names>     of: native, one-way, both-ways, both-ways-same, lag, hot, catch-up, window, check, jobs,
-                     compress (all but the last six)
+                     compress, floor-one-way, floor-both-ways (all but the last eight). The floor is a program that
+                     takes the same way through servers and lists, and knows nothing of what it carries
   --entries <n,n>    writes of the receiver that its peer has not seen, for window and check (0,1000000)
   --rate <n>         changes per second and site while the lag is measured, for hot on a few keys of all types (20000);
                      a tenth of it for compress
   --kinds <names>    of writes, for compress: json, session, counter, random (all)
+  --hot <names>      of commands, for hot: set, incr, push, pop, hset, hincrby, member (all)
   --jobs <n>         jobs of BullMQ per second, added at one site and worked at the other (200)
   --events <n>       events that BullMQ keeps of them (10000)
   --delay <ms>       how long everything takes from a process to the other site's server, and back again (0)
@@ -55,17 +58,20 @@ const BOTH_WAYS = [
 /** What can be measured, in the order in which it is. */
 const SCENARIOS = {
   native: { title: 'native replica', directions: EAST_TO_WEST, native: true },
+  'floor-one-way': { title: 'floor, one way', directions: EAST_TO_WEST, isFloor: true },
   'one-way': { title: 'one way', directions: EAST_TO_WEST },
+  'floor-both-ways': { title: 'floor, both ways', directions: BOTH_WAYS, isFloor: true },
   'both-ways': { title: 'both ways', directions: BOTH_WAYS },
   'both-ways-same': { title: 'both ways, same keys', directions: BOTH_WAYS, sameKeys: true },
   // Over a link, which costs a hop.
   'catch-up': { title: 'catching up', directions: EAST_TO_WEST, isAway: true },
 };
-const BY_ITSELF = ['catch-up'];
+const BY_ITSELF = ['catch-up', 'floor-one-way', 'floor-both-ways'];
 
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '1000000' },
+    hot: { type: 'string', default: 'set,incr,push,pop,hset,hincrby,member' },
     keys: { type: 'string', default: '1000000' },
     pipelines: { type: 'string', default: '1,16' },
     rounds: { type: 'string', default: '3' },
@@ -100,6 +106,7 @@ const settings = {
   entries: values.entries.split(',').map(Number),
   rate: number('rate'),
   kinds: values.kinds.split(','),
+  hot: values.hot.split(','),
   jobs: number('jobs'),
   events: number('events'),
   seconds: number('seconds'),
@@ -136,9 +143,9 @@ console.log(values.json ? JSON.stringify(report, null, 2) : asText(report));
 async function throughputs(pipeline, round) {
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
     if (!settings.only.includes(name)) continue;
-    for (const build of scenario.native ? [undefined] : settings.builds) {
+    for (const build of buildsFor(scenario)) {
       progress(`round ${round}: ${scenario.title}, pipeline ${pipeline}`);
-      const { native: _, isAway = false, ...rest } = scenario;
+      const { isAway = false, ...rest } = scenario;
       const measured = isAway ? measureCatchUp : measureThroughput;
       const result = await onFreshServers(
         build,
@@ -157,6 +164,11 @@ async function throughputs(pipeline, round) {
       });
     }
   }
+}
+
+function buildsFor({ native = false, isFloor = false }) {
+  if (native) return [undefined];
+  return isFloor ? [FLOOR] : settings.builds;
 }
 
 async function windows(pipeline, round) {
@@ -197,7 +209,7 @@ async function lags(round, { isHot = false } = {}) {
       const script = join(ROOT, 'test/bench/lag.mjs');
       const child = start('lag', process.execPath, [
         script,
-        JSON.stringify({ links, rate, seconds, keys, isHot }),
+        JSON.stringify({ links, rate, seconds, keys, hot: isHot ? settings.hot : undefined }),
       ]);
       try {
         await finished(child, (seconds + 20) * 1000);

@@ -14,7 +14,7 @@ const WARM_UP_MS = 2_000;
 /** Commands in one prepared write. */
 const MAX_BURST = 1_000;
 
-const { links, rate: wantedRate, seconds, keys, isHot } = JSON.parse(process.argv[2]);
+const { links, rate: wantedRate, seconds, keys, hot } = JSON.parse(process.argv[2]);
 
 /**
  * Writes at `from`, listens at `to`; gives lags in milliseconds, the rate that was really reached, and how many of the writes came
@@ -33,7 +33,7 @@ async function measure({ from, to, name }) {
   const channel = `bench:canary:${name}`;
   listener.write(`SUBSCRIBE ${channel}\r\n`);
   writer.resume();
-  const commands = isHot ? new HotCommands(name) : new Commands(name, keys);
+  const commands = hot ? new HotCommands(name, hot) : new Commands(name, keys);
   const began = performance.now();
   let sent = 0;
   let sentBefore = 0;
@@ -97,20 +97,21 @@ class Commands {
   }
 }
 
-/** Commands of all kinds on a few keys, the same at both sites: a counter, a list, a hash, a set and 50 strings. */
+/** Commands on a few keys, the same at both sites, of the kinds that are wanted: a counter, a list, a hash, a set and 50 strings. */
 class HotCommands {
   #commands = [];
 
-  constructor(name) {
-    for (let i = 0; i < 50; i++) {
-      this.#add('SET', `hot:string:${i}`, `${name}:${i}`);
-      this.#add('INCR', 'hot:counter');
-      this.#add(i % 2 === 0 ? 'LPUSH' : 'RPUSH', 'hot:list', `${name}:${i}`);
-      this.#add(i % 2 === 0 ? 'RPOP' : 'LPOP', 'hot:list');
-      this.#add('HSET', 'hot:hash', `f${i % 10}`, `${name}:${i}`);
-      this.#add('HINCRBY', 'hot:hash', `n${i % 10}`, '1');
-      this.#add(i % 3 === 0 ? 'SREM' : 'SADD', 'hot:set', `m${i % 20}`);
-    }
+  constructor(name, kinds) {
+    const makers = {
+      set: (i) => ['SET', `hot:string:${i}`, `${name}:${i}`],
+      incr: () => ['INCR', 'hot:counter'],
+      push: (i) => [i % 2 === 0 ? 'LPUSH' : 'RPUSH', 'hot:list', `${name}:${i}`],
+      pop: (i) => [i % 2 === 0 ? 'RPOP' : 'LPOP', 'hot:list'],
+      hset: (i) => ['HSET', 'hot:hash', `f${i % 10}`, `${name}:${i}`],
+      hincrby: (i) => ['HINCRBY', 'hot:hash', `n${i % 10}`, '1'],
+      member: (i) => [i % 3 === 0 ? 'SREM' : 'SADD', 'hot:set', `m${i % 20}`],
+    };
+    for (let i = 0; i < 50; i++) for (const kind of kinds) this.#add(...makers[kind](i));
   }
 
   #add(...words) {

@@ -7,6 +7,7 @@ import { accessSync, constants, mkdtempSync, readFileSync, openSync, closeSync, 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { until, within } from './wait.mjs';
 
@@ -15,6 +16,8 @@ const END_DEADLINE_MS = 5_000;
 const START_DEADLINE_MS = 60_000;
 const SHOWN_LOG_LINES = 10;
 const SITES = ['east', 'west'];
+/** In place of a build: the program that only carries changes. */
+export const FLOOR = fileURLToPath(new URL('floor.mjs', import.meta.url));
 
 const running = new Set();
 let folder;
@@ -78,6 +81,8 @@ export async function startServers(program, more = {}) {
       port,
       bind: HOST,
       save: '',
+      // A snapshot for a replica is left behind, and would be there at the start of the next server.
+      dbfilename: `${port}.rdb`,
       appendonly: 'no',
       'repl-backlog-size': '256mb',
       'client-output-buffer-limit': 'replica 0 0 0',
@@ -135,7 +140,7 @@ export async function startPair(servers, { build, nodeOptions, peerUrls = {}, gi
     pair[site] = start(
       `${site}-tandem`,
       process.execPath,
-      [...nodeOptions, join(build, 'cli.js'), 'run'],
+      [...nodeOptions, ...(build === FLOOR ? [FLOOR] : [join(build, 'cli.js'), 'run'])],
       env,
     );
   }
