@@ -362,7 +362,7 @@ export class Courier {
     const { client, keys, epoch, progress, clock } = this.#options;
     const told = progress.seen;
     const args = [this.#origin, epoch, this.#delivered, told.epoch, told.sequence, clock.last];
-    const beat = this.#roundTrip.of(runScript(client, 'deliver-heartbeat', [keys.received], args));
+    const beat = this.#roundTrip.of(() => runScript(client, 'deliver-heartbeat', [keys.received], args));
     const reply = (await fromPeer(client, beat)) as [string, number, number];
     const [verdict, itsEpoch, received] = reply;
     if (verdict !== 'accepted') this.#judge(verdict, itsEpoch, received);

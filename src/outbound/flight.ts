@@ -78,11 +78,13 @@ export function fly(
   ];
   const used = [keys.received, keys.inbox, ...(batch.packedBy === undefined ? [] : [keys.site])];
   const run = isScriptKnown ? runKnownScript : runScript;
-  const answer = roundTrip.of(run(client, 'deliver-batch', used, args)).then((reply) => {
-    if (reply === 'forgotten') return { verdict: reply, epoch: 0, received: 0 };
-    const [verdict, epoch, received] = reply as [string, number, number];
-    return { verdict, epoch, received };
-  });
+  const answer = roundTrip
+    .of(() => run(client, 'deliver-batch', used, args))
+    .then((reply) => {
+      if (reply === 'forgotten') return { verdict: reply, epoch: 0, received: 0 };
+      const [verdict, epoch, received] = reply as [string, number, number];
+      return { verdict, epoch, received };
+    });
   const flying = { batch, answer, isAnswered: false };
   const answered = (): void => {
     flying.isAnswered = true;

@@ -41,7 +41,10 @@ export class PeerClock {
   /** Asks the peer, and warns while its clock is far away. @throws PeerTrouble */
   async measure(): Promise<void> {
     const asked = Date.now();
-    const [seconds, microseconds] = await fromPeer(this.#client, this.#roundTrip.of(this.#client.time()));
+    const [seconds, microseconds] = await fromPeer(
+      this.#client,
+      this.#roundTrip.of(() => this.#client.time()),
+    );
     const skewMs = Math.round(
       Number(seconds) * 1000 + Number(microseconds) / 1000 - (asked + Date.now()) / 2,
     );

@@ -34,10 +34,10 @@ export class RoundTrip {
     this.#shortest = Math.min(this.#shortest, ms);
   }
 
-  /** Gives what is asked for, and takes its time. */
-  async of<T>(asked: Promise<T>): Promise<T> {
+  /** Asks, gives the answer, and takes its time. Asking counts: what it sends may be on the way before it is done. */
+  async of<T>(ask: () => Promise<T>): Promise<T> {
     const since = this.#now();
-    const answer = await asked;
+    const answer = await ask();
     this.took(this.#now() - since);
     return answer;
   }

@@ -46,6 +46,7 @@ afterEach(async () => {
 async function start(options: Partial<CourierOptions> = {}): Promise<void> {
   list = new ChangeList({
     notedThrough: () => undefined,
+    overwritten: () => '0',
     client: ownClient,
     keys: KEYS,
     token: TOKEN,

@@ -31,9 +31,19 @@ test('what was known stays while nothing is answered', () => {
 test('the time of an answer is taken, and that of a failure is not', async () => {
   let now = 0;
   const way = new RoundTrip(() => now);
-  const answer = way.of(Promise.resolve('x'));
+  const answer = way.of(() => Promise.resolve('x'));
   now = 25;
   expect(await answer).toBe('x');
-  await expect(way.of(Promise.reject(new Error('gone')))).rejects.toThrow('gone');
+  await expect(way.of(() => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
   expect(way.ms).toBe(25);
+});
+
+test('the time that asking took counts: what was sent was on the way by then', async () => {
+  let now = 0;
+  const way = new RoundTrip(() => now);
+  await way.of(() => {
+    now = 3;
+    return Promise.resolve();
+  });
+  expect(way.ms).toBe(3);
 });
