@@ -17,7 +17,7 @@ import { answerOf, type Redis } from '../redis/connect.js';
 import { scriptSource } from '../lua/scripts.js';
 import { digestInParts, type InParts } from './digest-in-parts.js';
 import { findingOf, isFieldEnding } from './entry-finding.js';
-import { runUnlessWritten, Watchers, watchKey } from './watchers.js';
+import { runUnlessWritten, unwatch, Watchers, watchKey } from './watchers.js';
 
 export interface LargeKeysOptions {
   /** Makes a client of the local server. */
@@ -120,7 +120,7 @@ export class LargeKeys {
       const mark = isFieldEnding(fieldEndsMs, msOf(await answerOf(client, client.time()))) ? '!' : '';
       if (await this.#say(client, question, entry + mark, bytes)) return;
     }
-    await answerOf(client, client.unwatch());
+    await unwatch(client);
     await this.#say(client, question, WRITTEN, 0);
   }
 

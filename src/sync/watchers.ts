@@ -33,6 +33,7 @@ export class Watchers {
       // A client that was ended would connect anew.
       if (this.#isClosed) throw new TandemError('CLOSED', 'the work on large values has ended');
       await connectPrimary(client, signal);
+      await unwatch(client);
       return await work(client);
     } finally {
       const next = this.#waiting.shift();
@@ -56,11 +57,24 @@ export class Watchers {
   }
 }
 
+/**
+ * Whether the connection was lost on which a client watches a key. The client makes another one by itself, and that watches nothing.
+ */
+const watches = new WeakMap<Redis, { isLost: boolean }>();
+
 /** Watches a key, which is in the selected database from then on. */
 export async function watchKey(client: Redis, { database, key }: PlacedKey): Promise<void> {
+  if (!watches.has(client)) client.on('close', () => void (watches.get(client)!.isLost = true));
+  watches.set(client, { isLost: false });
   // An earlier piece of work may have left keys watched, or another database selected.
   const left = [client.unwatch(), client.select(database)];
   await answerOf(client, Promise.all([...left, client.watch(key)]));
+}
+
+/** Watches nothing any more. */
+export async function unwatch(client: Redis): Promise<void> {
+  if (watches.has(client)) watches.set(client, { isLost: false });
+  await answerOf(client, client.unwatch());
 }
 
 /** Runs commands if the watched key was not written. Gives their replies; nothing if it was. */
@@ -68,6 +82,7 @@ export async function runUnlessWritten(
   client: Redis,
   commands: readonly Words[],
 ): Promise<unknown[] | undefined> {
+  if (watches.get(client)?.isLost === true) return undefined;
   const sent = [['MULTI'] as const, ...commands].map((words) => sendCommand(client, words));
   const replies = await answerOf(client, Promise.all([...sent, sendCommand(client, ['EXEC'])]));
   return (replies.at(-1) as unknown[] | null) ?? undefined;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scriptSource } from '../../src/lua/scripts.js';
@@ -218,6 +219,24 @@ describe('a key that is watched', () => {
       await redis.select(2);
       expect(await redis.exists('told')).toBe(isRun ? 1 : 0);
       await redis.select(0);
+    } finally {
+      watching.disconnect();
+    }
+  });
+
+  it('counts as written where the connection that watches it was lost and made anew', async () => {
+    await redis.rpush(KEY, 'a');
+    const watching = redis.duplicate();
+    try {
+      await watchKey(watching, { database: 0, key });
+      const anew = once(watching, 'ready');
+      await redis.client('KILL', 'ID', await watching.client('ID'));
+      await anew;
+      await redis.rpush(KEY, 'b');
+      expect(await runUnlessWritten(watching, [['SET', 'told', 1]])).toBeUndefined();
+      expect(await redis.exists('told')).toBe(0);
+      await watchKey(watching, { database: 0, key });
+      expect(await runUnlessWritten(watching, [['SET', 'told', 1]])).toEqual(['OK']);
     } finally {
       watching.disconnect();
     }
