@@ -28,12 +28,14 @@ import { STATE } from '../protocol/messages/state.js';
 import type { Position } from '../protocol/position.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { BatchBuilder } from './batch-builder.js';
+import type { InternalEvents } from './change-sink.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { CaptureCounts, CaptureOptions } from './capture-options.js';
-import { fieldsOf, isInternal, isKey, isMarker, keysNamed, startsWith, tell } from './internal-commands.js';
+import { fieldsOf, isInternal, isKey, isMarker, isOnKeyOf, keysNamed, tell } from './internal-commands.js';
 import { isSetPop } from './popped-sets.js';
 import { Rewording } from './rewording.js';
 import { Selection } from './selection.js';
+import { keysOfMessage, writtenKeys } from './written-keys.js';
 import { leavingOf, readMessages, whole, type WrittenMessage } from './written-messages.js';
 
 export class Capture {
@@ -127,7 +129,7 @@ export class Capture {
     const changes = this.#builder.changes;
     if (changes === 0) return;
     const { pair, site, epoch, clock, sink, packer } = this.#options;
-    const built = this.#builder.cut();
+    const { payload, ...built } = this.#builder.cut();
     const first = this.#sequence - changes;
     const timestamp = clock.tick();
     const bytes = encodeSealed({
@@ -135,15 +137,12 @@ export class Capture {
       origin: site,
       epoch,
       first,
-      changes,
-      commands: built.commands,
+      ...built,
       timestamp,
       seenEpoch: this.#seenEpoch,
       seen: this.#seen,
-      special: built.special,
-      groups: built.groups,
       ends: encodeEnds(this.#ends),
-      ...packer.seal(built.payload),
+      ...packer.seal(payload),
     });
     this.#ends = [];
     sink.batch({ bytes, first, changes, timestamp, position: this.position });
@@ -172,19 +171,21 @@ export class Capture {
     if (spec?.singleKey && reader.argc > 1) {
       const start = reader.argumentStart(1);
       const end = reader.argumentEnd(1);
-      if (this.#isOnInternalKey(reader)) {
+      if (isOnKeyOf(reader, this.#prefix)) {
         this.#internalCommand(reader, known.name);
         return;
       }
       if (this.#plain && reader.argc <= known.plainUpTo && !isSetPop(known)) {
         this.#hash.of(this.#database, buffer, start, end);
-        if (spec.type === 'hash' && this.#deadlines.fields.concerns(this.#hash, spec)) {
+        const isOnFields = spec.type === 'hash' && this.#deadlines.fields.concerns(this.#hash, spec);
+        if (isOnFields || this.#options.events.mayWatch(this.#hash)) {
           this.#slowCommand(reader, known);
           return;
         }
         if (this.#group === 'first') this.#group = 'changes';
         this.#options.writes.write(this.#hash.low, this.#hash.high, this.#sequence, spec.effect);
-        if (spec.type === 'zset') this.#named(known.name, reader.arguments());
+        if (spec.type === 'zset')
+          this.#options.writes.named(known.name, reader.arguments(), this.#database, this.#sequence);
         this.#deadlines.plain(this.#hash, spec, reader);
         this.#rewording.passed(reader, known, this.#database);
         this.#add(buffer, reader.start, reader.end);
@@ -249,20 +250,13 @@ export class Capture {
     this.#ends.push(this.#end);
   }
 
-  #isOnInternalKey(reader: CommandReader): boolean {
-    const place = { start: reader.argumentStart(1), end: reader.argumentEnd(1) };
-    return startsWith(reader.buffer, place, this.#prefix);
-  }
-
   #internalCommand(reader: CommandReader, name: string): void {
     const { keys, events } = this.#options;
     const key = reader.argument(1).toString('latin1');
-    if (key === keys.applied && name === 'HSET') {
-      const fields = fieldsOf(reader);
-      if (isMarker(fields)) {
-        this.#marker(fields);
-        return;
-      }
+    const fields = key === keys.applied && name === 'HSET' ? fieldsOf(reader) : undefined;
+    if (fields && isMarker(fields)) {
+      this.#marker(fields);
+      return;
     }
     if (this.#group === 'first') this.#group = 'changes';
     if (key === keys.out && name === 'SET') this.#out(reader.argument(2));
@@ -295,7 +289,7 @@ export class Capture {
       else this.#out(command);
     }
     // The bookkeeping in the same transaction is no data: nothing of it is asked for.
-    else if (reader.argc < 2 || !this.#isOnInternalKey(reader)) {
+    else if (reader.argc < 2 || !isOnKeyOf(reader, this.#prefix)) {
       events.echoed(reader, this.#database, known.name);
       this.#deadlines.echoed(reader, known, this.#database);
       this.#rewording.echoed(reader, known, this.#database);
@@ -305,6 +299,9 @@ export class Capture {
   #endEcho(): void {
     this.#rewording.endEcho();
     for (const command of this.#options.events.appliedEnd(this.#sequence)) this.#out(command);
+    // Each is in one change with a request for its key: the window of local writes has noted that one for both.
+    for (const { key, bytes } of this.#deadlines.kept.take(this.#options.filter))
+      if (this.#builder.inGroup) this.#builder.add(bytes, 0, bytes.length, key.database);
     for (const command of this.#marks.splice(0)) this.#out(command);
   }
 
@@ -324,7 +321,7 @@ export class Capture {
 
   #message(message: WrittenMessage): void {
     const { args: written } = message;
-    if (this.#rewording.told(written) || this.#deadlines.fields.told(written)) return;
+    if (this.#rewording.told(written) || this.#deadlines.told(written)) return;
     const name = written[0]!.toString('latin1');
     const leaving = leavingOf(message, this.#options);
     if (!leaving) {
@@ -332,19 +329,21 @@ export class Capture {
       return;
     }
     const effect = messageEffect(name, leaving.args);
+    if (this.#options.events.watchesWrites) this.#ask(keysOfMessage(name, leaving.args));
     if (effect) for (const key of messageKeys(name, leaving.args)) this.#wrote(key, effect);
     // The answer to it holds what was made here before it, and no more.
     this.#isClosed ||= name === NEED || name === STATE || name === MARK;
     this.#special(leaving);
   }
 
+  /** Sends the requests that must stand before what is about to be sent. */
+  #ask(keys: Parameters<InternalEvents['writing']>[0]): void {
+    for (const request of this.#options.events.writing(keys, this.#sequence)) this.#out(request);
+  }
+
   #wrote({ database, key }: PlacedKey, effect: RecordedEffect, isRead?: boolean): void {
     this.#hash.of(database, key, 0, key.length);
     this.#options.writes.write(this.#hash.low, this.#hash.high, this.#sequence, effect, isRead);
-  }
-
-  #named(name: string, args: readonly Buffer[]): void {
-    this.#options.writes.named(name, args, this.#database, this.#sequence);
   }
 
   /** A command of Tandem's own making that is to be sent at this place in the order. */
@@ -365,6 +364,7 @@ export class Capture {
     const isRemoval = args.length === 2 && verdict.effect === 'remove';
     const passed = this.#deadlines.ended({ known, args, isRemoval }, this.#database);
     this.#deadlines.observe(known, args, this.#database);
+    if (events.watchesWrites) this.#ask(writtenKeys(verdict, passed !== undefined));
     const reworded = this.#rewording.ran(known, args, this.#database, verdict);
     const { inGroup: isInGroup } = this.#builder;
     if (this.#deadlines.fields.isEmptied({ isRemoval, key: args[1], passed, isInGroup })) return;
@@ -380,9 +380,9 @@ export class Capture {
     if (verdict.effect === 'unknown') this.counts.unknown++;
     for (const [at, key] of verdict.keys.entries())
       this.#wrote(key, verdict.effects?.[at] ?? reworded?.effect ?? verdict.effect, key.isRead);
-    if (verdict.special) this.#named(ARRIVAL, verdict.special);
+    if (verdict.special) writes.named(ARRIVAL, verdict.special, this.#database, this.#sequence);
     else if (known.spec?.type === 'stream' || known.spec?.type === 'zset')
-      this.#named(reworded?.name ?? known.name, reworded?.args ?? args);
+      writes.named(reworded?.name ?? known.name, reworded?.args ?? args, this.#database, this.#sequence);
     const { buffer, start, end } = reader;
     const inFull = this.#deadlines.fields.inFull(known.name, verdict.instead ?? args, this.#database);
     const instead = reworded?.args ?? inFull ?? verdict.instead;

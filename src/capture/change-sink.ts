@@ -5,6 +5,8 @@ import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
 import type { Position } from '../protocol/position.js';
 import type { SkipReason } from '../observe/skip-reason.js';
+import type { KeyHash } from '../protocol/key-hash.js';
+import type { WrittenKey } from '../local-writes/late-options.js';
 import type { End } from './known-members.js';
 
 /** A batch ready for the change list, with the position that is reached once it is there. */
@@ -61,6 +63,15 @@ export interface InternalEvents {
   echoed(reader: CommandReader, database: number, name: string): void;
   /** The applied transaction has ended: commands of Tandem's own that must be sent at this place, as this sequence. */
   appliedEnd(sequence: number): readonly Buffer[];
+  /**
+   * A local change, or a state, is about to be sent that is on these keys, or on any. Commands of Tandem's own that must be sent before it,
+   * as this sequence.
+   */
+  writing(keys: readonly WrittenKey[] | 'all', sequence: number): readonly Buffer[];
+  /** Whether {@link writing} wants to be told: most of the time it does not. */
+  readonly watchesWrites: boolean;
+  /** Whether {@link writing} may want to be told of a change of the key with this hash alone. */
+  mayWatch(hash: KeyHash): boolean;
   /** An answer to the peer is about to be sent: the bytes that are. @param args a well-formed `TANDEM.ANSWER` or `TANDEM.DIGESTED` */
   answering(args: readonly Buffer[]): Buffer;
   /** A mark is about to be sent: the bytes that are. @param args a well-formed `TANDEM.MARK` */

@@ -13,6 +13,7 @@ import { isExpiry, setOptions } from '../redis-commands/options/value-options.js
 import type { Deadlines } from '../local-writes/deadlines.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import { FieldWatch } from './field-watch.js';
+import { KeptDeadlines } from './kept-deadlines.js';
 
 /** The deadline that a command leaves a key with; undefined for the one it had. */
 type Given = number | 'none' | 'unknown' | undefined;
@@ -20,11 +21,13 @@ type Given = number | 'none' | 'unknown' | undefined;
 export class DeadlineWatch {
   readonly #deadlines: Deadlines;
   readonly fields: FieldWatch;
+  readonly kept: KeptDeadlines;
   readonly #hash = new KeyHash();
 
   constructor(deadlines: Deadlines) {
     this.#deadlines = deadlines;
     this.fields = new FieldWatch(deadlines.fields);
+    this.kept = new KeptDeadlines(deadlines);
   }
 
   /** A command without options, in the reader, has written one key. @param hash that of the key */
@@ -91,6 +94,11 @@ export class DeadlineWatch {
     const key = args[1]!;
     this.#hash.of(database, key, 0, key.length);
     return this.#deadlines.passed(this.#hash.low, this.#hash.high);
+  }
+
+  /** Notes what a message says to this site alone. @returns whether it is one of those */
+  told(args: readonly Buffer[]): boolean {
+    return this.fields.told(args) || this.kept.told(args);
   }
 
   /** `RENAME`, `MOVE` and `COPY` take the deadline along. */

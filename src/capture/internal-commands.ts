@@ -29,8 +29,14 @@ export function fieldsOf(reader: CommandReader): Map<string, string> {
   return fields;
 }
 
+/** Whether the first key of a command begins with a prefix. */
+export function isOnKeyOf(reader: CommandReader, prefix: Buffer): boolean {
+  const place = { start: reader.argumentStart(1), end: reader.argumentEnd(1) };
+  return startsWith(reader.buffer, place, prefix);
+}
+
 /** Whether what lies in `buffer` from `start` to `end` begins with a prefix. */
-export function startsWith(
+function startsWith(
   buffer: Buffer,
   { start, end }: { readonly start: number; readonly end: number },
   prefix: Buffer,

@@ -2,6 +2,7 @@
 
 import type { DeliveredBatch } from '../protocol/batch.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
+import { encodeDeadline } from '../protocol/messages/key-deadline.js';
 import { encodeNeed, LACK, type Need } from '../protocol/messages/state-request.js';
 import { STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -60,7 +61,7 @@ export function epilogueOf(
       .filter(({ isListed }) => isListed)
       .map((conflict) => ({ bytes: conflictEntry(conflict, entry), purpose: 'conflict' as const, keys: [] })),
     ...alike(asked).map((request) => ({
-      bytes: say({ ...request[0]!, timestamp: batch.timestamp, keys: request }, keys),
+      bytes: ask({ ...request[0]!, timestamp: batch.timestamp, keys: request }, keys),
       purpose: 'request' as const,
       keys: request,
     })),
@@ -72,9 +73,19 @@ export function epilogueOf(
   ];
 }
 
-/** Writes a request where capture takes it out of the stream. */
-export function say(need: Need, { out }: Pick<KeyNames, 'out'>): Buffer {
-  return encodeCommand(['EVAL', scriptSource('write-message'), 1, out, encodeNeed(need)]);
+/** Writes a request, and what is said with it, where capture takes both out of the stream. */
+export function say(need: Need, { out }: Pick<KeyNames, 'out'>, also: readonly Buffer[] = []): Buffer {
+  const messages = Buffer.concat([encodeNeed(need), ...also]);
+  return encodeCommand(['EVAL', scriptSource('write-message'), 1, out, messages]);
+}
+
+/**
+ * The same at the end of a batch. A removal that was left out may have taken the last of a key, and its deadline with that: the peer is
+ * told of the deadline that the key has here, so that its answer takes none away.
+ */
+function ask(need: Need, keys: Pick<KeyNames, 'out'>): Buffer {
+  const leavesRemovals = need.lack === LACK.peerRemovals && need.isContended !== true;
+  return say(need, keys, leavesRemovals ? need.keys.map(encodeDeadline) : []);
 }
 
 /** Counts the states of the peer's that are left out, where the peer can read it. */

@@ -13,6 +13,7 @@ import type { KnownKeys } from './known-keys.js';
 import type { BatchPlannerOptions } from './plan-options.js';
 import type { PlannedKeys } from './planned-keys.js';
 import type { KnownPlaces } from './rules/list-places.js';
+import { askingWithDeadline } from './rules/expiry.js';
 import { LocalPieces } from './rules/local-pieces.js';
 import type { EntryCommands, PlacedEntry } from './stream-entries.js';
 
@@ -84,10 +85,11 @@ export class FreeCommands {
         ? MANY_ELEMENTS
         : new LocalPieces((await this.#known.unseenOn(key)).pieces).additions + LATE_ELEMENTS;
       const need = encodeNeed({ timestamp: this.#batch.timestamp, lack: LACK.nothing, keys: [key] });
+      const asking = askingWithDeadline(need, key);
       found.push({ command, bytes: encodeCommand(['SELECT', key.database]) });
       found.push({
         command,
-        bytes: encodeCommand(['EVAL', scriptSource('ask-doubted-expiry'), 1, out, key.key, added, need]),
+        bytes: encodeCommand(['EVAL', scriptSource('ask-doubted-expiry'), 1, out, key.key, added, asking]),
       });
     }
     return found;

@@ -4,6 +4,7 @@
  */
 
 import { keysWritten } from '../local-writes/flushed.js';
+import type { OverwrittenSet } from '../local-writes/overwritten-sets.js';
 import type { Range } from '../local-writes/range.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
 import { BatchCommands } from '../protocol/batch-commands.js';
@@ -11,12 +12,14 @@ import type { BatchIndex } from '../protocol/batch-index.js';
 import { encodeNeed, LACK, type Lack } from '../protocol/messages/state-request.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { PlacedError } from '../redis/reply-reader.js';
+import type { CheckedBatch } from '../protocol/check-batch.js';
 import { writtenBy } from './blind.js';
 import { epilogueOf, say, type EpilogueCommand } from './epilogue.js';
 import { KnownKeys, type Terms } from './known-keys.js';
 import { LeftOut } from './left-out.js';
 import { CommandPlanner } from './plan-commands.js';
 import type { BatchPlannerOptions } from './plan-options.js';
+import { putBack, type PutBack } from './put-back.js';
 import { PlannerMemory } from './planner-memory.js';
 import { howDecided, type Rejected, type Resolved } from './resolved.js';
 import { NO_TERM, NOTHING_TO_LOOK_AT, WatchedKeys, type Look } from './watched-keys.js';
@@ -72,7 +75,7 @@ export class BatchPlanner {
 
   /**
    * What is to be sent for this batch, given what has been written here up to now. Undefined when keys must be looked at, and
-   * `look` is not given: then nothing else may be on the way.
+   * `look` is not given: then nothing else may be on the way. The same when local values are to be put back first.
    *
    * A batch may be decided again, and comes to the same. What the next batch must know before this one is applied is noted at once:
    * keys that are built on, contended keys, deadlines on their way. Such a note only makes later decisions look closer.
@@ -82,6 +85,7 @@ export class BatchPlanner {
     const { window, captured, appended, late, inspector } = this.#options;
     const checked = inspector.inspect(batch);
     const { index } = checked;
+    if (this.#isBarred(checked)) return undefined;
     if (look && look.tries > 0) await this.#watched.untilDue(batch, checked, signal);
     if (!this.#hasBegun) this.#memory.lists.beginBehind(captured.capturedThrough);
     this.#hasBegun = true;
@@ -116,7 +120,8 @@ export class BatchPlanner {
     // Such a plan rests on nothing: a late write is found when the marker comes round, as with any other change.
     const isFree = isBlind || (unseen === 0 && !checked.asks && dueUntil === undefined);
     const looked = isFree ? NOTHING_TO_LOOK_AT : await this.#watched.take(batch, commands, { signal, look });
-    if (!looked) return undefined;
+    // What stands at one of the keys may be another value than was planned on: it is put back first.
+    if (!looked || this.#isBarred(checked)) return undefined;
     const decided = appended.appendedThrough;
     const written = flushes ? await this.#writtenIn({ seen: batch.seen, decided }) : [];
     const terms = { leftOut, decided, isBlind, written, ...looked };
@@ -134,6 +139,11 @@ export class BatchPlanner {
       until,
       flushes: flushes ? how : undefined,
     };
+  }
+
+  /** What runs to put local values back. @param timestamp of the request for those that are not to be had */
+  putBack(sets: readonly OverwrittenSet[], timestamp: number, signal: AbortSignal): Promise<PutBack> {
+    return putBack(sets, timestamp, { ...this.#options, memory: this.#memory }, signal);
   }
 
   /** The keys that were written here after a decision, as far as capture has met them by now; nothing when they are too many. */
@@ -171,6 +181,13 @@ export class BatchPlanner {
   /** The request for the state of keys, to be written where capture takes it out of the stream. */
   askFor({ timestamp }: DeliveredBatch, keys: readonly PlacedKey[], lack: Lack = LACK.nothing): Buffer {
     return say({ timestamp, lack, keys }, this.#options.keys);
+  }
+
+  /** Whether a local value is to be put back on a key of the batch, or it speaks of keys itself: a state would be of another value. */
+  #isBarred({ index, special, flushes }: CheckedBatch): boolean {
+    const { overwritten } = this.#options.late.sets;
+    if (overwritten.isEmpty) return false;
+    return special !== 0 || flushes || overwritten.mayBeOn(index);
   }
 
   /** The newest local sequence, up to `decided`, that a key of the batch meets; 0 when there is none. */

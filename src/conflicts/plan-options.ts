@@ -1,6 +1,7 @@
 /** What the planner of batches works with: settings of the site, and the parts of the site that it asks or tells. */
 
 import type { Deadlines } from '../local-writes/deadlines.js';
+import type { OverwrittenSets } from '../local-writes/overwritten-sets.js';
 import type { LocalEntries } from '../local-writes/local-entries.js';
 import type { Window } from '../local-writes/window.js';
 import type { DeliveredBatch } from '../protocol/batch.js';
@@ -67,6 +68,10 @@ export interface BatchPlannerOptions extends EpilogueOptions {
   /** Rows for commands that only this server knows. */
   readonly extraCommands: ExtraCommands;
   /** Told of each batch that is decided and about to be applied. */
-  readonly late: { decided(batch: DeliveredBatch, index: BatchIndex, how?: HowDecided): void };
+  readonly late: {
+    decided(batch: DeliveredBatch, index: BatchIndex, how?: HowDecided): void;
+    /** Local values that are to be put back before anything is planned on their keys. */
+    readonly sets: { readonly overwritten: Pick<OverwrittenSets, 'isEmpty' | 'mayBeOn'> };
+  };
   readonly events: PlanEvents;
 }

@@ -19,27 +19,26 @@
 
 import type { HybridClock } from '../protocol/clock.js';
 import { lastSequence, type DeliveredBatch } from '../protocol/batch.js';
-import { encodeCommand } from '../redis-commands/encode-command.js';
 import { passesByItself, TandemError } from '../errors.js';
 import { ApplyingState, type ApplierState } from './applying-state.js';
-import { LinkedAbort } from '../async/linked-abort.js';
 import type { Logger } from '../log/log.js';
 import { scriptSource } from '../lua/scripts.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { RawConnection } from '../redis/raw-connection.js';
 import { ErrorReply } from '../redis/reply-reader.js';
-import { NOTHING, OTHER, type Held } from '../conflicts/rules/rule-context.js';
 import { Backoff } from '../async/backoff.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GapEvents } from '../protocol/gap.js';
+import type { LateSets } from '../local-writes/late-sets.js';
 import type { LateWrites } from '../local-writes/late-writes.js';
-import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { BatchPlanner } from '../conflicts/plan-batch.js';
 import type { Barriers } from './barriers.js';
 import { settleFlush } from './flushes.js';
 import type { Look } from '../conflicts/watched-keys.js';
 import { withMending } from './clear-rejected.js';
 import type { Rejections } from './rejections.js';
+import { Looks } from './looks.js';
+import { PuttingBack } from './putting-back.js';
 import { outcomeOf, sendTransaction, type Failures, type Outcome, type Transaction } from './transaction.js';
 
 export interface ApplierOptions {
@@ -65,7 +64,7 @@ export interface ApplierOptions {
   /** Since when the inbox is to be left alone; undefined while it is not. */
   readonly pauses: { since(direction: 'inbound'): number | undefined };
   /** Full while what was applied has to come round in the stream before more is. */
-  readonly late: Pick<LateWrites, 'isFull'>;
+  readonly late: Pick<LateWrites, 'isFull'> & { readonly sets: Pick<LateSets, 'overwritten'> };
   readonly events: Pick<GapEvents, 'gap'>;
   /** A batch has been applied. */
   readonly onApplied: (batch: DeliveredBatch) => void;
@@ -87,12 +86,13 @@ export class Applier {
   /** Where the last run sent would leave {@link #applied}. */
   #sent: { epoch: number; sequence: number };
   readonly #telling: ApplyingState;
+  readonly #looks: Looks;
+  readonly #back: PuttingBack;
   #counts = { changes: 0, bytes: 0, plainBytes: 0 };
   /** Batches that wait until nothing else is on the way. */
   readonly #waiting: DeliveredBatch[] = [];
   /** Whether the batch before had to wait for that: the next one is likely to, and would be decided twice. */
   #isInTurn = false;
-  #barriers = 0;
   /** Why the next batch may not be applied. */
   #fault: TandemError | undefined;
 
@@ -100,6 +100,12 @@ export class Applier {
     this.#options = options;
     this.#backoff = new Backoff({ minMs: options.backoffMinMs, maxMs: options.backoffMaxMs });
     this.#telling = new ApplyingState(options.log);
+    this.#looks = new Looks(options);
+    this.#back = new PuttingBack({
+      ...options,
+      looks: this.#looks,
+      overwritten: options.late.sets.overwritten,
+    });
     this.#applied = { ...options.applied };
     this.#sent = { ...options.applied };
   }
@@ -143,6 +149,10 @@ export class Applier {
       signal.throwIfAborted();
       await this.#launch(flying, signal);
       const oldest = flying[0];
+      if (!oldest && this.#back.isDue) {
+        await this.#putBack(signal);
+        continue;
+      }
       if (!oldest) {
         const fault = this.#fault ?? inbox.fault;
         if (fault) this.#telling.enter('stopped', fault);
@@ -229,7 +239,7 @@ export class Applier {
     const { inbox } = this.#options;
     let bytes = flying.reduce((sum, run) => sum + run.batch.plainLength, 0);
     while (flying.length < RUNS_IN_FLIGHT && bytes < BYTES_IN_FLIGHT) {
-      if (this.#fault || this.#isPaused) return;
+      if (this.#fault || this.#isPaused || this.#back.isOverdue) return;
       // One that waits was decided before, and counts among what has not come round: it must not wait for itself.
       const batch = this.#waiting.shift() ?? (this.#isBehind ? undefined : await inbox.next());
       if (!batch) return;
@@ -260,7 +270,7 @@ export class Applier {
     let isLooking = false;
     const at: Look['at'] = (watched) => {
       isLooking = true;
-      return this.#look(watched, signal);
+      return this.#looks.at(watched, signal);
     };
     const decided = await planner
       .decide(batch, signal, isAlone ? { at, tries } : undefined)
@@ -271,47 +281,8 @@ export class Applier {
     const expected = { ...this.#sent };
     const last = lastSequence(batch);
     this.#sent = { epoch: batch.epoch, sequence: last };
-    return sendTransaction(connection, { keys, token, batch, decision, expected, clock: clock.last });
-  }
-
-  /**
-   * Watches keys and reads the lengths of lists. Waits until capture knows all that was written to them before: a barrier written behind
-   * the `WATCH` has come round in the stream. If one of them is written after that, the transaction fails and is decided anew. Undefined
-   * where the server refuses the barrier (it is out of memory, or takes no writes): it will refuse the transaction as well.
-   */
-  async #look(watched: readonly PlacedKey[], signal: AbortSignal): Promise<Held[] | undefined> {
-    const { connection, keys, barriers } = this.#options;
-    const { replies } = connection;
-    const text = String(++this.#barriers);
-    const over = new LinkedAbort(signal);
-    const passed = barriers.wait(text, over.signal);
-    passed.catch(() => {});
-    const statuses = replies.statuses(watched.length * 2 + 2);
-    const watches = watched.flatMap(({ database, key }) => [
-      encodeCommand(['SELECT', database]),
-      encodeCommand(['WATCH', key]),
-    ]);
-    connection.write([...watches, SELECT_0, encodeCommand(['SET', keys.barrier, text])]);
-    const lengths = watched.map(({ database, key }) => {
-      const selected = replies.statuses(1);
-      const length = replies.value();
-      connection.write([encodeCommand(['SELECT', database]), encodeCommand(['LLEN', key])]);
-      return Promise.all([selected, length]);
-    });
-    const home = replies.statuses(1);
-    connection.write([SELECT_0]);
-    try {
-      const [refused, found] = await Promise.all([statuses, Promise.all(lengths), home]);
-      if (refused.length > 0) return undefined;
-      await passed;
-      return found.map(([, length]): Held => {
-        // The length of what is no list is refused.
-        if (typeof length !== 'number') return OTHER;
-        return length === 0 ? NOTHING : { kind: 'list', length };
-      });
-    } finally {
-      over.abort();
-    }
+    const sent = sendTransaction(connection, { keys, token, batch, decision, expected, clock: clock.last });
+    return { ...sent, batch, decision };
   }
 
   /** A batch that may not be applied stands where it is, and the link with it; the process goes on. */
@@ -331,7 +302,7 @@ export class Applier {
   }
 
   #afterFlush(run: Transaction, signal: AbortSignal): Promise<void> {
-    const look = (): Promise<unknown> => this.#look([], signal);
+    const look = (): Promise<unknown> => this.#looks.at([], signal);
     return settleFlush(run, { ...this.#options, look, signal });
   }
 
@@ -350,13 +321,27 @@ export class Applier {
     onApplied(batch);
   }
 
+  /** Local values that a change of the peer's took the place of stand there again. */
+  async #putBack(signal: AbortSignal): Promise<void> {
+    const outcome = await this.#back.once(this.#applied, signal);
+    if (!outcome) return;
+    if (outcome.kind === 'lost') throw outcome.error;
+    if (outcome.kind === 'passing') await this.#backOff(outcome.error, signal);
+    else this.#backoff.succeeded();
+  }
+
+  async #backOff(error: ErrorReply, signal: AbortSignal): Promise<void> {
+    this.#telling.enter('backing-off', this.#options.connection.refusal(error, 'EXEC'));
+    await sleep(this.#backoff.failed(), undefined, { signal });
+  }
+
   /** Deals with the oldest run's failure; gives the batches that are to be sent (again). */
   async #recover(
     outcome: Outcome,
     failed: readonly Transaction[],
     signal: AbortSignal,
   ): Promise<DeliveredBatch[]> {
-    const { connection, planner } = this.#options;
+    const { planner } = this.#options;
     const [oldest] = failed as [Transaction];
     const batches = failed.map((run) => run.batch);
     switch (outcome.kind) {
@@ -368,8 +353,7 @@ export class Applier {
         // A watched key was written meanwhile: decided anew.
         return batches;
       case 'passing':
-        this.#telling.enter('backing-off', connection.refusal(outcome.error, 'EXEC'));
-        await sleep(this.#backoff.failed(), undefined, { signal });
+        await this.#backOff(outcome.error, signal);
         return batches;
       case 'unqueueable':
         // The server does not even take these commands into a transaction: they are left out and listed.
@@ -377,7 +361,7 @@ export class Applier {
         return batches;
       case 'failed':
         // Capture has then met all that was written here before the run.
-        if (this.#options.rejections.mayBeOvertaken(outcome.failures)) await this.#look([], signal);
+        if (this.#options.rejections.mayBeOvertaken(outcome.failures)) await this.#looks.at([], signal);
         await this.#options.rejections.settle(oldest.batch, oldest.decision, outcome.failures);
         await this.#askAgain(oldest, outcome.failures);
         this.#finish(oldest);
@@ -386,7 +370,6 @@ export class Applier {
   }
 }
 
-const SELECT_0 = encodeCommand(['SELECT', 0]);
 const BEHIND = new TandemError(
   'SERVER_BUSY',
   "what was applied comes round in the server's replication stream more slowly than it is applied",

@@ -14,9 +14,17 @@ import { ErrorReply, type ExecReply, type PlacedError, type Reply } from '../red
 import type { BatchPlan } from '../conflicts/plan-batch.js';
 
 /** A transaction on its way, with the promises of its answers. */
-export interface Transaction {
+export interface Transaction extends Sent {
   readonly batch: DeliveredBatch;
   readonly decision: BatchPlan;
+}
+
+/** The commands of a transaction. */
+type Decision = Pick<BatchPlan, 'payload' | 'commands' | 'epilogue' | 'decided'> & Partial<BatchPlan>;
+
+/** A transaction on its way, whatever it is for. */
+interface Sent {
+  readonly decision: Decision;
   readonly watched: Promise<readonly PlacedError[]>;
   readonly guard: Promise<Reply>;
   readonly queued: Promise<readonly PlacedError[]>;
@@ -61,29 +69,25 @@ const MULTI = encodeCommand(['MULTI']);
 const EXEC = encodeCommand(['EXEC']);
 const SELECT_0 = encodeCommand(['SELECT', 0]);
 
-/** Sends the transaction of a batch. @param expected what must have been applied before it */
+interface Sending {
+  readonly keys: KeyNames;
+  readonly token: number;
+  /** `length` is that in the inbox; absent: it is in none. */
+  readonly batch: Pick<DeliveredBatch, 'epoch' | 'first' | 'changes'> & { readonly length?: number };
+  readonly decision: Decision;
+  /** What must have been applied before it. */
+  readonly expected: { readonly epoch: number; readonly sequence: number };
+  readonly clock: number;
+}
+
+/** Sends a transaction. */
 export function sendTransaction(
   connection: RawConnection,
-  {
-    keys,
-    token,
-    batch,
-    decision,
-    expected,
-    clock,
-  }: {
-    readonly keys: KeyNames;
-    readonly token: number;
-    readonly batch: DeliveredBatch;
-    readonly decision: BatchPlan;
-    readonly expected: { readonly epoch: number; readonly sequence: number };
-    readonly clock: number;
-  },
-): Transaction {
+  { keys, token, batch, decision, expected, clock }: Sending,
+): Sent {
   const { replies } = connection;
   const last = lastSequence(batch);
   const run = {
-    batch,
     decision,
     watched: replies.statuses(decision.until === undefined ? 1 : 2),
     guard: replies.value(),
@@ -116,14 +120,23 @@ export function sendTransaction(
     ...decision.payload,
     SELECT_0,
     ...decision.epilogue.map(({ bytes }) => bytes),
-    encodeCommand(['EVAL', scriptSource('end-transaction'), settled.length, ...settled, last, batch.length]),
+    batch.length === undefined
+      ? SELECT_0
+      : encodeCommand([
+          'EVAL',
+          scriptSource('end-transaction'),
+          settled.length,
+          ...settled,
+          last,
+          batch.length,
+        ]),
     EXEC,
   ]);
   return run;
 }
 
 /** The meaning of a transaction's answers. @throws TandemError when the connection is lost before they are here */
-export async function outcomeOf(run: Transaction): Promise<Outcome> {
+export async function outcomeOf(run: Sent): Promise<Outcome> {
   const [watched, guard, queued, exec] = await Promise.all([run.watched, run.guard, run.queued, run.exec]);
   const isExecuted = !(exec instanceof ErrorReply) && !exec.aborted;
   // Executed is executed, whatever kept the guard from being heard.
@@ -145,7 +158,7 @@ export async function outcomeOf(run: Transaction): Promise<Outcome> {
   return lost('a run was refused', queued[0]?.error ?? exec);
 }
 
-function executed({ errors }: ExecReply, { decision }: Transaction): Outcome {
+function executed({ errors }: ExecReply, { decision }: Sent): Outcome {
   if (errors.length === 0) return { kind: 'applied' };
   const { commands, epilogue } = decision;
   const failures = {

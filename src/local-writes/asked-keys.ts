@@ -13,6 +13,12 @@ export class AskedKeys {
   /** By database and name. */
   readonly #asked = new Map<string, Request>();
 
+  /** Whether a request that says that the value here may lack something is on its way. @param seen as below */
+  isOpen(name: string, seen: number): boolean {
+    const asked = this.#asked.get(name);
+    return asked !== undefined && asked.sequence > seen && asked.isLacking;
+  }
+
   /**
    * Notes a request for a key, and tells whether it is to be made. One that is on its way is enough where it says as much: this value
    * would otherwise answer a request of the peer's with what it lacks.

@@ -2,7 +2,8 @@
  * Finds late writes: local writes that slipped in between the plan of a batch and its transaction. The marker says up to which local
  * sequence the plan knew. A local write between that sequence and the marker, on a key of the batch, is late. Both stand in the
  * stream, so none is missed, whatever the timing. This site asks the peer for the state of such a key. The peer meets both changes by
- * the ordinary rules, and the state that it sends settles the key here as well.
+ * the ordinary rules, and the state that it sends settles the key here as well. A `SET` that was late for a `SET` is put back instead
+ * (`overwritten-sets.ts`).
  *
  * A key may also expire at the moment at which a change of the peer's touches it, or be given a deadline that is past here. The server
  * then removes it inside the transaction, where no other local write can stand. At the peer the key may live on, with a later
@@ -41,19 +42,19 @@ import { wholeId } from '../redis-commands/stream-id.js';
 import { isDerived, isOfEntries, isSetMove } from '../protocol/command-kinds.js';
 import { LateEnds, type EndedKey } from './late-ends.js';
 import type { LocalEntries } from './local-entries.js';
+import type { LateKeys, LateWritesOptions } from './late-options.js';
+import { LateSets } from './late-sets.js';
+import { isNoWrite } from './no-write.js';
 import { isRemoval, removalsOf } from '../protocol/removals.js';
 import type { Window } from './window.js';
 
-const [SET, REQUEST, TRIM] = [effectCode('set'), effectCode('need'), effectCode('entry-trim')];
-const [STATE, COPY, FIELD_ENDED] = [effectCode('state'), effectCode('copy'), effectCode('field-expired')];
-/** The peer runs these unchanged on a state that had not seen them, so their order with our state does not matter. */
-const ON_STATES = codesOf('member', 'member-remove', 'entry');
-const ON_FIELDS = codesOf('field-sum', 'cells', 'cell-remove', 'cell-expire', 'field-expired');
-/** Effects that come to the same whether the state of the key is requested or not. */
-const UNASKED = codesOf(
-  ...(['set', 'remove', 'expire', 'cells', 'cell-remove', 'member', 'member-remove'] as const),
-  ...(['entry', 'entry-trim', 'sum', 'field-sum', 'score-sum', 'union'] as const),
+const [SET, TRIM, FIELD_ENDED] = [effectCode('set'), effectCode('entry-trim'), effectCode('field-expired')];
+/** Effects that may take the last of a key, and its deadline with that. */
+const TAKING = codesOf(
+  ...(['member-remove', 'member-pop', 'cell-remove', 'entry-remove', 'entry-trim'] as const),
+  ...(['pop-left', 'pop-right', 'pops-left', 'pops-right', 'list-edit'] as const),
 );
+const ON_FIELDS = codesOf('field-sum', 'cells', 'cell-remove', 'cell-expire', 'field-expired');
 
 /** Bytes of decided batches that have not come round in the stream. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
@@ -81,31 +82,8 @@ interface Echo {
   readonly passed: Set<string>;
   /** Those of the found keys whose value may lack something. In the others pushes stand in another order at most. */
   readonly lacking: Set<string>;
-}
-
-export interface LateWritesOptions {
-  readonly entries: LocalEntries;
-  readonly extra?: ExtraCommands;
-  /** What the names of the internal keys start with. */
-  readonly internalPrefix: string;
-  /** Whether the other site has the smaller name. */
-  readonly isSenderFirst: boolean;
-  /** The local write with this sequence stands elsewhere in a list than where it was made. */
-  readonly onPassed: (name: string, sequence: number) => void;
-  /** A local write was met wrongly. Until a state comes, the key may lack elements that no command took. */
-  readonly onMisplaced: (name: string) => void;
-  /** Deadlines of this server's keys. */
-  readonly deadlines: Deadlines;
-  /** Local writes on a key up to a sequence belong to a life that has ended at the peer. */
-  readonly onLifeEnded: (name: string, through: number, fields: readonly Buffer[]) => void;
-}
-
-/** What the peer must be asked for. */
-export interface LateKeys {
-  /** Keys whose value here may lack something. */
-  readonly lacking: readonly PlacedKey[];
-  /** Keys in which pushes may stand in another order, and nothing else differs. */
-  readonly disordered: readonly PlacedKey[];
+  /** Those of the found keys from which the peer may have taken the last, with the deadline that they have here. */
+  readonly deadlinesKept: Map<string, PlacedKey>;
 }
 
 export class LateWrites {
@@ -119,6 +97,8 @@ export class LateWrites {
   readonly #waiting = new Map<number, Decided>();
   #waitingBytes = 0;
   readonly #asked = new AskedKeys();
+  /** Those that were put back, or are to be. */
+  readonly sets: LateSets;
   #echo: Echo | undefined;
   /** The batch that is coming round. Undefined where a process before this one planned it. */
   #decided: Decided | undefined;
@@ -140,6 +120,7 @@ export class LateWrites {
     this.#ends = new LateEnds(window, options);
     this.#internalPrefix = internalPrefix;
     this.#window = window;
+    this.sets = new LateSets({ window, asked: this.#asked, overwritten: options.overwritten });
     this.#extra = extra;
   }
 
@@ -171,13 +152,25 @@ export class LateWrites {
     this.#expired.clear();
     this.#concerned.clear();
     this.#ends.clear();
+    this.sets.begin(undefined);
     const from = this.#window.firstAbove(decided);
     const isBlind = this.#window.droppedThrough > decided;
     if (from === this.#window.head && !isBlind) {
       this.#echo = undefined;
       return;
     }
-    this.#echo = { from, isBlind, decided, found: new Map(), passed: new Set(), lacking: new Set() };
+    this.#echo = {
+      from,
+      isBlind,
+      decided,
+      found: new Map(),
+      passed: new Set(),
+      lacking: new Set(),
+      deadlinesKept: new Map(),
+    };
+    const isPlanned = this.#decided !== undefined;
+    const isOwn = isPlanned || this.#options.overwritten.isReturning(sequence, decided);
+    this.sets.begin({ from, isOwn: isOwn && !isBlind, isPlanned });
     if (!this.#decided) for (const key of kept()) this.#keptHere(key);
     else if (isBlind || this.#touches(this.#decided.index, from))
       for (const command of this.#commandsOf(this.#decided)) this.command(command);
@@ -187,6 +180,7 @@ export class LateWrites {
 
   /** A command of the applied transaction has come round. */
   echoed(command: PayloadCommand): void {
+    this.sets.echoed(command);
     // Our scripts take entries off and put them back. With a known plan, `applied` has looked at the peer's commands already.
     const isOnEntries = isOfEntries(command.name);
     const mayBeOwn = isOnEntries || command.name === 'XSETID' || command.name === 'XACK';
@@ -203,7 +197,7 @@ export class LateWrites {
       this.#removals?.set(name, left - 1);
       if (left > 0 || (command.name === 'HDEL' && (this.#decided?.removed.get(name) ?? 0) > 0)) continue;
       if (key.key.toString('latin1').startsWith(this.#internalPrefix)) continue;
-      const gone = { database: key.database, key: Buffer.from(key.key) };
+      const gone = placedCopy(key);
       // A process before this one may have decided what removes it.
       if (!this.#decided || !this.#ends.expired(gone)) this.#expired.set(name, gone);
     }
@@ -244,23 +238,27 @@ export class LateWrites {
       const effect = effectCode(recordedEffectAt(command, at));
       // A flush or a swap of the peer's moves the internal keys out of the way and back: those are no data.
       if (key.key.toString('latin1').startsWith(this.#internalPrefix)) return false;
-      if (this.#entries.wasMisjudged(command.name, effect === TRIM, { key, decided: echo.decided }))
-        return true;
-      // What is made of a key that is asked for is asked for, too.
-      return this.#isLate(echo, key, effect, command) || (derives && echo.found.has(nameOf(key)));
+      const isLate =
+        this.#entries.wasMisjudged(command.name, effect === TRIM, { key, decided: echo.decided }) ||
+        this.#isLate(echo, key, effect, command) ||
+        // What is made of a key that is asked for is asked for, too.
+        (derives && echo.found.has(nameOf(key)));
+      if (isLate && TAKING.has(effect)) echo.deadlinesKept.set(nameOf(key), placedCopy(key));
+      return isLate;
     });
     if (late.length === 0) return;
     for (const key of derives ? keysOf(command, 'written') : late) {
       const name = nameOf(key);
       if (this.#isAwaited(name)) continue;
-      echo.found.set(name, { database: key.database, key: Buffer.from(key.key) });
+      if (!derives && !this.#asked.isOpen(name, this.#window.seen) && this.sets.takes(key, command)) continue;
+      echo.found.set(name, placedCopy(key));
       if (derives || !this.#isOrder(echo, key, command)) echo.lacking.add(name);
     }
   }
 
   /** Whether {@link command} wants to see the commands of this transaction. */
   get isWatching(): boolean {
-    return this.#echo !== undefined || !this.#ends.isEmpty;
+    return this.#echo !== undefined || !this.#ends.isEmpty || !this.#options.overwritten.isEmpty;
   }
 
   /** The applied transaction has ended. The keys whose lives have ended in it. */
@@ -272,24 +270,34 @@ export class LateWrites {
   end(sequence: number): LateKeys {
     const found = this.#echo?.found ?? new Map<string, PlacedKey>();
     const lacks = this.#echo?.lacking ?? new Set<string>();
+    const keeping = this.#echo?.deadlinesKept ?? new Map<string, PlacedKey>();
     this.#echo = undefined;
     this.#options.deadlines.fields.cameRound(sequence);
     for (const name of lacks) this.#options.onMisplaced(name);
     const concerned = [...this.#concerned.values()].filter((key) => !this.#isAwaited(nameOf(key)));
-    for (const key of [...this.#expired.values(), ...concerned]) {
+    this.#concerned.clear();
+    const others = [...this.#expired.values(), ...concerned];
+    const left = this.sets.end([...found.values(), ...others], {
+      sequence,
+      theirTimestamp: this.#decided?.batch.timestamp ?? 0,
+    });
+    for (const key of [...others, ...left]) {
       found.set(nameOf(key), key);
       lacks.add(nameOf(key));
     }
-    this.#concerned.clear();
-    this.#count += found.size;
+    this.#count += found.size + this.sets.count;
     const [lacking, disordered]: [PlacedKey[], PlacedKey[]] = [[], []];
+    const isRequested = new Set(this.#decided?.awaited.keys());
     // What this very transaction brought may be the answer: the window hears of what its sender had seen only afterwards.
     const seen = Math.max(this.#window.seen, this.#decided?.batch.seen ?? 0);
     for (const [name, key] of found) {
       const isLacking = lacks.has(name);
-      if (this.#asked.ask(name, { sequence, isLacking }, seen)) (isLacking ? lacking : disordered).push(key);
+      if (!this.#asked.ask(name, { sequence, isLacking }, seen)) continue;
+      (isLacking ? lacking : disordered).push(key);
+      isRequested.add(name);
     }
-    return { lacking, disordered };
+    const deadlinesKept = [...keeping].filter(([name]) => isRequested.has(name)).map(([, key]) => key);
+    return { lacking, disordered, deadlinesKept };
   }
 
   /** Whether a key was written here by what a peer that has seen `seen` does not know, or may have been. */
@@ -330,7 +338,7 @@ export class LateWrites {
   #keptHere(key: PlacedKey): void {
     const echo = this.#echo!;
     if (!this.#isLate(echo, key, SET)) return;
-    echo.found.set(nameOf(key), { database: key.database, key: Buffer.from(key.key) });
+    echo.found.set(nameOf(key), placedCopy(key));
     echo.lacking.add(nameOf(key));
   }
 
@@ -355,7 +363,7 @@ export class LateWrites {
     if (entry >= from && isPop(effect) && passed.has(name)) return true;
     for (; entry >= from; entry = this.#window.older(entry)) {
       const own = this.#window.effectOf(entry);
-      if (this.#isNoWrite(own, effect)) continue;
+      if (isNoWrite(own, effect)) continue;
       // What is built on a field runs only where that is there, and what replaces it begins a new life.
       if (own === FIELD_ENDED && ON_FIELDS.has(effect)) continue;
       if (!together?.has(own)) return true;
@@ -381,16 +389,12 @@ export class LateWrites {
       if (!isListEnd(this.#window.effectOf(entry))) return false;
     return true;
   }
-
-  /** Whether what Tandem itself has put into the stream changes nothing about a command of the peer's with this effect. */
-  #isNoWrite(own: number, effect: number): boolean {
-    // The value as it was then, and nothing that the other site had not seen: it meets there what was written since, as here.
-    if (own === COPY) return effect !== STATE && effect !== COPY;
-    if (own === STATE) return ON_STATES.has(effect);
-    // A request: while one is open, these run all the same.
-    return own === REQUEST && UNASKED.has(effect);
-  }
 }
 
 type HowDecided = Omit<Decided, 'batch' | 'index'>;
 const NOTHING_SPECIAL: HowDecided = { removed: new Map(), awaited: new Map() };
+
+/** The key of a command, whose bytes go with the batch. */
+function placedCopy({ database, key }: PlacedKey): PlacedKey {
+  return { database, key: Buffer.from(key) };
+}

@@ -50,6 +50,8 @@ export interface ChangeListOptions {
   readonly cachedBytes?: number | undefined;
   /** What is kept beside the position: the newest local sequence that places of lists were about; undefined: not known. */
   readonly notedThrough: () => number | undefined;
+  /** The same: keys with local `SET`s that are to be put back, once the changes before `next` are in the list. */
+  readonly overwritten: (next: number) => string;
   readonly log: Logger;
   /** Told when the list is dropped, up to `last`. `limitBytes` is less than `maxBytes` if memory is short. */
   readonly gaps: { dropped(last: number, limitBytes: number): void };
@@ -285,8 +287,7 @@ export class ChangeList {
   /** The peer has applied all up to `seen`: takes those batches off the list. */
   async trim(seen: number): Promise<number> {
     if (this.#dropping) return 0;
-    let batches = 0;
-    let bytes = 0;
+    let [batches, bytes] = [0, 0];
     let trimmed = this.#trimmed;
     for (let entry = this.#index.at(0); entry && entry.last <= seen; entry = this.#index.at(batches)) {
       batches++;
@@ -343,11 +344,10 @@ export class ChangeList {
 
   async #append(batches: readonly NewBatch[], clock: number): Promise<void> {
     await this.#write(batches, batches.at(-1)!.position, { clock, limit: this.#limit });
-    for (const batch of batches) {
-      const { bytes, first, timestamp } = batch;
-      const last = first + batch.changes - 1;
-      this.#pendingBytes -= bytes.length;
+    for (const { bytes, first, changes, timestamp } of batches) {
+      const last = first + changes - 1;
       const { epoch } = this.#options;
+      this.#pendingBytes -= bytes.length;
       this.#index.push({ epoch, first, last, previous: this.#last, length: bytes.length, timestamp }, bytes);
       this.#last = last;
     }
@@ -370,13 +370,13 @@ export class ChangeList {
     position: Position,
     { clock, limit }: AppendTerms,
   ): Promise<void> {
-    const { client, keys, token, epoch, notedThrough } = this.#options;
+    const { client, keys, token, epoch, notedThrough, overwritten } = this.#options;
     const last = batches.at(-1);
     const next = last ? last.first + last.changes : this.#next;
-    const { replid, offset, database, seenEpoch, seen } = position;
-    const place = [replid, offset, database, seenEpoch, seen];
+    const place = [position.replid, position.offset, position.database, position.seenEpoch, position.seen];
     const elements = batches.map((batch) => batch.bytes);
-    const args = [token, epoch, this.#next, next, ...place, clock, limit, notedThrough() ?? '', ...elements];
+    const beside = [notedThrough() ?? '', overwritten(next)];
+    const args = [token, epoch, this.#next, next, ...place, clock, limit, ...beside, ...elements];
     const expected = this.batches + batches.length;
     const reply = await runScript(client, 'append-batches', [keys.state, keys.changes, keys.fence], args);
     const [bytes, found, dropped] = reply as [number, number, number];

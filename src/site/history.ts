@@ -35,6 +35,8 @@ export interface OpenedState {
   readonly applied: { readonly epoch: number; readonly sequence: number };
   /** The newest local sequence that places of lists were about; undefined: not known. */
   readonly noted: number | undefined;
+  /** Keys with local `SET`s that were to be put back, as {@link OverwrittenSets.kept} has them. */
+  readonly overwritten: string;
   /** Whether a run failed in part and its failures are not listed yet. */
   readonly isSuspect: boolean;
   /** The highest timestamp used or received. */
@@ -66,6 +68,8 @@ export interface Memory {
   readonly applied: { readonly epoch: number; readonly sequence: number };
   /** The newest local sequence that places of lists were about; undefined: not known. */
   readonly noted: number | undefined;
+  /** Keys with local `SET`s that are to be put back, as {@link OverwrittenSets.kept} has them. */
+  readonly overwritten: string;
   readonly clock: number;
 }
 
@@ -79,6 +83,7 @@ export const NO_MEMORY: Memory = {
   readThrough: undefined,
   applied: { epoch: 0, sequence: 0 },
   noted: undefined,
+  overwritten: '0',
   clock: 0,
 };
 
@@ -127,20 +132,16 @@ const DEFAULT_DATABASES = 16;
 /** Bytes that a batch may have in any case: its lengths are read as 32 bits. */
 const MAX_BATCH_BYTES = 2 ** 31 - 1;
 
+interface Opening {
+  readonly local: Redis;
+  readonly keys: KeyNames;
+  readonly token: number;
+  readonly config: Config;
+  readonly memory: Memory;
+}
+
 /** Finds the internal keys (in database 0, or where SWAPDB took them), completes them, and reads them. @throws TandemError FENCED … */
-export async function openState({
-  local,
-  keys,
-  token,
-  config,
-  memory,
-}: {
-  local: Redis;
-  keys: KeyNames;
-  token: number;
-  config: Config;
-  memory: Memory;
-}): Promise<OpenedState> {
+export async function openState({ local, keys, token, config, memory }: Opening): Promise<OpenedState> {
   const history = newHistory(memory);
   const maxBulkBytes = await maxBulkBytesOf(local);
   const commands = await serverCommands(local);
@@ -188,6 +189,7 @@ export async function openState({
     isForgotten: state.has('forgotten'),
     applied: { epoch: number(appliedFields, 'epoch'), sequence: number(appliedFields, 'n') },
     noted: state.has('noted') ? Math.max(number(state, 'noted'), number(appliedFields, 'noted')) : undefined,
+    overwritten: state.get('overwritten') ?? '0',
     isSuspect: appliedFields.has('suspect'),
     clock: Math.max(number(state, 'clock'), number(appliedFields, 'clock')),
     isCopied: state.has('copied'),

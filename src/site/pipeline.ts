@@ -10,6 +10,7 @@ import { Applier } from '../inbound/applier.js';
 import { Barriers } from '../inbound/barriers.js';
 import { BatchPlanner } from '../conflicts/plan-batch.js';
 import { LateWrites } from '../local-writes/late-writes.js';
+import { OverwrittenSets } from '../local-writes/overwritten-sets.js';
 import { LocalEntries } from '../local-writes/local-entries.js';
 import { Rejections } from '../inbound/rejections.js';
 import { settleSuspect } from '../inbound/suspect-transaction.js';
@@ -19,6 +20,7 @@ import { Capture } from '../capture/capture.js';
 import { loadDeadlines } from '../capture/deadline-loader.js';
 import { Signal } from '../async/signal.js';
 import { BatchTimer } from '../capture/batch-timer.js';
+import { keysNamed } from '../capture/internal-commands.js';
 import { Packer } from '../capture/packer.js';
 import type { ChangeSource } from '../capture/change-source.js';
 import { PsyncSource } from '../capture/psync/psync-source.js';
@@ -58,6 +60,8 @@ export class Pipeline {
   readonly #window: Window;
   readonly #entries = new LocalEntries(() => this.#window.droppedThrough);
   readonly late: LateWrites;
+  /** Local `SET`s that are to be put back. */
+  readonly overwritten = new OverwrittenSets({ raise: () => this.inbox.arrived.raise() });
   readonly list: ChangeList;
   readonly inbox: Inbox;
   readonly rejections: Rejections;
@@ -98,6 +102,7 @@ export class Pipeline {
     this.#window = new Window({ recentMs: config.windowSeconds * 1000, maxEntries: WINDOW_ENTRIES });
     this.late = new LateWrites(this.#window, {
       entries: this.#entries,
+      overwritten: this.overwritten,
       extra: opened.commands.writes,
       internalPrefix: keys.prefix,
       isSenderFirst: config.peer < config.site,
@@ -116,6 +121,7 @@ export class Pipeline {
       ...opened,
       maxBytes: config.changesBytes,
       notedThrough: () => this.notedThrough,
+      overwritten: (next) => this.overwritten.kept(next),
       log,
       gaps: this.#localGaps,
     });
@@ -198,6 +204,9 @@ export class Pipeline {
       const { pair, peer } = config;
       const { inbox, rejections } = this;
       if (opened.isSuspect) await settleSuspect({ local, keys, pair, peer, ...opened, rejections, inbox });
+      // Kept by the process before this one, or by this one where Redis has forgotten it.
+      for (const kept of [opened.overwritten, this.#options.memory.overwritten])
+        this.overwritten.begin(keysNamed(Buffer.from(kept.slice('0x'.length), 'hex')));
       await this.inbox.begin();
       await this.pauses.look();
       applying = await openApplyConnection({ ...this.#options, signal: stop.signal });

@@ -372,6 +372,7 @@ export class Site {
       readThrough: active.readThrough,
       applied,
       noted: active.notedThrough,
+      overwritten: active.overwritten.kept(list.appendedThrough + 1),
       clock: clock.last,
     };
   }

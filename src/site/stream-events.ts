@@ -7,6 +7,7 @@ import type { Barriers } from '../inbound/barriers.js';
 import type { Inbox } from '../inbound/inbox.js';
 import type { Deadlines } from '../local-writes/deadlines.js';
 import { lateRequest } from '../local-writes/late-request.js';
+import type { WrittenKey } from '../local-writes/late-options.js';
 import type { LateWrites } from '../local-writes/late-writes.js';
 import type { Acknowledgements } from '../outbound/acknowledgements.js';
 import type { Plausibility } from '../outbound/plausibility.js';
@@ -17,6 +18,8 @@ import type { Gap } from '../protocol/gap.js';
 import { type AnsweringSite, withMarks } from '../protocol/messages/answer.js';
 import { DIGESTED, DIGESTED_MESSAGE, digestedAbout } from '../protocol/messages/digested.js';
 import { encodeExpired } from '../protocol/messages/expired.js';
+import type { KeyHash } from '../protocol/key-hash.js';
+import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
 import { currentCommand } from '../protocol/payload.js';
 import { isRemoval } from '../protocol/removals.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
@@ -91,6 +94,22 @@ export class StreamEvents implements InternalEvents, AnsweringSite {
       ...lateRequest(late, sequence, { clock, log: pipeline.log }),
       ...late.takeEnded().map((key) => encodeExpired(key, key.at)),
     ];
+  }
+
+  get watchesWrites(): boolean {
+    return this.#options.late.sets.watchesWrites;
+  }
+
+  mayWatch(hash: KeyHash): boolean {
+    return this.#options.late.sets.overwritten.mayBeAt(hash);
+  }
+
+  writing(keys: readonly WrittenKey[] | 'all', sequence: number): readonly Buffer[] {
+    const { late, clock } = this.#options;
+    const asked = late.sets.writing(keys, sequence);
+    return asked.length === 0
+      ? []
+      : [encodeNeed({ timestamp: clock.tick(), lack: LACK.localWrites, keys: asked })];
   }
 
   answering(args: readonly Buffer[]): Buffer {

@@ -32,7 +32,7 @@ const STEPS: readonly Row[] = [
   {
     step: 'append to the change list',
     server: 'local',
-    matches: (args) => isScript('append-batches', args) && args.length > 18,
+    matches: (args) => isScript('append-batches', args) && args.length > 19,
   },
   { step: 'trim the change list', server: 'local', matches: (args) => isScript('trim-changes', args) },
   { step: 'deliver a batch', server: 'peer', matches: (args) => isScript('deliver-batch', args) },
@@ -76,7 +76,7 @@ const STEPS: readonly Row[] = [
   {
     step: 'save the position',
     server: 'local',
-    matches: (args) => isScript('append-batches', args) && args.length === 18,
+    matches: (args) => isScript('append-batches', args) && args.length === 19,
     atStart: true,
   },
   {

@@ -26,6 +26,7 @@ function listAt(
 ): ChangeList {
   return new ChangeList({
     notedThrough: () => undefined,
+    overwritten: () => '0',
     client,
     keys: KEYS,
     token: TOKEN,

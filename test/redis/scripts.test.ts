@@ -136,7 +136,7 @@ describe('append and trim', () => {
       client,
       'append-batches',
       [KEYS.state, KEYS.changes, KEYS.fence],
-      [TOKEN, EPOCH, next, upTo, 'replid', 100 + upTo, 3, 2, 7, 9, 1e9, upTo - 1, ...batches],
+      [TOKEN, EPOCH, next, upTo, 'replid', 100 + upTo, 3, 2, 7, 9, 1e9, upTo - 1, 0, ...batches],
     );
   const trim = (token: number, batches: number, bytes: number, epoch = EPOCH): Promise<unknown> =>
     runScript(
@@ -173,7 +173,7 @@ describe('append and trim', () => {
         limited,
         'append-batches',
         [KEYS.state, KEYS.changes, KEYS.fence],
-        [TOKEN, EPOCH, 2, 4, 'replid', 104, 3, 2, 7, 9, 1e9, '', batchOf(2, 1), batchOf(3, 1)],
+        [TOKEN, EPOCH, 2, 4, 'replid', 104, 3, 2, 7, 9, 1e9, '', 0, batchOf(2, 1), batchOf(3, 1)],
       );
       await expect(refused).rejects.toMatchObject({ code: 'NO_PERMISSION' });
       expect([await client.hgetall(KEYS.state), await client.lrangeBuffer(KEYS.changes, 0, -1)]).toEqual(

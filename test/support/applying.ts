@@ -1,3 +1,4 @@
+import { OverwrittenSets } from '../../src/local-writes/overwritten-sets.js';
 import type { Redis } from 'ioredis';
 import { Applier } from '../../src/inbound/applier.js';
 import { BatchPlanner } from '../../src/conflicts/plan-batch.js';
@@ -126,6 +127,7 @@ export async function startApplying(server: TestServer, client: Redis): Promise<
         get isFull() {
           return applying.isBehind;
         },
+        sets: { overwritten: new OverwrittenSets({ raise: () => {} }) },
       },
       events: { gap: () => applying.gaps++ },
       onApplied: () => {},

@@ -46,7 +46,7 @@ export function planning(
     inspector: new BatchCheck({ server, databases: 16, internalPrefix: keys.prefix }),
     extraCommands: server.writes,
     rejections: { entry: () => Buffer.alloc(0) },
-    late: { decided: () => {} },
+    late: { decided: () => {}, sets: { overwritten: { isEmpty: true, mayBeOn: () => false } } },
     events: { conflict: () => {}, answered: () => {} },
     appliedAtStart: 0,
     notedAtStart: undefined,

@@ -1,7 +1,9 @@
 /** The expiry is a cell of its own: of two concurrent ones the longer life stays, and `PERSIST` is the longest. */
 
 import { scriptSource } from '../../lua/scripts.js';
+import { encodeDeadline } from '../../protocol/messages/key-deadline.js';
 import { getexOptions } from '../../redis-commands/options/value-options.js';
+import type { PlacedKey } from '../../redis-commands/placed-key.js';
 import type { Piece } from '../../pieces/piece.js';
 import type { Command, RuleContext, Resolution } from './rule-context.js';
 
@@ -28,11 +30,15 @@ export function lifeOf({ command }: Piece): number {
 }
 
 /**
- * At its origin a removal may have taken the last of a key, and the expiry with it, while local additions keep both alive here. The
- * other way round, an expiry (or a group) may have been set on what local removals have taken away, while local additions have
- * brought the key back without it. Only the origin knows: it is asked, if the key turns out so.
+ * At its origin a removal may have taken the last of a key, and the expiry with it, while local additions keep both alive here. If the
+ * key turns out so, the origin is told of the expiry, so that its answer takes none away. The other way round, an expiry (or a group)
+ * may have been set on what local removals have taken away, while local additions have brought the key back without it. Only the
+ * origin knows what is: it is asked.
  */
-export function expiryDoubt({ local, key, out, request }: RuleContext, incoming: Piece): Command | undefined {
+export function expiryDoubt(
+  { local, key, database, out, request }: RuleContext,
+  incoming: Piece,
+): Command | undefined {
   const { role, name, isRemoval } = incoming;
   const rests = role === 'expiry' || name.startsWith('XGROUP') || name === 'XCLAIM';
   if (!isRemoval && !(rests && local.hasRemoval)) return undefined;
@@ -44,6 +50,11 @@ export function expiryDoubt({ local, key, out, request }: RuleContext, incoming:
     out,
     key,
     isRemoval ? local.additions : -1,
-    request(),
+    isRemoval ? askingWithDeadline(request(), { database, key }) : request(),
   ];
+}
+
+/** A request for a key that also tells the peer of the deadline that the key has here. */
+export function askingWithDeadline(request: Buffer, key: PlacedKey): Buffer {
+  return Buffer.concat([request, encodeDeadline(key)]);
 }

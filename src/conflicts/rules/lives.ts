@@ -67,8 +67,8 @@ export function withDeadline(context: RuleContext, incoming: Piece, resolution: 
   const isRemoved = removal !== undefined && !removal.isGivenExpiry;
   const isEmptied = held.kind === 'nothing' && local.all.some((piece) => !isKeyRemoval(piece));
   if (!isRemoved && !isEmptied) return resolution;
-  // A queue has no deadline, as a rule. If a push were left out, the state would bring it, and it could be popped twice.
-  const isQueue = incoming.type === 'list' || local.users.some(({ role }) => role === 'pop');
+  // A queue has no deadline, as a rule. A state would bring back what is popped here before it comes.
+  const isQueue = incoming.type === 'list' || incoming.type === 'zset';
   if (life.deadline === 'unknown' && !isRemoved && isQueue) return resolution;
   if (life.deadline === 'unknown')
     return isAsking && life.leavesOut ? resolution : { ...resolution, asks: true, leaves: LACK.peerWrites };

@@ -1,4 +1,4 @@
--- KEYS: out   ARGV: key, elements that were added here unseen, request
+-- KEYS: out   ARGV: key, elements that were added here unseen, request and what is said with it
 -- Asks the peer for the state of a key that has an expiry and holds nothing but elements that were added here unseen by the peer.
 -- There the rest, and the expiry with it, may be gone. With -1 elements any key that is there is asked for. The key is in the
 -- selected database.

@@ -1,6 +1,7 @@
 -- KEYS: state, changes, fence
 -- ARGV: token, epoch, expected next, next, replid, offset, database, seen epoch, seen, clock, limit in bytes,
---       the newest local sequence that places of lists were about (empty: not known), batch...
+--       the newest local sequence that places of lists were about (empty: not known), keys with local SETs that are to be put back (0:
+--       none), batch...
 -- Appends batches, or none, to the change list and moves the capture position past them, in one step. A list that would pass its
 -- limit is dropped before: the application's memory is not filled for a peer that is away. `trimmed` and `last` say what is gone.
 -- Result: { bytes, batches, batches dropped }. Errors: FENCED; STATE: the keys are not what this process left there.
@@ -20,7 +21,7 @@ redis.call('HDEL', KEYS[1], 'none')
 redis.call('LTRIM', KEYS[2], 0, -1)
 local length = redis.call('LLEN', KEYS[2])
 local added, bytes, dropped = 0, tonumber(state[3]) or 0, 0
-for i = 13, #ARGV do
+for i = 14, #ARGV do
   added = added + #ARGV[i]
   redis.call('RPUSH', KEYS[2], ARGV[i])
 end
@@ -29,7 +30,7 @@ if bytes > 0 and bytes + added > tonumber(ARGV[11]) then
 end
 local last = added > 0 and { 'last', ARGV[4] - 1 } or {}
 local moved = redis.pcall('HSET', KEYS[1], 'next', ARGV[4], 'replid', ARGV[5], 'offset', ARGV[6], 'database', ARGV[7],
-  'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10], 'bytes', bytes + added, unpack(last))
+  'seenEpoch', ARGV[8], 'seen', ARGV[9], 'clock', ARGV[10], 'bytes', bytes + added, 'overwritten', ARGV[13], unpack(last))
 if type(moved) == 'table' and moved.err then
   if length > 0 then
     redis.call('LTRIM', KEYS[2], 0, length - 1)

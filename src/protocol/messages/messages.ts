@@ -14,6 +14,7 @@ import { EXPIRED_MESSAGE } from './expired.js';
 import { FIELDS_MESSAGE } from './field-deadlines.js';
 import { FUNCTIONS_MESSAGE } from './functions.js';
 import { GONE_MESSAGE } from './gone.js';
+import { DEADLINE_MESSAGE } from './key-deadline.js';
 import { LIBRARIES_MESSAGE } from './libraries.js';
 import { LIBRARY_MESSAGE } from './library.js';
 import { LIST_MESSAGE } from './list.js';
@@ -44,6 +45,7 @@ const KINDS: ReadonlyMap<string, MessageKind> = new Map(
     LIBRARIES_MESSAGE,
     LIBRARY_MESSAGE,
     FIELDS_MESSAGE,
+    DEADLINE_MESSAGE,
     MEMBERS_MESSAGE,
   ].map((kind) => [kind.name, kind]),
 );

@@ -1,7 +1,8 @@
 import type { Mix } from './mixes.js';
 import { Ledger, contents } from './ledger.js';
 import { Random } from './random.js';
-import { type Decision, type Restart, Site } from './site.js';
+import type { Decision, Restart } from './decision.js';
+import { Site } from './site.js';
 import { TEMPLATES } from './templates.js';
 
 /** What may happen in a history beside writes and deliveries. */
@@ -87,8 +88,9 @@ export function history(
   };
 
   for (let left = trouble.steps ?? 3 + random.below(20); left > 0; left--) step(true);
-  for (let count = 0; sites.some(({ out }) => out.length > 0); count++) {
+  for (let count = 0; sites.some(({ out, isOverwritten }) => out.length > 0 || isOverwritten); count++) {
     if (count > ENOUGH) return 'never quiet';
+    if (random.chance(0.1)) random.pick(sites).putBack();
     step(false);
   }
   if (east.store.show() !== west.store.show())

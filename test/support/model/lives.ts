@@ -15,6 +15,8 @@ export interface Living {
   readonly isTouched?: boolean;
   readonly isDeleted?: boolean;
   readonly isSet?: boolean;
+  /** The end of the history alone is looked at: between, a key may stand without its deadline until the other site has told it. */
+  readonly isSettledLate?: boolean;
   /** It is fields of a hash that have deadlines; `lasting`: one of them has none. */
   readonly fields?: 'all' | 'lasting';
 }
@@ -60,6 +62,21 @@ export const LIVES: Readonly<Record<string, Living>> = {
     take: () => ['XTRIM', KEY, 'MAXLEN', '3'],
     isTouched: true,
     isDeleted: true,
+  },
+  'sets that are given it once': {
+    build: sadd,
+    take: (random, present) => ['SREM', KEY, some(random, present)],
+    isSettledLate: true,
+  },
+  'sorted sets that are given it once': {
+    build: zadd,
+    take: (random, present) => ['ZREM', KEY, some(random, present)],
+    isSettledLate: true,
+  },
+  'hashes that are given it once': {
+    build: hset,
+    take: (random) => ['HDEL', KEY, random.pick(['a', 'b'])],
+    isSettledLate: true,
   },
   observations: { build: (_, unique) => ['PFADD', KEY, unique], isTouched: true },
 };
@@ -121,6 +138,7 @@ export function livesHistory(
 
   const look = (site: Site, what: string): void => {
     trace?.(`${wall} ${what}: ${east.store.show()} ‖ ${west.store.show()}`);
+    if (living.isSettledLate === true) return;
     if (living.fields !== undefined) {
       const field = endless(site);
       if (field !== undefined && !(trouble.lateWrites && site.isAsking(KEY)))

@@ -1,12 +1,15 @@
 import { PlacesOfLists, listMemory } from './rules/list-memory.js';
-import { applyBuild, askForExpiry } from './rules/builds.js';
+import { applyBuild, doubtExpiry } from './rules/builds.js';
 import { entriesRemovedBy, isUnseenEntry } from './entries.js';
+import type { Answer, Decision, Restart } from './decision.js';
+import { PutBacks } from './put-backs.js';
 import { Requests } from './requests.js';
 import { fieldsAt, notMadeAnew, takeEndedFields } from './site-fields.js';
 import { fieldName, SiteLives } from './site-lives.js';
+import { ToldDeadlines } from './told-deadlines.js';
 import { applyDerive } from './rules/derive.js';
 import { applyHead, applyState } from './rules/heads.js';
-import { isIndependent } from './rules/late.js';
+import { isIndependent, isOrderAlone } from './rules/late.js';
 import { type Occasion, after, lastHead } from './rules/occasion.js';
 import { applyMove } from './rules/lists.js';
 import { endOf, isFreeOf, isInterleaved } from './rules/ends.js';
@@ -24,22 +27,6 @@ import {
   writesOrReads,
 } from './rules/write.js';
 import { type Argv, Store } from './redis/store.js';
-
-/** How a site forgets what it remembers of lists when its process starts again. */
-export type Restart = 'remembers' | 'forgets';
-
-/** A decision that has been taken and not yet carried out. */
-export interface Decision {
-  readonly run: readonly Change[];
-  /** The last own sequence it takes into account. */
-  readonly decided: number;
-}
-
-/** A state to be sent: its time, and whether it answers one whose value may lack what nobody took. */
-interface Answer {
-  readonly at: number;
-  readonly isWhole: boolean;
-}
 
 /** One site of the model: its Redis, its sequence, what the other has not seen, and the channel towards the other. */
 export class Site {
@@ -59,6 +46,8 @@ export class Site {
   #restarted = { n: 0, seen: 0 };
   /** Lists on which a late write was met wrongly, until a state comes. */
   readonly #misplaced = new Set<string>();
+  readonly #putBacks = new PutBacks(this.store, this.#requests, () => this.own);
+  readonly #told = new ToldDeadlines(this.store);
   /** How many states this site has sent, and asked for. */
   readonly counts = { states: 0, needs: 0 };
 
@@ -78,6 +67,8 @@ export class Site {
     }
     const effective = commands.filter((argv) => this.store.run(argv));
     if (effective.length > 0) {
+      this.#putBacks.writing(effective.flatMap(unitsOf));
+      this.#ask();
       for (const argv of effective) this.#lives.note(argv, this.n + 1);
       this.#capture((made) =>
         effective.flatMap(unitsOf).map((unit) => ({ ...made, kind: 'user' as const, unit })),
@@ -129,15 +120,27 @@ export class Site {
   get wall(): number {
     return this.#now();
   }
-
   #removed(argv: Argv): void {
+    this.#putBacks.writing(unitsOf(argv));
+    this.#ask();
     this.#capture((made) => unitsOf(argv).map((unit) => ({ ...made, kind: 'user' as const, unit })));
   }
 
   /** Takes the decision on a run of the other site's changes. Local writes may follow before it is carried out. */
   decide(run: readonly Change[]): Decision {
+    this.putBack();
     for (const { at } of run) this.#tick(at);
     return { run, decided: this.n };
+  }
+
+  /** Own `SET`s that the other site's took the place of stand at their keys again. */
+  putBack(): void {
+    this.#putBacks.run();
+    this.#ask();
+  }
+
+  get isOverwritten(): boolean {
+    return !this.#putBacks.isEmpty;
   }
 
   /**
@@ -167,8 +170,13 @@ export class Site {
         for (const key of keysOf(write)) this.#meetLate(write, key, late);
       }
     }
-    for (const [key, answer] of states) this.#sendState(key, answer);
+    for (const [key, answer] of states) {
+      this.#putBacks.doubt(key);
+      this.#sendState(key, answer);
+    }
+    this.#putBacks.leaveAsked();
     this.#ask();
+    for (const argv of this.#told.take()) this.#removed(argv);
     for (const [key, ended] of gone) this.#fieldsEnded(key, notMadeAnew(this.store, key, ended));
   }
 
@@ -176,14 +184,15 @@ export class Site {
   #meetLate(write: Write, key: string, late: readonly Write[]): void {
     const met = late.filter((own) => writesOrReads(own, key));
     if (met.length === 0) return;
+    if (!this.isAsking(key) && this.#putBacks.take(write, key, met)) return;
     // Behind an own write that a push went past, an end is another one here.
     const end = write.kind === 'user' ? endOf(unitOn(write.unit, key)) : undefined;
     const known = this.#lists.get(key);
     const isDoubted =
       end?.does === 'pop' && known !== undefined && known.upTo >= this.n && known.places === undefined;
-    const isOnMembers = write.kind === 'user' && write.unit.type === 'zset';
-    const isOfEmptied = isOnMembers || end !== undefined;
-    const isOfLife = isOfEmptied && typeof this.#lives.deadlineOf(key, this.own) === 'number';
+    const isOfEmptied = end !== undefined || (isUser(write) && write.unit.type === 'zset');
+    const isMortal = typeof this.#lives.deadlineOf(key, this.own) === 'number';
+    const isOfLife = isOfEmptied && isMortal;
     if (!isDoubted && !isOfLife && met.every((own) => isIndependent(write, own, key, this.store.get(key)))) {
       const isPast = met.some(
         (own) => write.kind === 'user' && isInterleaved(unitOn(write.unit, key), unitOn(own.unit, key)),
@@ -191,13 +200,9 @@ export class Site {
       if (isPast) this.#lists.set(key, { upTo: this.n, places: undefined });
       return;
     }
-    // Of pushes alone nothing can be amiss but their order.
-    const isOrder =
-      !isOfLife &&
-      write.kind === 'user' &&
-      endOf(unitOn(write.unit, key))?.does === 'push' &&
-      met.every((own) => own.kind === 'user' && endOf(unitOn(own.unit, key)) !== undefined);
-    if (isOrder) {
+    // The other site may have taken the last of it, and the deadline with that.
+    if (isMortal && isUser(write) && write.unit.removal) this.#told.add(key);
+    if (!isOfLife && isOrderAlone(write, met, key)) {
       this.#requests.need(key);
       return;
     }
@@ -314,6 +319,7 @@ export class Site {
       lists: listMemory(this.#lists, { decided, restarted: this.#restarted }),
       sendState,
       tell: (argv) => this.#removed(argv),
+      tellDeadline: (told) => this.#told.add(told),
       need: (asked, lack) => this.#requests.need(asked, lack),
     });
     if (write.kind === 'state') {
@@ -356,7 +362,7 @@ export class Site {
       for (const key of write.unit.writes.filter((each) => !this.isAsking(each)))
         this.#requests.need(key, 'writes');
     const source = occasion(take.key);
-    askForExpiry(source, { ...write, unit: take }, after(source.own, lastHead(source.own)));
+    doubtExpiry(source, { ...write, unit: take }, after(source.own, lastHead(source.own)));
   }
 
   /** Whether this site has asked for the key, and not yet heard. */

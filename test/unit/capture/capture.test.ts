@@ -195,6 +195,25 @@ describe('an echo', () => {
     expect(changesOf(batches)).toEqual([{ commands: [`0 ${need}`, `0 ${mark}`], seen: 1 }]);
   });
 
+  test('tells the deadline that a key has at its end, once, and in the key’s database', () => {
+    const doubt = (key: string): string => `*3\r\n$15\r\nTANDEM.DEADLINE\r\n$1\r\n2\r\n$1\r\n${key}\r\n`;
+    const far = 4_000_000_000_000;
+    const story = tell([
+      single(2, 'PEXPIREAT', 'k', String(far)),
+      single(2, 'PEXPIREAT', 'gone', String(far)),
+      {
+        kind: 'echo',
+        advance: 1,
+        commands: [told(2, 'PEXPIREAT', 'k', String(far + 1)), told(2, 'DEL', 'gone')],
+        made: [doubt('k'), doubt('k'), doubt('x'), doubt('gone').replace('$1\r\ngone', '$4\r\ngone')],
+      },
+      { kind: 'echo', advance: 1, commands: [], made: [] },
+    ]);
+    const { batches } = captured([story.stream]);
+    const sent = changesOf(batches).flatMap(({ commands }) => commands);
+    expect(sent.slice(2)).toEqual([`2 ${resp(`PEXPIREAT k ${far + 1}`).toString()}`]);
+  });
+
   test('hides a whole database being emptied by the peer', () => {
     const flush = { kind: 'echo', advance: 1, commands: [told(0, 'FLUSHDB')], made: [] } as const;
     expect(captured([tell([flush]).stream]).heard).toEqual(['applied 1 0']);

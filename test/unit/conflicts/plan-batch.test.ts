@@ -31,7 +31,12 @@ describe('a batch whose keys were not written here', () => {
   test('goes through untouched, decided against all that capture has met', async () => {
     const batch = batchOf(5, 'SET a 1', 'INCR b');
     const decided: DeliveredBatch[] = [];
-    const decision = await planner({ late: { decided: (one) => decided.push(one) } }).decide(batch, NEVER);
+    const decision = await planner({
+      late: {
+        decided: (one) => decided.push(one),
+        sets: { overwritten: { isEmpty: true, mayBeOn: () => false } },
+      },
+    }).decide(batch, NEVER);
     expect(decision).toMatchObject({ payload: [batch.payload], commands: 3, decided: 7 });
     expect(decided).toEqual([batch]);
   });

@@ -303,6 +303,32 @@ describe('a write that keeps the deadline of a field', () => {
   });
 });
 
+describe('what comes to a key that was emptied here, and whose deadline nobody knows', () => {
+  const life = { ...ENDLESS, deadline: 'unknown' as const };
+
+  test.each([
+    [
+      'of a queue is not asked for: a state would bring back what is popped here before it comes',
+      'LPOP k',
+      'RPUSH k a',
+    ],
+    ['of a sorted set, known by what the pops took', 'ZREM k a', 'ZADD k 1 b'],
+    ['of a sorted set, known as pops', 'ZPOPMIN k', 'ZADD k 1 b'],
+  ])('%s', (_, taken, added) => {
+    const { asks, leaves } = meet(own(taken), added, { life });
+    expect([asks, leaves]).toEqual([undefined, undefined]);
+  });
+
+  test.each([
+    ['of a hash is asked for', 'HDEL k f', 'HSET k g 1'],
+    ['of a set is asked for', 'SREM k a', 'SADD k b'],
+    ['behind a removal by a client is asked for, whatever it is', 'DEL k', 'ZADD k 1 b'],
+  ])('%s', (_, taken, added) => {
+    const { asks, leaves } = meet(own(taken), added, { life });
+    expect([asks, leaves]).toEqual([true, LACK.peerWrites]);
+  });
+});
+
 describe('hundreds of thousands of local writes on one key are met', () => {
   const many = (line: string): Piece[] => {
     const [piece] = own(line);

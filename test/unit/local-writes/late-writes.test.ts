@@ -1,3 +1,4 @@
+import { OverwrittenSets } from '../../../src/local-writes/overwritten-sets.js';
 import { indexOf } from '../../support/batch-index.js';
 import { noDeadlines } from '../../support/life.js';
 import { describe, expect, test } from 'vitest';
@@ -35,6 +36,7 @@ function decide(late: LateWrites, batch: Batch, how?: How): void {
 const REQUEST = 100;
 
 interface Site {
+  readonly overwritten: OverwrittenSets;
   readonly late: LateWrites;
   /** Lists in which a late write came to stand elsewhere, with its sequence; and keys on which one was met wrongly. */
   readonly passed: readonly string[];
@@ -49,8 +51,10 @@ interface Site {
 function setup(maxEntries = 1000, now = (): number => 1_000_000): Site {
   const window = new Window({ recentMs: 1000, maxEntries, now });
   const [passed, misplaced]: [string[], string[]] = [[], []];
+  const overwritten = new OverwrittenSets({ raise: () => {} });
   const late = new LateWrites(window, {
     entries: new LocalEntries(() => 0),
+    overwritten,
     internalPrefix: 'tandem:{test}:',
     isSenderFirst: false,
     onPassed: (name, sequence) => passed.push(`${name} ${sequence}`),
@@ -61,6 +65,7 @@ function setup(maxEntries = 1000, now = (): number => 1_000_000): Site {
   const hash = new KeyHash();
   return {
     late,
+    overwritten,
     passed,
     misplaced,
     seen: (sequence) => window.advance(sequence),
@@ -99,13 +104,29 @@ describe('a local write is late', () => {
     },
   );
 
+  test.each([
+    ['ZPOPMIN a', 'member', ['a']],
+    ['LPOP a 2', 'push-left', ['a']],
+    ['HDEL a f', 'cells', ['a']],
+    ['HSET a f 1', 'remove', []],
+  ] as const)(
+    'for what may have taken the last of a key: the peer is told of the deadline that it has here: %s',
+    (line, effect, expected) => {
+      const { late, write } = setup();
+      decide(late, batchOf(5, line));
+      write('a', 11, effect);
+      late.applied(5, 10, () => []);
+      expect(late.end(REQUEST).deadlinesKept.map(({ key }) => key.toString())).toEqual(expected);
+    },
+  );
+
   test('when it stands behind what was decided against and before the marker, on a key of the batch', () => {
     const { late, write, echo } = setup();
     write('a', 1);
-    decide(late, batchOf(5, 'SET a 1', 'SET b 1'));
+    decide(late, batchOf(5, 'INCR a', 'SET b 1'));
     write('a', 2);
     write('c', 3);
-    expect([echo(6, 1, 'SET a 1', 'SET b 1'), late.count]).toEqual([['0 a'], 1]);
+    expect([echo(6, 1, 'INCR a', 'SET b 1'), late.count]).toEqual([['0 a'], 1]);
   });
 
   test('when the batch was decided by a process that is gone: its commands come round all the same', () => {
@@ -125,7 +146,7 @@ describe('a local write is late', () => {
 
   test('when the command it meets was left out: it stands in the batch still', () => {
     const { late, write, echo } = setup();
-    decide(late, batchOf(5, 'SET a 1'));
+    decide(late, batchOf(5, 'INCR a'));
     write('a', 2);
     expect(echo(5, 1)).toEqual(['0 a']);
   });
@@ -139,7 +160,7 @@ describe('a local write is late', () => {
 
   test('when the key is made of one that is asked for', () => {
     const { late, write, echo } = setup();
-    const lines = ['SET source 1', 'COPY source target'];
+    const lines = ['INCR source', 'COPY source target'];
     decide(late, batchOf(5, ...lines));
     write('source', 1);
     expect(echo(6, 0, ...lines)).toEqual(['0 source', '0 target']);
@@ -218,10 +239,10 @@ test('a write that is late on a key asked for in any case is told of, and not as
   let told = 0;
   write('a', 1);
   const awaited = new Map([['0:a', () => told++]]);
-  decide(late, batchOf(5, 'RPUSH a x', 'SET b 1'), { removed: new Map(), awaited });
+  decide(late, batchOf(5, 'RPUSH a x', 'INCR b'), { removed: new Map(), awaited });
   write('a', 2);
   write('b', 3);
-  expect([echo(6, 1, 'RPUSH a x', 'SET b 1'), told > 0]).toEqual([['0 b'], true]);
+  expect([echo(6, 1, 'RPUSH a x', 'INCR b'), told > 0]).toEqual([['0 b'], true]);
 });
 
 test('a key is unseen above what a question knew, also when a later batch knew more and the window has let go of it', () => {
@@ -284,4 +305,96 @@ describe('at the ends of a list', () => {
     write('b', 2, 'pop-right');
     expect([echo(6, 1, 'RPOP b'), misplaced]).toEqual([['0 b'], ['0:b']]);
   });
+});
+
+describe('a SET that is late for a SET', () => {
+  const a = { database: 0, key: Buffer.from('a') };
+
+  test('is to be put back, and the peer is not asked', () => {
+    const { late, overwritten, write, echo } = setup();
+    decide(late, batchOf(5, 'SET a 1', 'SET b 1'));
+    write('a', 2);
+    expect([echo(6, 1, 'SET a 1', 'SET b 1'), late.count]).toEqual([[], 1]);
+    expect(overwritten.all()).toMatchObject([{ key: a, through: REQUEST - 1 }]);
+  });
+
+  test('is left where it is when the peer had none that ran, since a local one was later', () => {
+    const { late, overwritten, write, echo } = setup();
+    decide(late, batchOf(5, 'SET a 1', 'SET b 1'));
+    write('a', 2);
+    expect([echo(6, 1, 'SET b 1'), overwritten.isEmpty]).toEqual([[], true]);
+  });
+
+  test.each([
+    ['another local write was late as well', ['SET a 1'], ['set', 'expire'], ['0 a']],
+    ['another command of the batch met it', ['SET a 1', 'INCR a'], ['set'], ['0 a']],
+    ['no SET of the batch did', ['INCR a'], ['set'], ['0 a']],
+  ] as const)('is asked for where %s', (_, lines, effects, expected) => {
+    const { late, overwritten, write, echo } = setup();
+    decide(late, batchOf(5, ...lines));
+    for (const [at, effect] of effects.entries()) write('a', 2 + at, effect);
+    expect([echo(6, 1, ...lines), overwritten.isEmpty]).toEqual([expected, true]);
+  });
+
+  describe('and that is not put back yet', () => {
+    const waiting = (): Site => {
+      const site = setup();
+      decide(site.late, batchOf(5, 'SET a 1'));
+      site.write('a', 2);
+      site.echo(5, 1, 'SET a 1');
+      return site;
+    };
+
+    test('is settled by a SET of the peer that knew of it', () => {
+      const { late, overwritten, echo } = waiting();
+      decide(late, batchOf(6, 'SET a 2'));
+      expect([echo(6, REQUEST, 'SET a 2'), overwritten.isEmpty]).toEqual([[], true]);
+    });
+
+    test.each([
+      ['builds on it', ['INCR a'], ['0 a']],
+      ['copies it', ['COPY a b'], ['0 a', '0 b']],
+      ['empties the database', ['FLUSHALL'], ['0 a']],
+    ] as const)('is asked for when an applied change %s', (_, lines, expected) => {
+      const { overwritten, echo } = waiting();
+      expect([echo(6, REQUEST, ...lines), overwritten.isEmpty]).toEqual([expected, true]);
+    });
+
+    test.each([
+      ['replaces the value, which makes it good', 'replace', []],
+      ['asks for the key, which is enough', 'ask', []],
+      ['does anything else, which the peer must be asked before', 'other', ['a']],
+    ] as const)('is over with a local change, or a message, that %s', (_, does, asks) => {
+      const { late, overwritten } = waiting();
+      const asked = late.sets.writing([{ key: a, does }], REQUEST + 1).map((one) => one.key.toString());
+      expect([asked, overwritten.isEmpty]).toEqual([asks, true]);
+    });
+
+    test('is kept in Redis, also when it is asked for, until the request is in the change list', () => {
+      const { late, overwritten } = waiting();
+      expect(overwritten.kept(REQUEST)).toMatch(/^0x[0-9a-f]+$/);
+      late.sets.writing('all', REQUEST + 1);
+      expect(overwritten.kept(REQUEST + 1)).toMatch(/^0x[0-9a-f]+$/);
+      expect(overwritten.kept(REQUEST + 2)).toBe('0');
+    });
+
+    test('is late once more when its own transaction has another one slip in', () => {
+      const { overwritten, write, echo } = waiting();
+      const [before] = overwritten.all();
+      write('a', REQUEST + 1);
+      overwritten.returning(5, 2);
+      expect(echo(5, 2, 'SET a late')).toEqual([]);
+      expect(overwritten.all()).toHaveLength(1);
+      expect(overwritten.all()[0]).not.toBe(before);
+    });
+  });
+});
+
+test('more SETs than can be remembered are asked for', () => {
+  const { late, overwritten, write, echo } = setup(10_000);
+  const keys = Array.from({ length: 1100 }, (_, i) => `k${i}`);
+  const lines = keys.map((key) => `SET ${key} 1`);
+  decide(late, batchOf(5, ...lines));
+  for (const [at, key] of keys.entries()) write(key, 2 + at);
+  expect([echo(5 + 1099, 1, ...lines).length, overwritten.all().length]).toEqual([1100 - 1024, 1024]);
 });

@@ -6,6 +6,8 @@ const HISTORIES = Number(process.env['TANDEM_TEST_HISTORIES'] ?? 150);
 const FIRST_SEED = Number(process.env['TANDEM_TEST_SEED'] ?? 1);
 
 const STEADY = { lateWrites: true, restarts: false, states: false };
+/** A process that has begun again does not know what the first pops take. */
+const BEGUN_AGAIN = { lateWrites: true, restarts: true, states: false };
 const ASKED_FOR = { lateWrites: true, restarts: true, states: true };
 
 /** What went wrong in the first history that did, and how often the sites have asked each other. */
@@ -38,5 +40,6 @@ test.each(SIDES)(
 test.each(SIDES)('and once where it is not always known what a pop took: %s', (_, isProducerFirst) => {
   for (const known of [0, 0.5])
     for (const retries of [false, true])
-      expect(search({ known, retries, isProducerFirst }, STEADY).fault).toBeUndefined();
+      for (const trouble of [STEADY, BEGUN_AGAIN])
+        expect(search({ known, retries, isProducerFirst }, trouble).fault).toBeUndefined();
 });

@@ -3,7 +3,7 @@ import { sizeOf } from '../redis/value.js';
 import { applyCellHead, applyExpiry } from './cells.js';
 import { applyField, isOfFieldLife } from './fields.js';
 import { applyToList } from './lists.js';
-import { type Occasion, after, lastHead, latest } from './occasion.js';
+import { type Occasion, after, lastHead, latest, leaveOutRemoval } from './occasion.js';
 import { rerun } from './rerun.js';
 import { applyTrim, isBelowTrim } from './streams.js';
 import { clashes, isEnd, lifeOf } from './unit.js';
@@ -73,9 +73,8 @@ function deadlineFor(
     return life.deadline;
   }
   // A site that has forgotten asks as well: for that moment the key may be without its deadline, but nothing is lost.
-  // A queue that has been emptied has none: of it an element that is left out, and comes with a state, may be taken twice.
-  const isQueue =
-    unit.type === 'list' || own.some((write) => write.kind === 'user' && write.unit.role === 'pop');
+  // A queue has none, as a rule: an element that comes with a state may be taken twice, as it may have been popped here meanwhile.
+  const isQueue = unit.type === 'list' || unit.type === 'zset';
   if (!removed && isQueue) return undefined;
   if (!isAsking || !life.leavesOut) need(key, 'writes');
   return undefined;
@@ -89,7 +88,7 @@ function buildOn(occasion: Occasion, incoming: UserWrite): void {
     occasion.pending || occasion.isAsking ? [] : built.filter(({ unit }) => clashes(unit, incoming.unit));
   if (met.length > 0) clash(occasion, incoming, met, built);
   else perform(occasion, incoming, built, false);
-  askForExpiry(occasion, incoming, built);
+  doubtExpiry(occasion, incoming, built);
 }
 
 /**
@@ -167,7 +166,7 @@ function perform(
       // What stands first here may not be what stood first there.
       if (pending !== undefined || occasion.isAsking) return;
       if (own.every((write) => write.kind === 'user' && write.unit.role === 'expiry')) store.run(argv);
-      else if (!isClash) occasion.need(key, 'removals');
+      else if (!isClash) leaveOutRemoval(occasion);
       return;
     case 'trim':
       if (pending === undefined && !occasion.isAsking && lastHead(own)?.kind !== 'state')
@@ -185,11 +184,11 @@ function perform(
 
 /**
  * At its origin a removal may have taken the last of the key, and with it the expiry, while own additions keep the key and
- * its expiry alive here. The other way round, an expiry (or a group) may have been set on what own removals have taken
- * away, while own additions have brought the key back. Only the origin knows.
+ * its expiry alive here: the origin is told of it. The other way round, an expiry (or a group) may have been set on what own
+ * removals have taken away, while own additions have brought the key back. Only the origin knows.
  */
-export function askForExpiry(
-  { store, key, own, need }: Occasion,
+export function doubtExpiry(
+  { store, key, own, need, tellDeadline }: Occasion,
   incoming: UserWrite,
   built: readonly UserWrite[],
 ): void {
@@ -204,5 +203,7 @@ export function askForExpiry(
     (sum, { unit }) => sum + (unit.removal ? 0 : unit.type === 'list' ? unit.argv.length - 2 : 1),
     0,
   );
-  if (added > 0 && (!incoming.unit.removal || sizeOf(slot.value) <= added)) need(key);
+  if (added === 0 || (incoming.unit.removal && sizeOf(slot.value) > added)) return;
+  need(key);
+  if (incoming.unit.removal) tellDeadline(key);
 }

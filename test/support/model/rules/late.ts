@@ -72,3 +72,9 @@ const COMMUTING: ReadonlySet<string> = new Set([
   'gone trim',
   'remove remove',
 ]);
+
+/** Of pushes alone nothing can be amiss but their order. */
+export function isOrderAlone(incoming: Write, met: readonly UserWrite[], key: string): boolean {
+  if (incoming.kind !== 'user' || endOf(unitOn(incoming.unit, key))?.does !== 'push') return false;
+  return met.every(({ unit }) => endOf(unitOn(unit, key)) !== undefined);
+}

@@ -3,7 +3,7 @@ import { insertAt, removeAt, removedIndexes, trimmedRange } from '../redis/lists
 import { Store } from '../redis/store.js';
 import { type Place, element, elements } from './list-memory.js';
 import { inView, indexIn, isPresent, placesOf, pushIndex } from './list-places.js';
-import type { Occasion } from './occasion.js';
+import { type Occasion, leaveOutRemoval } from './occasion.js';
 import { isInterleaved } from './ends.js';
 import { isByPosition, rerun } from './rerun.js';
 import { type UserWrite, above, isUser, rankOf } from './write.js';
@@ -49,7 +49,9 @@ export function applyToList(occasion: Occasion, incoming: UserWrite, meeting: Li
   lists.set(key, places);
   if (places) return;
   if (!isByPosition(incoming)) rerun(store, incoming);
-  if (!meeting.isSettled) occasion.need(key, incoming.unit.removal ? 'removals' : 'nothing');
+  if (meeting.isSettled) return;
+  if (incoming.unit.removal) leaveOutRemoval(occasion);
+  else occasion.need(key);
 }
 
 /** A `DEL` of the other site: it takes what its sender had, and leaves what was pushed here meanwhile. */

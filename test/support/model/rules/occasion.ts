@@ -34,6 +34,8 @@ export interface Occasion {
   readonly sendState: (key: string, atLeast: number) => void;
   /** A write that stands in the own order at this place, and is done here already. */
   readonly tell: (argv: Argv) => void;
+  /** Tells the other site at the end of the run which deadline the key has then. */
+  readonly tellDeadline: (key: string) => void;
   /** Asks the other site for the key's `STATE`. */
   readonly need: (key: string, lack?: Lack) => void;
 }
@@ -87,4 +89,10 @@ export function after(own: readonly (UserWrite | StateWrite)[], head: Write | un
 /** The latest time in what meets here. */
 export function latest({ own }: Occasion, incoming: Write): number {
   return Math.max(incoming.at, ...own.map((write) => (write.kind === 'state' ? write.rank.at : write.at)));
+}
+
+/** The other site is asked for what a removal that is left out here has come to. It may have taken the last of the key, and the expiry. */
+export function leaveOutRemoval({ key, need, tellDeadline }: Occasion): void {
+  need(key, 'removals');
+  tellDeadline(key);
 }
