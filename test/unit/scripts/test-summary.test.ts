@@ -11,7 +11,10 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true }));
 
 /** The runner's result of a run, as far as it is looked at. */
-function result(name: string, { passed, failed }: { passed: number; failed: number }): string {
+function result(
+  name: string,
+  { passed, failed, files = [] }: { passed: number; failed: number; files?: readonly object[] },
+): string {
   const file = join(dir, name);
   writeFileSync(
     file,
@@ -20,15 +23,20 @@ function result(name: string, { passed, failed }: { passed: number; failed: numb
       numFailedTests: failed,
       numPendingTests: 0,
       numTodoTests: 0,
-      testResults: [],
+      testResults: files,
     }),
   );
   return file;
 }
 
-function summary(...words: string[]): { code: number | null; last: string | undefined } {
+function printed(...words: string[]): { code: number | null; lines: string[] } {
   const { status, stdout } = spawnSync(process.execPath, ['scripts/test-summary.mjs', ...words]);
-  return { code: status, last: stdout.toString().trimEnd().split('\n').at(-1) };
+  return { code: status, lines: stdout.toString().trimEnd().split('\n') };
+}
+
+function summary(...words: string[]): { code: number | null; last: string | undefined } {
+  const { code, lines } = printed(...words);
+  return { code, last: lines.at(-1) };
 }
 
 describe('the last line of a run of the tests', () => {
@@ -55,5 +63,39 @@ describe('the last line of a run of the tests', () => {
       code: 1,
       last: '7 passed, 1 failed',
     });
+  });
+});
+
+describe('what stands before the last line', () => {
+  it('names each test that failed, and a file that failed without one, with the beginning and the end of the message', () => {
+    const frame = '    at run (file:///node_modules/runner.js:1:1)';
+    const long = `not quiet: ${'x'.repeat(5000)}\n${frame}\n  east: the last line`;
+    const test = (fullName: string, status: string): object => ({
+      fullName,
+      status,
+      failureMessages: [long],
+    });
+    const files = [
+      {
+        name: join(process.cwd(), 'test/e2e/a.test.ts'),
+        status: 'failed',
+        message: '',
+        assertionResults: [test('is killed', 'failed'), test('goes on', 'passed')],
+      },
+      {
+        name: join(process.cwd(), 'test/e2e/b.test.ts'),
+        status: 'failed',
+        message: '1 × Timeout',
+        assertionResults: [],
+      },
+    ];
+    const { lines } = printed(result('told', { passed: 1, failed: 1, files }), '1');
+    const text = lines.join('\n');
+    expect(text).toMatch(
+      /^failed: test\/e2e\/a\.test\.ts: is killed\nnot quiet: x+ \[…\] x+\n {2}east: the last line\n/,
+    );
+    expect(text).toMatch(/\nfailed: test\/e2e\/b\.test\.ts\n1 × Timeout\n1 passed, 2 failed$/);
+    expect(text).not.toMatch(/goes on|node_modules/);
+    expect(text.length).toBeLessThan(2500);
   });
 });
