@@ -1,7 +1,8 @@
 /** Something that happens again and again and that loops wait for. Raised while nobody waits, it is not forgotten. */
 export class Signal {
   #raised = false;
-  readonly #waiting = new Set<() => void>();
+  /** A few at most. A `Set` would make a new table with nearly each that it lets go of. */
+  readonly #waiting: (() => void)[] = [];
 
   raise(): void {
     this.#raised = true;
@@ -16,13 +17,13 @@ export class Signal {
       let wake = (): void => {};
       await new Promise<void>((resolve) => {
         wake = resolve;
-        this.#waiting.add(wake);
+        this.#waiting.push(wake);
         signal.addEventListener('abort', wake, { once: true });
         if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs);
       });
       clearTimeout(timer);
       signal.removeEventListener('abort', wake);
-      this.#waiting.delete(wake);
+      this.#waiting.splice(this.#waiting.indexOf(wake), 1);
       signal.throwIfAborted();
     }
     this.#raised = false;

@@ -290,7 +290,7 @@ export class Capture {
     }
     // The bookkeeping in the same transaction is no data: nothing of it is asked for.
     else if (reader.argc < 2 || !isOnKeyOf(reader, this.#prefix)) {
-      events.echoed(reader, this.#database, known.name);
+      events.echoed(reader, this.#database, known);
       this.#deadlines.echoed(reader, known, this.#database);
       this.#rewording.echoed(reader, known, this.#database);
     }

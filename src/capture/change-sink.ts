@@ -1,5 +1,6 @@
 /** The receivers of what capture reads: changes for the peer, notes of local writes, and internal events, in the stream's order. */
 
+import type { KnownName } from '../redis-commands/command-names.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { RecordedEffect } from '../redis-commands/effect-code.js';
@@ -60,7 +61,7 @@ export interface InternalEvents {
    */
   applied(sequence: number, decided: number, kept: () => readonly PlacedKey[]): void;
   /** A command of the applied transaction. `name` in upper case. */
-  echoed(reader: CommandReader, database: number, name: string): void;
+  echoed(reader: CommandReader, database: number, known: KnownName): void;
   /** The applied transaction has ended: commands of Tandem's own that must be sent at this place, as this sequence. */
   appliedEnd(sequence: number): readonly Buffer[];
   /**

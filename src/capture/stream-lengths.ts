@@ -49,7 +49,7 @@ export class StreamLengths {
 
   /** An applied transaction has ended. */
   endEcho(): void {
-    this.#takenOff.clear();
+    if (this.#takenOff.size > 0) this.#takenOff.clear();
   }
 
   /**

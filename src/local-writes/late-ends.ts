@@ -9,6 +9,7 @@ import { KeyHash } from '../protocol/key-hash.js';
 import { expiredFields } from '../protocol/messages/expired.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
+import { empty } from './empty.js';
 import type { Window } from './window.js';
 
 /** Effects that build on a key's life and end with it. */
@@ -27,6 +28,8 @@ export interface EndedKey extends PlacedKey {
   /** In ms since 1970. */
   readonly at: number;
 }
+
+const NONE: readonly EndedKey[] = [];
 
 export class LateEnds {
   readonly #window: Window;
@@ -57,11 +60,12 @@ export class LateEnds {
   }
 
   clear(): void {
-    this.#ended.clear();
+    empty(this.#ended);
   }
 
   /** The transaction has ended. @returns the keys whose lives ended in it */
-  take(): EndedKey[] {
+  take(): readonly EndedKey[] {
+    if (this.#ended.size === 0) return NONE;
     const ended = [...this.#ended.values()];
     this.#ended.clear();
     return ended;

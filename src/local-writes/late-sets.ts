@@ -10,6 +10,7 @@ import { isSet, keysOf, nameOf, type PayloadCommand } from '../protocol/payload.
 import { effectCode } from '../redis-commands/effect-code.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { AskedKeys } from './asked-keys.js';
+import { empty } from './empty.js';
 import type { WrittenKey } from './late-options.js';
 import type { OverwrittenSets } from './overwritten-sets.js';
 import type { Window } from './window.js';
@@ -58,12 +59,18 @@ export class LateSets {
     return this.#coming !== undefined || !this.overwritten.isEmpty;
   }
 
+  /** The transaction has ended. Whether there is nothing to be done for it, as nearly always, and so {@link end} need not be called. */
+  endsIdle(): boolean {
+    if (this.#late.size + this.#doubted.size > 0) return false;
+    this.count = 0;
+    this.begin(undefined);
+    return true;
+  }
+
   /** A transaction comes round. @param coming undefined where no local write can be late */
   begin(coming: Coming | undefined): void {
     this.#coming = coming;
-    this.#late.clear();
-    this.#ran.clear();
-    this.#doubted.clear();
+    empty(this.#late, this.#ran, this.#doubted);
   }
 
   /** Whether a command of the peer's is a `SET` of a key, and so is all that was late on it: then it is taken note of. */

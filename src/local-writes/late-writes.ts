@@ -40,10 +40,14 @@ import {
 import { streamOptions } from '../redis-commands/options/stream-options.js';
 import { wholeId } from '../redis-commands/stream-id.js';
 import { isDerived, isOfEntries, isSetMove } from '../protocol/command-kinds.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
+import type { KnownName } from '../redis-commands/command-names.js';
 import { LateEnds, type EndedKey } from './late-ends.js';
 import type { LocalEntries } from './local-entries.js';
 import type { LateKeys, LateWritesOptions } from './late-options.js';
 import { LateSets } from './late-sets.js';
+import { nothingNoted, type Echo } from './echo.js';
+import { empty } from './empty.js';
 import { isNoWrite } from './no-write.js';
 import { isRemoval, removalsOf } from '../protocol/removals.js';
 import type { Window } from './window.js';
@@ -69,23 +73,6 @@ interface Decided {
   readonly awaited: ReadonlyMap<string, () => void>;
 }
 
-/** The transaction whose marker has come round, until its end does. */
-interface Echo {
-  /** Running number in the window of the first local write after the plan. */
-  readonly from: number;
-  /** Whether the window has let go of writes after the plan, so that any key may be late. */
-  readonly isBlind: boolean;
-  /** The last local sequence that the plan knew. */
-  readonly decided: number;
-  readonly found: Map<string, PlacedKey>;
-  /** Lists in which a push of the batch went past a local write that slipped in at its end. */
-  readonly passed: Set<string>;
-  /** Those of the found keys whose value may lack something. In the others pushes stand in another order at most. */
-  readonly lacking: Set<string>;
-  /** Those of the found keys from which the peer may have taken the last, with the deadline that they have here. */
-  readonly deadlinesKept: Map<string, PlacedKey>;
-}
-
 export class LateWrites {
   readonly #options: LateWritesOptions;
   readonly #window: Window;
@@ -100,6 +87,7 @@ export class LateWrites {
   /** Those that were put back, or are to be. */
   readonly sets: LateSets;
   #echo: Echo | undefined;
+  readonly #noted = nothingNoted();
   /** The batch that is coming round. Undefined where a process before this one planned it. */
   #decided: Decided | undefined;
   /** How often that batch removes each key, by database and name. Made on demand. */
@@ -149,8 +137,8 @@ export class LateWrites {
   applied(sequence: number, decided: number, kept: () => readonly PlacedKey[]): void {
     this.#decided = this.#forget(sequence);
     this.#removals = undefined;
-    this.#expired.clear();
-    this.#concerned.clear();
+    const { found, passed, lacking, deadlinesKept } = this.#noted;
+    empty(this.#expired, this.#concerned, found, passed, lacking, deadlinesKept);
     this.#ends.clear();
     this.sets.begin(undefined);
     const from = this.#window.firstAbove(decided);
@@ -159,15 +147,7 @@ export class LateWrites {
       this.#echo = undefined;
       return;
     }
-    this.#echo = {
-      from,
-      isBlind,
-      decided,
-      found: new Map(),
-      passed: new Set(),
-      lacking: new Set(),
-      deadlinesKept: new Map(),
-    };
+    this.#echo = { from, isBlind, decided, ...this.#noted };
     const isPlanned = this.#decided !== undefined;
     const isOwn = isPlanned || this.#options.overwritten.isReturning(sequence, decided);
     this.sets.begin({ from, isOwn: isOwn && !isBlind, isPlanned });
@@ -175,7 +155,7 @@ export class LateWrites {
     else if (isBlind || this.#touches(this.#decided.index, from))
       for (const command of this.#commandsOf(this.#decided)) this.command(command);
     // The same commands come by once more, from the first on.
-    this.#echo.passed.clear();
+    empty(passed);
   }
 
   /** A command of the applied transaction has come round. */
@@ -256,26 +236,36 @@ export class LateWrites {
     }
   }
 
-  /** Whether {@link command} wants to see the commands of this transaction. */
-  get isWatching(): boolean {
-    return this.#echo !== undefined || !this.#ends.isEmpty || !this.#options.overwritten.isEmpty;
+  /**
+   * Whether {@link echoed} wants to see a command of this transaction. One that has a single key can be told by that key alone: most are
+   * on keys that were not written here, and need not be taken apart.
+   */
+  concerns(reader: CommandReader, database: number, { name, spec, plainUpTo }: KnownName): boolean {
+    if (isRemoval(name) || isOfEntries(name)) return true;
+    if (!this.#ends.isEmpty || !this.#options.overwritten.isEmpty) return true;
+    const echo = this.#echo;
+    if (!echo) return false;
+    const isPlain = spec?.singleKey === true && reader.argc > 1 && reader.argc <= plainUpTo;
+    if (!isPlain || echo.isBlind || spec.type === 'stream' || spec.effect === 'move') return true;
+    this.#hash.of(database, reader.buffer, reader.argumentStart(1), reader.argumentEnd(1));
+    return this.#window.newest(this.#hash.low, this.#hash.high) >= echo.from;
   }
 
   /** The applied transaction has ended. The keys whose lives have ended in it. */
-  takeEnded(): EndedKey[] {
+  takeEnded(): readonly EndedKey[] {
     return this.#ends.take();
   }
 
   /** The applied transaction has ended: the keys the peer must be asked for. @param sequence of the request */
   end(sequence: number): LateKeys {
-    const found = this.#echo?.found ?? new Map<string, PlacedKey>();
-    const lacks = this.#echo?.lacking ?? new Set<string>();
-    const keeping = this.#echo?.deadlinesKept ?? new Map<string, PlacedKey>();
+    const { found, lacking: lacks, deadlinesKept: keeping } = this.#noted;
     this.#echo = undefined;
     this.#options.deadlines.fields.cameRound(sequence);
+    const count = found.size + keeping.size + this.#concerned.size + this.#expired.size;
+    if (count === 0 && this.sets.endsIdle()) return NOTHING_LATE;
     for (const name of lacks) this.#options.onMisplaced(name);
     const concerned = [...this.#concerned.values()].filter((key) => !this.#isAwaited(nameOf(key)));
-    this.#concerned.clear();
+    empty(this.#concerned);
     const others = [...this.#expired.values(), ...concerned];
     const left = this.sets.end([...found.values(), ...others], {
       sequence,
@@ -392,6 +382,7 @@ export class LateWrites {
 }
 
 type HowDecided = Omit<Decided, 'batch' | 'index'>;
+const NOTHING_LATE: LateKeys = { lacking: [], disordered: [], deadlinesKept: [] };
 const NOTHING_SPECIAL: HowDecided = { removed: new Map(), awaited: new Map() };
 
 /** The key of a command, whose bytes go with the batch. */

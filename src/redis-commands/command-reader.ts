@@ -40,8 +40,11 @@ export class CommandReader {
   /** Bytes of all commands taken so far. */
   consumed = 0;
 
-  /** Start and end of each argument, relative to {@link start}: argument i at [2i], [2i + 1]. */
-  #bounds = new Float64Array(64);
+  /**
+   * Start and end of each argument, relative to {@link start}: argument i at [2i], [2i + 1]. At first for four of them, as most commands
+   * have at the most: V8 keeps an array of 64 bytes among its objects, and a longer one in memory of its own.
+   */
+  #bounds = new Float64Array(8);
   #limit = 0;
   /** Where to go on inside a command whose end has not come, relative to its start. */
   #scan = 0;
@@ -194,7 +197,7 @@ export class CommandReader {
   }
 
   #grow(): Float64Array<ArrayBuffer> {
-    const grown = new Float64Array(this.#bounds.length * 2);
+    const grown = new Float64Array(Math.max(this.#bounds.length * 2, 64));
     grown.set(this.#bounds);
     return (this.#bounds = grown);
   }

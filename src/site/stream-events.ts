@@ -12,7 +12,6 @@ import type { LateWrites } from '../local-writes/late-writes.js';
 import type { Acknowledgements } from '../outbound/acknowledgements.js';
 import type { Plausibility } from '../outbound/plausibility.js';
 import type { HybridClock } from '../protocol/clock.js';
-import { isOfEntries } from '../protocol/command-kinds.js';
 import type { Claim } from '../protocol/claim.js';
 import type { Gap } from '../protocol/gap.js';
 import { type AnsweringSite, withMarks } from '../protocol/messages/answer.js';
@@ -21,7 +20,7 @@ import { encodeExpired } from '../protocol/messages/expired.js';
 import type { KeyHash } from '../protocol/key-hash.js';
 import { encodeNeed, LACK } from '../protocol/messages/state-request.js';
 import { currentCommand } from '../protocol/payload.js';
-import { isRemoval } from '../protocol/removals.js';
+import type { KnownName } from '../redis-commands/command-names.js';
 import type { CommandReader } from '../redis-commands/command-reader.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -81,10 +80,10 @@ export class StreamEvents implements InternalEvents, AnsweringSite {
     this.#options.late.applied(sequence, decided, kept);
   }
 
-  echoed(reader: CommandReader, database: number, name: string): void {
+  echoed(reader: CommandReader, database: number, known: KnownName): void {
     const { late, pipeline, timer } = this.#options;
-    timer.echoed(name);
-    if (late.isWatching || isRemoval(name) || isOfEntries(name))
+    timer.echoed(known.name);
+    if (late.concerns(reader, database, known))
       late.echoed(currentCommand(reader, database, pipeline.opened.commands.writes));
   }
 

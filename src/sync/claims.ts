@@ -7,6 +7,7 @@
  * was not kept is in the change list, as a rule, or is remembered by the peer's process.
  */
 
+import { endianness } from 'node:os';
 import { ClaimGeneration, ClaimTable, OWN, PEER, PLACE } from './claim-table.js';
 import { NO_CLAIM, type Claim } from '../protocol/claim.js';
 import { KeyHash } from '../protocol/key-hash.js';
@@ -162,15 +163,17 @@ export class Claims {
   }
 }
 
-/** Claims as they are kept. */
+/** Claims as they are kept: integers with the lowest byte first, as every processor that Node runs on has them but one. */
 function chunkOf({ baseMs, count, places }: ClaimGeneration): Buffer {
-  const bytes = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + count * ENTRY_BYTES);
+  const bytes = Buffer.allocUnsafeSlow(CHUNK_HEADER_BYTES + count * ENTRY_BYTES);
   bytes.writeDoubleLE(baseMs, 0);
-  let at = CHUNK_HEADER_BYTES;
+  const entries = new Uint32Array(bytes.buffer, CHUNK_HEADER_BYTES);
+  let at = 0;
   for (let place = 0; place < places.length; place += PLACE) {
     if (places[place + OWN] === 0 && places[place + PEER] === 0) continue;
-    for (let i = 0; i < PLACE; i++) at = bytes.writeUInt32LE(places[place + i]!, at);
+    for (let i = 0; i < PLACE; i++) entries[at++] = places[place + i]!;
   }
+  if (endianness() === 'BE') bytes.subarray(CHUNK_HEADER_BYTES).swap32();
   return bytes;
 }
 

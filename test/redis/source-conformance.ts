@@ -65,7 +65,7 @@ class Heard {
     rewound: (id) => this.events.push(`rewound ${id}`),
     barrier: (text) => this.events.push(`barrier ${text} behind ${this.source.nextSequence - 1}`),
     applied: (sequence, decided) => this.events.push(`applied ${sequence} ${decided}`),
-    echoed: (_, database, name) => this.events.push(`echoed ${name} in ${database}`),
+    echoed: (_, database, { name }) => this.events.push(`echoed ${name} in ${database}`),
     appliedEnd: () => [],
     writing: () => [],
     watchesWrites: false,
