@@ -23,20 +23,18 @@ import { ARRIVAL } from '../protocol/messages/arrival.js';
 import { encodeExpired } from '../protocol/messages/expired.js';
 import { isMark, MARK } from '../protocol/messages/mark.js';
 import { messageEffect, messageKeys } from '../protocol/messages/messages.js';
-import { NEED } from '../protocol/messages/state-request.js';
-import { STATE } from '../protocol/messages/state.js';
 import type { Position } from '../protocol/position.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { BatchBuilder } from './batch-builder.js';
 import type { InternalEvents } from './change-sink.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { CaptureCounts, CaptureOptions } from './capture-options.js';
-import { fieldsOf, isInternal, isKey, isMarker, isOnKeyOf, keysNamed, tell } from './internal-commands.js';
+import { fieldsOf, isInternal, isKey, isMarker, isOnKeyOf, keysNamed, placedBy, tell } from './internal-commands.js';
 import { isSetPop } from './popped-sets.js';
 import { Rewording } from './rewording.js';
 import { Selection } from './selection.js';
 import { keysOfMessage, writtenKeys } from './written-keys.js';
-import { leavingOf, readMessages, whole, type WrittenMessage } from './written-messages.js';
+import { ENDING, leavingOf, readMessages, whole, type WrittenMessage } from './written-messages.js';
 
 export class Capture {
   readonly counts: CaptureCounts = { commands: 0, echoes: 0, unknown: 0 };
@@ -159,10 +157,14 @@ export class Capture {
       this.cut();
   }
 
+  #known(reader: CommandReader): KnownName {
+    return this.#names.find(reader.buffer, reader.argumentStart(0), reader.argumentEnd(0));
+  }
+
   #command(reader: CommandReader): void {
-    const buffer = reader.buffer;
-    const known = this.#names.find(buffer, reader.argumentStart(0), reader.argumentEnd(0));
-    const spec = known.spec;
+    const { buffer } = reader;
+    const known = this.#known(reader);
+    const { spec } = known;
     this.counts.commands++;
     if (this.#group === 'echo') {
       this.#echoCommand(reader, known);
@@ -278,7 +280,6 @@ export class Capture {
   }
 
   #echoCommand(reader: CommandReader, known: KnownName): void {
-    const { events } = this.#options;
     if (known.name === 'EXEC') {
       this.#endEcho();
       this.#endGroup();
@@ -289,11 +290,16 @@ export class Capture {
       else this.#out(command);
     }
     // The bookkeeping in the same transaction is no data: nothing of it is asked for.
-    else if (reader.argc < 2 || !isOnKeyOf(reader, this.#prefix)) {
-      events.echoed(reader, this.#database, known);
-      this.#deadlines.echoed(reader, known, this.#database);
-      this.#rewording.echoed(reader, known, this.#database);
-    }
+    else if (known.name === 'RENAME') {
+      const placed = placedBy(reader, this.#prefix);
+      if (placed) this.#echoed(placed, this.#known(placed));
+    } else if (reader.argc < 2 || !isOnKeyOf(reader, this.#prefix)) this.#echoed(reader, known);
+  }
+
+  #echoed(reader: CommandReader, known: KnownName): void {
+    this.#options.events.echoed(reader, this.#database, known);
+    this.#deadlines.echoed(reader, known, this.#database);
+    this.#rewording.echoed(reader, known, this.#database);
   }
 
   #endEcho(): void {
@@ -331,8 +337,7 @@ export class Capture {
     const effect = messageEffect(name, leaving.args);
     if (this.#options.events.watchesWrites) this.#ask(keysOfMessage(name, leaving.args));
     if (effect) for (const key of messageKeys(name, leaving.args)) this.#wrote(key, effect);
-    // The answer to it holds what was made here before it, and no more.
-    this.#isClosed ||= name === NEED || name === STATE || name === MARK;
+    this.#isClosed ||= ENDING.has(name);
     this.#special(leaving);
   }
 

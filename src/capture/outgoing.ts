@@ -17,6 +17,7 @@ import { LIBRARIES, untoldLibraries } from '../protocol/messages/libraries.js';
 import { LIBRARY } from '../protocol/messages/library.js';
 import { LISTED, namesAmong } from '../protocol/messages/listed.js';
 import { messageKeys } from '../protocol/messages/messages.js';
+import { PART, PART_MESSAGE } from '../protocol/messages/part.js';
 import { STATE } from '../protocol/messages/state.js';
 import type { Filter } from '../config/filter.js';
 
@@ -44,6 +45,8 @@ export function outgoing(
       return withExcluded(args, isExcluded);
     case DIGEST:
       return DIGEST_MESSAGE.keys(args).some(isExcluded) ? undefined : args;
+    case PART:
+      return PART_MESSAGE.keys(args).some(isExcluded) ? undefined : args;
     case DIGESTED:
       return DIGESTED_MESSAGE.keys(args).some(isExcluded) ? leftOut(args) : args;
     case COMPARE:

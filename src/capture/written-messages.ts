@@ -4,10 +4,19 @@ import { ANSWER } from '../protocol/messages/answer.js';
 import { DIGESTED } from '../protocol/messages/digested.js';
 import { MARK } from '../protocol/messages/mark.js';
 import { isMessage } from '../protocol/messages/messages.js';
+import { PART } from '../protocol/messages/part.js';
+import { NEED } from '../protocol/messages/state-request.js';
+import { STATE } from '../protocol/messages/state.js';
 import { CommandReader } from '../redis-commands/command-reader.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import type { CaptureOptions } from './capture-options.js';
 import { outgoing } from './outgoing.js';
+
+/**
+ * Messages behind which a batch ends: what answers one holds what was made before it, and no more; and a state whose value has come in
+ * parts is planned when all of them are there.
+ */
+export const ENDING: ReadonlySet<string> = new Set([NEED, STATE, MARK, PART]);
 
 /** A message, and where its bytes lie. */
 export interface WrittenMessage {

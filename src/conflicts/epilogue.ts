@@ -45,7 +45,7 @@ export function epilogueOf(
   options: EpilogueOptions,
 ): EpilogueCommand[] {
   const { keys, conflictsKept, conflictValueBytes, translator, rejections } = options;
-  const { rejected, states, conflicts, asked, asElements } = resolved;
+  const { rejected, states, conflicts, asked, asElements, notWhole } = resolved;
   const entry = { key: keys.conflicts, cap: conflictsKept, valueBytes: conflictValueBytes };
   return [
     ...rejected.map(({ command, error }) => ({
@@ -64,6 +64,11 @@ export function epilogueOf(
       bytes: ask({ ...request[0]!, timestamp: batch.timestamp, keys: request }, keys),
       purpose: 'request' as const,
       keys: request,
+    })),
+    ...notWhole.map((key) => ({
+      bytes: say({ timestamp: 0, lack: LACK.nothing, keys: [key] }, keys),
+      purpose: 'request' as const,
+      keys: [key],
     })),
     ...asElements.map((request) => ({
       bytes: say({ ...request, lack: LACK.nothing, asElements: true, keys: [request] }, keys),

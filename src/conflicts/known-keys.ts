@@ -8,6 +8,8 @@ import type { UnseenSet } from '../local-writes/unseen-sets.js';
 import type { LocalCommand } from '../pieces/piece.js';
 import type { DeliveredBatch } from '../protocol/batch.js';
 import type { KeyHash } from '../protocol/key-hash.js';
+import type { Assembled } from '../protocol/messages/part.js';
+import type { KeyState } from '../protocol/messages/state.js';
 import type { Lack } from '../protocol/messages/state-request.js';
 import { nameOf, type PayloadCommand } from '../protocol/payload.js';
 import { isAtEnd, type RecordedEffect } from '../redis-commands/effect-code.js';
@@ -27,6 +29,8 @@ export interface Terms extends Looked {
   readonly isBlind: boolean;
   /** For a batch with a flush: keys with local writes that its sender had not seen; undefined when they are too many. */
   readonly written: readonly PlacedKey[] | undefined;
+  /** The value that has been put together from parts, for a batch that names one; undefined where there is none. */
+  readonly assembled: Assembled | undefined;
 }
 
 export interface KnownKeysOptions {
@@ -63,6 +67,18 @@ export class KnownKeys {
   /** The last local sequence that is taken into account. */
   get decided(): number {
     return this.#terms.decided;
+  }
+
+  /** Whether the value of a state is here as a whole: it may have come in parts, and some of them been lost. */
+  isWhole({ assembled }: KeyState): boolean {
+    const here = this.#terms.assembled;
+    return (
+      assembled === undefined ||
+      (here?.id === assembled.id &&
+        here.parts === assembled.parts &&
+        here.type === assembled.type &&
+        here.length === assembled.length)
+    );
   }
 
   /** For a batch with a flush: keys with local writes that its sender had not seen. */

@@ -86,6 +86,7 @@ export class BatchPlanner {
     const checked = inspector.inspect(batch);
     const { index } = checked;
     if (this.#isBarred(checked)) return undefined;
+    if (checked.isAssembled && !look) return undefined;
     if (look && look.tries > 0) await this.#watched.untilDue(batch, checked, signal);
     if (!this.#hasBegun) this.#memory.lists.beginBehind(captured.capturedThrough);
     this.#hasBegun = true;
@@ -124,7 +125,8 @@ export class BatchPlanner {
     if (!looked || this.#isBarred(checked)) return undefined;
     const decided = appended.appendedThrough;
     const written = flushes ? await this.#writtenIn({ seen: batch.seen, decided }) : [];
-    const terms = { leftOut, decided, isBlind, written, ...looked };
+    const assembled = checked.isAssembled ? await look!.assembled() : undefined;
+    const terms = { leftOut, decided, isBlind, written, assembled, ...looked };
     const resolved = await this.#resolve(batch, commands, terms);
     const { contended } = this.#memory;
     late.decided(

@@ -30,6 +30,7 @@ import type { KeyHash } from '../protocol/key-hash.js';
 import type { UnseenSet } from '../local-writes/unseen-sets.js';
 import { isSet, keysOf, nameOf, type PayloadCommand } from '../protocol/payload.js';
 import type { ElementsAsked, Rejected, Resolved } from './resolved.js';
+import { dropping } from './rules/assembled.js';
 import { expiryDoubt } from './rules/expiry.js';
 import { isAbove } from '../pieces/piece.js';
 import { resolveMove } from './rules/moves.js';
@@ -62,6 +63,7 @@ export class CommandPlanner {
   readonly #settled: string[] = [];
   readonly #stated: PlacedKey[] = [];
   readonly #asElements: ElementsAsked[] = [];
+  readonly #notWhole: PlacedKey[] = [];
   readonly #kept: PlacedKey[] = [];
   readonly #answers: (readonly Buffer[])[] = [];
   readonly #free: FreeCommands;
@@ -129,6 +131,7 @@ export class CommandPlanner {
       settled: this.#settled,
       stated: this.#stated,
       asElements: this.#asElements,
+      notWhole: this.#notWhole,
       kept: this.#kept,
       answers: this.#answers,
       rejected,
@@ -232,7 +235,7 @@ export class CommandPlanner {
     const { translator } = this.#options;
     const state = parseState(command.args);
     const { database, key, rankTimestamp } = state;
-    if (database !== command.database || !translator.isTaken(state)) return false;
+    if (database !== command.database || state.assembled || !translator.isTaken(state)) return false;
     if (rankTimestamp === 0 && translator.isExcluded(state)) return false;
     if (!this.#isPlainState(state)) return false;
     this.#streams.cap();
@@ -259,7 +262,9 @@ export class CommandPlanner {
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', key.database]));
     const { translator, keys } = this.#options;
     const state = parseState(command.args);
-    if (!translator.isTaken(state)) {
+    // As a repair asks for it: the value is old, whatever was to be sent of it.
+    if (!this.#known.isWhole(state)) this.#notWhole.push(key);
+    else if (!translator.isTaken(state)) {
       this.#asElements.push({ ...key, timestamp: Math.max(0, state.rankTimestamp) });
     } else if (state.rankTimestamp === 0 && translator.isExcluded(key)) {
       const fill = fillOf(key.key, state, keys.out);
@@ -272,6 +277,7 @@ export class CommandPlanner {
       if (!run.isContended) this.#stated.push(key);
       if (!run.isContended && outcome !== 'own-stays') this.#settled.push(nameOf(key));
     }
+    if (state.assembled) this.#sent.send(command, encodeCommand(dropping(keys.out)));
     if (isElsewhere) this.#sent.send(command, encodeCommand(['SELECT', command.database]));
   }
 

@@ -60,6 +60,8 @@ export interface Resolved {
   readonly states: readonly StateRequest[];
   readonly asked: readonly Asked[];
   readonly asElements: readonly ElementsAsked[];
+  /** Keys whose states came in parts of which some are not here. */
+  readonly notWhole: readonly PlacedKey[];
   /** Keys that could not be watched, by database and name. */
   readonly contended: ReadonlyMap<string, ContendedRun>;
   /** Keys whose value here is the peer's now. */

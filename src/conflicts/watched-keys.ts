@@ -13,6 +13,7 @@ import {
 } from '../redis-commands/effect-code.js';
 import type { KeyHash } from '../protocol/key-hash.js';
 import { messageEffect } from '../protocol/messages/messages.js';
+import type { Assembled } from '../protocol/messages/part.js';
 import { NEED, parseNeed } from '../protocol/messages/state-request.js';
 import { STATE } from '../protocol/messages/state.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -32,6 +33,8 @@ export interface Look {
    * server refuses it.
    */
   readonly at: (keys: readonly PlacedKey[]) => Promise<Held[] | undefined>;
+  /** Watches the value that is being put together from parts, and tells which it is; undefined where there is none. */
+  readonly assembled: () => Promise<Assembled | undefined>;
   /** How often the batch was decided in vain, because a watched key was written meanwhile. */
   readonly tries: number;
 }

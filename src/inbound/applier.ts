@@ -272,8 +272,12 @@ export class Applier {
       isLooking = true;
       return this.#looks.at(watched, signal);
     };
+    const assembled: Look['assembled'] = () => {
+      isLooking = true;
+      return this.#looks.assembled();
+    };
     const decided = await planner
-      .decide(batch, signal, isAlone ? { at, tries } : undefined)
+      .decide(batch, signal, isAlone ? { at, assembled, tries } : undefined)
       .catch((error: unknown) => this.#refused(error));
     this.#isInTurn = isAlone ? isLooking : !decided;
     if (!decided) return undefined;

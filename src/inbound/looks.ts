@@ -3,9 +3,12 @@
 import { LinkedAbort } from '../async/linked-abort.js';
 import { NOTHING, OTHER, type Held } from '../conflicts/rules/rule-context.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
+import { scriptSource } from '../lua/scripts.js';
+import type { Assembled } from '../protocol/messages/part.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { RawConnection } from '../redis/raw-connection.js';
+import { ErrorReply } from '../redis/reply-reader.js';
 import type { Barriers } from './barriers.js';
 
 export interface LooksOptions {
@@ -61,6 +64,23 @@ export class Looks {
       over.abort();
     }
   }
+
+  /** Watches the value that is being put together from parts, and tells which it is. Nothing may be on the way that adds to it. */
+  async assembled(): Promise<Assembled | undefined> {
+    const { connection, keys } = this.#options;
+    const names = [keys.assembly, keys.assembled];
+    const watched = connection.replyTo('WATCH', ...names);
+    const script = ['EVAL', scriptSource('look-at-assembly'), names.length, ...names, LEAST_MS] as const;
+    const [refused, reply] = await Promise.all([watched, connection.replyTo(...script)]);
+    if (refused instanceof ErrorReply || !Array.isArray(reply)) return undefined;
+    const [id, parts, type, length] = reply.map(String);
+    return length === undefined
+      ? undefined
+      : { id: id!, parts: Number(parts), type: type!, length: Number(length) };
+  }
 }
+
+/** A value that ends so soon may be gone before it is in its place. */
+const LEAST_MS = 60_000;
 
 const SELECT_0 = encodeCommand(['SELECT', 0]);

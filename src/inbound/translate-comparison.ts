@@ -2,19 +2,24 @@ import { COMPARE, COMPARE_MESSAGE, hidingExcluded, questioned } from '../protoco
 import { LIBRARY, loadingOf } from '../protocol/messages/library.js';
 import { LIST } from '../protocol/messages/list.js';
 import { MARK } from '../protocol/messages/mark.js';
+import { PART, parsePart } from '../protocol/messages/part.js';
 import { TURN, TURN_MESSAGE } from '../protocol/messages/turn.js';
 import { encodeCommand } from '../redis-commands/encode-command.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import { kindsOf, type Filter } from '../config/filter.js';
 import { scriptSource } from '../lua/scripts.js';
+import { assemblyBeside } from '../redis/keys.js';
 import { answerToMark } from '../conflicts/marks.js';
 import type { PayloadCommand } from '../protocol/payload.js';
 
+/** So long a value stays of which no further part comes. */
+const ASSEMBLY_MS = 3_600_000;
 /** Bytes of values after which a script looks at no further key. */
 const TURNED_BYTES = 1024 * 1024;
 
 /**
- * The command that runs here for a question of the peer's: of a comparison, for names of keys, or a mark; or for a library that comes
+ * The command that runs here for a question of the peer's: of a comparison, for names of keys, or a mark; for a library, or a part of a
+ * value, that comes
  * (`protocol/messages/`). A message that is for long work (`isForLongWork`) runs nothing.
  * @param options `seen`: that of the batch the question came in
  */
@@ -55,6 +60,12 @@ export function translateComparison(
     }
     case MARK:
       return answerToMark(args, options);
+    case PART: {
+      const { id, number: at, type, elements } = parsePart(args);
+      const { assembly, assembled } = assemblyBeside(out);
+      const part = [id, at, type, ASSEMBLY_MS, ...elements];
+      return encodeCommand(['EVAL', scriptSource('assemble-part'), 2, assembly, assembled, ...part]);
+    }
     case LIBRARY:
       return loadingOf(args);
     default:

@@ -22,7 +22,7 @@ import { LIBRARY } from './messages/library.js';
 import { NEED } from './messages/state-request.js';
 import { messageKind } from './messages/messages.js';
 import type { MessageKind } from './messages/message-kind.js';
-import { madeBy, STATE } from './messages/state.js';
+import { isInParts, madeBy, STATE } from './messages/state.js';
 import { elementNames } from './elements.js';
 import { KeyHash } from './key-hash.js';
 import { TandemError } from '../errors.js';
@@ -44,6 +44,8 @@ export interface CheckedBatch {
   readonly special: number;
   /** Whether the peer asks for the state of keys. */
   readonly asks: boolean;
+  /** Whether the value of a key has come in parts. */
+  readonly isAssembled: boolean;
   /** Whether a value comes with an expiry that is past already, or nearly. */
   readonly isLate: boolean;
   /** Whether keys are given deadlines. */
@@ -101,6 +103,7 @@ export class BatchCheck {
     const found: Found = {
       special: 0,
       asks: false,
+      isAssembled: false,
       isLate: false,
       isGiving: false,
       hasStreams: false,
@@ -206,6 +209,7 @@ export class BatchCheck {
     if (message && message.group !== 'site') {
       found.special++;
       found.asks ||= name === NEED;
+      found.isAssembled ||= name === STATE && isInParts(args);
       return this.#judgeMessage(message, args);
     }
     if (spec === undefined) return this.#unknown(command);

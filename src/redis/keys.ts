@@ -51,6 +51,10 @@ export interface KeyNames {
   readonly waits: string;
   /** String with expiry: which keys the site had when it first met its peer. */
   readonly inventory: string;
+  /** Hash with expiry: which value is being put together from parts, and how many there are. */
+  readonly assembly: string;
+  /** That value, with expiry, until it takes the place of a key. */
+  readonly assembled: string;
   /** String with expiry: the running process's status as JSON, for `tandem status`. */
   readonly status: string;
 }
@@ -83,8 +87,14 @@ export function keyNames({ prefix, pair }: { prefix: string; pair: string }): Ke
     paused: `${own}paused`,
     waits: `${own}waits`,
     inventory: `${own}inventory`,
+    ...assemblyBeside(`${own}out`),
     status: `${own}status`,
   });
+}
+
+/** The keys of a value that is put together from parts, by the name of the key that carries Tandem's own commands. */
+export function assemblyBeside(out: string): Pick<KeyNames, 'assembly' | 'assembled'> {
+  return { assembly: `${out}:assembly`, assembled: `${out}:assembled` };
 }
 
 /** Every key of a site, the state first: what moves together when a database is swapped or emptied. */

@@ -15,7 +15,10 @@ interface InternalKeys {
   readonly site: string;
 }
 
-type KeyName = Exclude<keyof KeyNames, 'prefix' | 'peerPrefix' | 'jobsPrefix' | 'differencesPrefix'>;
+type KeyName = Exclude<
+  keyof KeyNames,
+  'prefix' | 'peerPrefix' | 'jobsPrefix' | 'differencesPrefix' | 'assembled'
+>;
 
 /** Type of each key. The first five are there for as long as a process works, and the script knows them by their places. */
 const TYPES: Readonly<Record<KeyName, string>> = {
@@ -38,6 +41,7 @@ const TYPES: Readonly<Record<KeyName, string>> = {
   paused: 'hash',
   waits: 'hash',
   inventory: 'string',
+  assembly: 'hash',
   status: 'string',
   jobKinds: 'set',
 };

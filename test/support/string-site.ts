@@ -130,7 +130,8 @@ export class StringSite {
   async decide(told: Told, commands: readonly (string | Buffer)[], tries = 0): Promise<BatchPlan> {
     const at: Look['at'] = (keys) =>
       Promise.resolve(keys.map(({ key }) => (this.data.has(key.toString()) ? OTHER : NOTHING)));
-    return (await this.#planner.decide(batchOf('west', told, ...commands), NEVER, { at, tries }))!;
+    const look = { at, assembled: () => Promise.resolve(undefined), tries };
+    return (await this.#planner.decide(batchOf('west', told, ...commands), NEVER, look))!;
   }
 
   #run([name, ...args]: readonly string[]): void {

@@ -2,6 +2,7 @@
 
 import { lifeOf } from './expiry.js';
 import { resolveKeyHead } from './key-heads.js';
+import { isAbsent } from '../../protocol/messages/state.js';
 import { latest, type Piece, type StatePiece } from '../../pieces/piece.js';
 import { NOTHING, type RuleContext, type Resolution } from './rule-context.js';
 import { LocalPieces } from './local-pieces.js';
@@ -46,7 +47,7 @@ function lastLife(built: readonly Piece[]): number {
 }
 
 function lastState(state: StatePiece | undefined): number {
-  if (!state || (state.state.dump.length === 0 && state.state.made === undefined)) return 0;
+  if (!state || isAbsent(state.state)) return 0;
   const expiry = Number(state.state.expiry);
   return expiry === 0 ? Infinity : expiry;
 }

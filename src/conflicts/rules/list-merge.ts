@@ -7,6 +7,7 @@
 import type { Argument } from '../../redis-commands/encode-command.js';
 import { isAbsent } from '../../protocol/messages/state.js';
 import { scriptSource } from '../../lua/scripts.js';
+import { placing } from './assembled.js';
 import { withItsDeadline } from './lives.js';
 import { isState, type Piece, type StatePiece } from '../../pieces/piece.js';
 import { UNKNOWN, type Command, type RuleContext, type Resolution } from './rule-context.js';
@@ -29,12 +30,14 @@ export function merged(context: RuleContext, { state }: StatePiece): Resolution 
   const { taken, moved, put } = accountOf(local.users);
   // An element that is missing here may have been taken off by mistake: then it comes back.
   const isDoubted = isMisplaced || state.isWhole;
+  const beside = `${out}:value`;
   const merge: Command = [
     'EVAL',
     scriptSource('merge-list'),
-    2,
+    state.assembled ? 3 : 2,
     key,
     out,
+    ...(state.assembled ? [beside] : []),
     state.dump,
     taken.left,
     taken.right,
@@ -48,6 +51,7 @@ export function merged(context: RuleContext, { state }: StatePiece): Resolution 
   ];
   const expiries = local.built.filter((piece) => piece.role === 'expiry' && !isState(piece));
   const commands: Command[] = [
+    ...(state.assembled ? [placing(beside, { ...state, expiry: NO_EXPIRY }, { out, isFill: false })] : []),
     merge,
     ...(Number(state.expiry) > 0 ? [['PEXPIREAT', key, state.expiry]] : []),
     ...expiries.map(({ command }) => command),
@@ -59,6 +63,8 @@ export function merged(context: RuleContext, { state }: StatePiece): Resolution 
     places: { places: undefined },
   };
 }
+
+const NO_EXPIRY = Buffer.from('0');
 
 interface Account {
   /** Elements that local writes have taken off at the most, by the end they took them from; -1 for any number. */

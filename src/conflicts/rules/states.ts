@@ -1,5 +1,6 @@
 /** A state of the other site: the value of a key as it was at its place in that site's order. */
 
+import { placing } from './assembled.js';
 import { fieldsApart } from './fields.js';
 import { isMergeable, merged } from './list-merge.js';
 import { elements } from './list-places.js';
@@ -90,8 +91,9 @@ export function replaceBy(
  * @param out the key that carries Tandem's own commands
  */
 export function valueOf(key: Buffer, state: KeyState, out: string): Command[] {
-  const { dump, made, expiry } = state;
+  const { dump, made, assembled, expiry } = state;
   if (isAbsent(state)) return [['DEL', key]];
+  if (assembled) return [placing(key, state, { out, isFill: false })];
   const told = hasFieldDeadlines(state) ? [tellFields(key, state, out)] : [];
   if (made) return [byScript(key, state, { out, isFill: false }), ...told];
   const value: Command = ['RESTORE', key, 0, dump, 'REPLACE'];
@@ -116,7 +118,9 @@ function tellFields(key: Buffer, { database }: KeyState, out: string): Command {
  * says. Nothing for a state that says there is no such key.
  */
 export function fillOf(key: Buffer, state: KeyState, out: string): Command | undefined {
-  return isAbsent(state) ? undefined : byScript(key, state, { out, isFill: true });
+  if (isAbsent(state)) return undefined;
+  const options = { out, isFill: true };
+  return state.assembled ? placing(key, state, options) : byScript(key, state, options);
 }
 
 function byScript(

@@ -1,4 +1,4 @@
--- KEYS: list, scratch   ARGV: dump of the list at the other site (empty for none), number of elements that may have been taken off here
+-- KEYS: list, scratch, the list at the other site if it has come in parts   ARGV: dump of the list at the other site (empty for none, or none in this form), number of elements that may have been taken off here
 --       from the left, from the right, from anywhere (-1: any number), number of unknown elements moved in here at the left, at the
 --       right, 1 when what is missing here was not taken off, how many arguments follow for the elements put in here, for each its side
 --       (l or r) and itself; behind them the elements of the list at the other site, where there is no dump
@@ -7,11 +7,16 @@
 -- so much was.
 -- Result: the list's length; -1 when the key holds something else.
 local key, scratch = KEYS[1], KEYS[2]
+local theirs = {}
+if KEYS[3] then
+  theirs = redis.call('LRANGE', KEYS[3], 0, -1)
+  redis.call('UNLINK', KEYS[3])
+end
 local kind = redis.call('TYPE', key).ok
 if kind ~= 'list' and kind ~= 'none' then
   return -1
 end
-local mine, theirs = redis.call('LRANGE', key, 0, -1), {}
+local mine = redis.call('LRANGE', key, 0, -1)
 if ARGV[1] ~= '' then
   redis.call('RESTORE', scratch, 0, ARGV[1], 'REPLACE')
   theirs = redis.call('LRANGE', scratch, 0, -1)

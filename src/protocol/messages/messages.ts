@@ -22,6 +22,7 @@ import { LISTED_MESSAGE } from './listed.js';
 import { MARK_MESSAGE } from './mark.js';
 import { MEMBERS_MESSAGE } from './members.js';
 import type { MessageKind } from './message-kind.js';
+import { PART_MESSAGE } from './part.js';
 import { STATE_MESSAGE } from './state.js';
 import { NEED_MESSAGE } from './state-request.js';
 import { TURN_MESSAGE } from './turn.js';
@@ -47,6 +48,7 @@ const KINDS: ReadonlyMap<string, MessageKind> = new Map(
     FIELDS_MESSAGE,
     DEADLINE_MESSAGE,
     MEMBERS_MESSAGE,
+    PART_MESSAGE,
   ].map((kind) => [kind.name, kind]),
 );
 

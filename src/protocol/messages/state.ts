@@ -1,7 +1,7 @@
 /**
  * `TANDEM.STATE database key expiry rankTimestamp rankSite since elements value [form]`: the whole key as it was at this place in its
  * origin's order. Expiry in ms since 1970, 0 for none; an empty value says that there was no such key. Without a `form` the value is
- * what `DUMP` gives. `elements`: it is the commands that make it (`protocol/elements.ts`), for a server that does not take the dump.
+ * what `DUMP` gives. `parts`: it names the value that was put together from parts (`part.ts`). `elements`: it is the commands that make it (`protocol/elements.ts`), for a server that does not take the dump.
  * `dump`: it is a dump all the same, there is nothing else. `whole`: a dump, and the receiver's list may lack elements that no command
  * took, so that none counts as taken there. The rank is what it weighs against a concurrent one: timestamp -1 for no key, 0 for a value
  * that lacks something. `since` is the sequence of the origin's newest local write of the key that the receiver was not known to have
@@ -19,6 +19,7 @@ import {
   wrongCount,
   type MessageKind,
 } from './message-kind.js';
+import { assembledBy, type Assembled } from './part.js';
 
 export const STATE = 'TANDEM.STATE';
 
@@ -26,7 +27,8 @@ const ARGUMENTS = 9;
 const ELEMENTS = 'elements';
 const LAST = 'dump';
 const WHOLE = 'whole';
-const FORMS: readonly string[] = [ELEMENTS, LAST, WHOLE];
+const PARTS = 'parts';
+const FORMS: readonly string[] = [ELEMENTS, LAST, WHOLE, PARTS];
 const NONE = '-1';
 const NOTHING = Buffer.alloc(0);
 
@@ -43,6 +45,8 @@ export interface KeyState extends PlacedKey {
   readonly dump: Buffer;
   /** The commands that make it, where it comes as these. */
   readonly made: readonly (readonly Buffer[])[] | undefined;
+  /** What was put together of its parts, where it came in these. */
+  readonly assembled?: Assembled | undefined;
   /** Whether it can be had in no other form. */
   readonly isLast: boolean;
   /** Whether the receiver's value may lack elements that no command took. */
@@ -60,8 +64,9 @@ export function parseState(args: readonly Buffer[]): KeyState {
     rankSite: args[5]!.toString('latin1'),
     since: number(6),
     elements: number(7),
-    dump: formOf(args) === ELEMENTS ? NOTHING : args[8]!,
+    dump: formOf(args) === ELEMENTS || formOf(args) === PARTS ? NOTHING : args[8]!,
     made: madeBy(args),
+    assembled: formOf(args) === PARTS ? assembledBy(args[8]!) : undefined,
     isLast: formOf(args) === ELEMENTS || formOf(args) === LAST,
     isWhole: formOf(args) === WHOLE,
   };
@@ -73,13 +78,18 @@ export function madeBy(args: readonly Buffer[]): KeyState['made'] {
 }
 
 /** Whether a state says that there is no such key. */
-export function isAbsent({ dump, made }: KeyState): boolean {
-  return made === undefined && dump.length === 0;
+export function isAbsent({ dump, made, assembled }: KeyState): boolean {
+  return made === undefined && assembled === undefined && dump.length === 0;
 }
 
 /** Whether there is no such key. @param args well-formed, the name first */
 export function isAbsence(args: readonly Buffer[]): boolean {
   return args[8]!.length === 0;
+}
+
+/** Whether the value has come in parts. @param args the name first */
+export function isInParts(args: readonly Buffer[]): boolean {
+  return formOf(args) === PARTS;
 }
 
 export const STATE_MESSAGE: MessageKind = {
@@ -90,7 +100,9 @@ export const STATE_MESSAGE: MessageKind = {
     if (!isKnown || args.length > ARGUMENTS + 1) return wrongCount(args);
     if (!isNumber(args[1]) || !isNumber(args[3]) || !isNumber(args[6])) return noNumber(args);
     if (!isNumberOrNone(args[4]!) || !isNumberOrNone(args[7]!)) return noNumber(args);
-    const isSound = formOf(args) !== ELEMENTS || elementsOf(args[8]!, args[2]!) !== undefined;
+    const form = formOf(args);
+    const isMade = form !== ELEMENTS || elementsOf(args[8]!, args[2]!) !== undefined;
+    const isSound = isMade && (form !== PARTS || assembledBy(args[8]!) !== undefined);
     return isSound ? undefined : `${STATE} holds what makes no value of its key`;
   },
   keys: firstKey,

@@ -1,0 +1,33 @@
+-- KEYS: key, out   ARGV: database, id of the assembly, number of the part, where to begin (`` at the beginning), elements and bytes
+--                   after which no more is read, 1 if fields of a hash can expire
+-- Sends a part of a large value, as a TANDEM.PART, in the way of write-message.lua. The value is that of one place only if the key is
+-- watched, and nobody has written it from the first part on.
+-- Result: the type, bytes of the part, where to go on, `` at the end; of a value that is not sent in parts `none` as its type.
+-- @include score
+-- @include reading
+-- @include state
+-- @include assembly
+redis.call('SELECT', ARGV[1])
+local kind = redis.call('TYPE', KEYS[1]).ok
+if not ASSEMBLED[kind] then
+  return { 'none', 0, '' }
+end
+local is_hash = kind == 'hash'
+local has_deadlines = is_hash and ARGV[7] == '1' and redis.call('OBJECT', 'ENCODING', KEYS[1]) ~= 'listpack'
+local limits = { elements = tonumber(ARGV[5]), bytes = tonumber(ARGV[6]), has_deadlines = has_deadlines }
+local found = read_part(KEYS[1], kind, ARGV[4], limits)
+local parts = { '', bulk('TANDEM.PART'), bulk(ARGV[1]), bulk(KEYS[1]), bulk(ARGV[2]), bulk(ARGV[3]), bulk(kind) }
+local bytes = 0
+for i = 2, #found do
+  if not is_hash or i % 3 ~= 1 then
+    parts[#parts + 1] = bulk(found[i])
+    bytes = bytes + #found[i]
+  elseif found[i] ~= '' then
+    return { 'none', 0, '' }
+  end
+end
+parts[1] = '*' .. #parts - 1 .. '\r\n'
+redis.call('SELECT', 0)
+redis.call('SET', KEYS[2], table.concat(parts))
+redis.call('DEL', KEYS[2])
+return { kind, bytes, found[1] }
