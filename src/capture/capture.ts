@@ -21,7 +21,7 @@ import { encodeEnds } from '../protocol/stream-ends.js';
 import { KeyHash } from '../protocol/key-hash.js';
 import { ARRIVAL } from '../protocol/messages/arrival.js';
 import { encodeExpired } from '../protocol/messages/expired.js';
-import { isMark, MARK } from '../protocol/messages/mark.js';
+import { isMark } from '../protocol/messages/mark.js';
 import { messageEffect, messageKeys } from '../protocol/messages/messages.js';
 import type { Position } from '../protocol/position.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
@@ -75,14 +75,12 @@ export class Capture {
     this.#prefix = Buffer.from(options.keys.prefix);
     this.#outKey = Buffer.from(options.keys.out);
     this.#plain = options.filter.passesAllKeys && options.filter.passesAllCommands;
-    this.#base = options.position.offset;
+    this.#base = this.#offset = this.#end = options.position.offset;
     this.#sequence = options.nextSequence;
     this.#database = options.position.database;
-    this.#offset = options.position.offset;
     this.#boundaryDatabase = options.position.database;
     this.#seen = options.position.seen;
     this.#seenEpoch = options.position.seenEpoch;
-    this.#end = this.#base;
   }
 
   /** Where the stream has been read to, the changes that are gathered included. */
