@@ -130,6 +130,12 @@ function readsOf(startedAt: string | null | undefined, told: string | null | und
   return start !== '' && start === startedAt ? reads : [];
 }
 
+/** Whether the process that works at the peer says that it reads something. @throws TandemError when it cannot be asked */
+export async function isReadAt(client: Redis, keys: KeyNames, what: string): Promise<boolean> {
+  const [startedAt, reads] = await answerOf(client, client.hmget(keys.site, 'startedAt', 'reads'));
+  return readsOf(startedAt, reads).includes(what);
+}
+
 /** How many values of this site's the peer's server has rejected since the pair began. @throws TandemError when it cannot be asked */
 export async function refusedAt(client: Redis, keys: KeyNames): Promise<number> {
   return Number(await answerOf(client, client.hget(keys.site, 'refused'))) || 0;

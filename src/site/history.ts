@@ -13,6 +13,7 @@ import { answerOf, refusalOf, whereOf } from '../redis/connect.js';
 import { allKeys, type KeyNames } from '../redis/keys.js';
 import { restorableVersions } from '../redis/restorable.js';
 import { publishedCommands, publishedFilters } from '../preflight/published.js';
+import { READS_PARTS } from '../protocol/messages/part.js';
 import { READABLE } from '../protocol/packing.js';
 import { VERSION } from '../version.js';
 
@@ -152,7 +153,7 @@ export async function openState({ local, keys, token, config, memory }: Opening)
     restores: restorable,
     filters: publishedFilters(config),
     commands: publishedCommands(commands),
-    reads: [startedAt, ...READABLE].join(' '),
+    reads: [startedAt, ...READABLE, READS_PARTS].join(' '),
   };
   const reply = await runScript(
     local,

@@ -3,7 +3,6 @@
  * process and its work on the stream; it goes on as soon as the site is at work again.
  */
 
-import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claims } from '../sync/claims.js';
@@ -24,17 +23,16 @@ import { gapOf, type GapRepair } from './gap-repair.js';
 import type { Logger } from '../log/log.js';
 import { TandemError } from '../errors.js';
 import { LinkedAbort } from '../async/linked-abort.js';
-import { answerOf, openClient, type Redis } from '../redis/connect.js';
+import { answerOf, type Redis } from '../redis/connect.js';
 import { connectPrimary } from '../redis/primary.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { OpenedState } from './history.js';
-import { fieldsExpire, filterOf } from './stage-settings.js';
+import { openExchange, type OpenExchange } from './open-exchange.js';
+import { filterOf } from './stage-settings.js';
 import { compareSites, type ComparisonRequest } from '../sync/comparison.js';
 import type { ComparisonResult } from '../sync/comparison-counts.js';
-import { Exchange } from '../sync/exchange.js';
 import { CopyFailure } from '../sync/copy-failure.js';
 import { copyFirst, NOTHING_COPIED, type FirstCopyResult } from '../sync/first-copy.js';
-import { LargeKeys } from '../sync/large-keys.js';
 import { LastComparison } from '../sync/last-comparison.js';
 import { Inventory } from '../sync/inventory.js';
 import { Chosen } from '../sync/chosen-keys.js';
@@ -71,12 +69,8 @@ interface RepairCheckpoint {
   readonly comparison: unknown;
 }
 
-interface Attached {
+interface Attached extends OpenExchange {
   readonly atWork: SiteAtWork;
-  readonly client: Redis;
-  readonly exchange: Exchange;
-  readonly large: LargeKeys;
-  readonly databases: number;
 }
 
 /** A change list longer than this is left to drain before more old data goes into it. */
@@ -120,33 +114,10 @@ export class LongWork {
 
   /** The site is at work until {@link detach}. */
   attach(opened: OpenedState, atWork: SiteAtWork, gaps: GapRepair): void {
-    const { config, keys, log } = this.#options;
-    const open = (): Redis =>
-      openClient({
-        url: config.localUrl,
-        tls: config.tls,
-        name: `tandem:${config.site}:sync`,
-        log,
-        connectTimeoutMs: config.connectTimeoutMs,
-        commandTimeoutMs: config.commandTimeoutMs,
-        backoffMinMs: config.backoffMinMs,
-        backoffMaxMs: config.backoffMaxMs,
-      });
-    const { databases } = opened;
-    const about = { out: keys.out, fieldsExpire: fieldsExpire(opened), filter: this.#filter };
-    const client = open();
-    const large = new LargeKeys({ ...about, open, databases, pace: this.#pace });
-    const session = randomBytes(8).toString('hex');
-    const exchange = new Exchange({
-      ...about,
-      client,
-      site: config.site,
-      session,
-      link: atWork.courier,
-      large,
-    });
+    const hasRoom = (): boolean => this.#hasRoom(atWork);
+    const about = { filter: this.#filter, pace: this.#pace, link: atWork.courier, hasRoom };
     this.#gaps = gaps;
-    this.#attached = { atWork, client, exchange, large, databases };
+    this.#attached = { atWork, ...openExchange(opened, { ...this.#options, ...about }) };
   }
 
   /** To be called before anything of the peer's is applied: what this site has when they first meet is its own. */
@@ -173,6 +144,7 @@ export class LongWork {
   detach(): void {
     this.#attached?.client.disconnect();
     this.#attached?.large.close();
+    this.#attached?.copies.close();
     this.#attached = undefined;
   }
 
@@ -365,25 +337,30 @@ export class LongWork {
     while (this.#attached && isWaiting(this.#attached)) await sleep(READY_MS, undefined, { signal });
   }
 
+  #hasRoom({ list }: SiteAtWork): boolean {
+    return list.bytes < Math.min(ROOM_BYTES, this.#options.config.changesBytes / 4);
+  }
+
   async #site(signal: AbortSignal): Promise<SyncSite> {
     // Many questions wait side by side.
     setMaxListeners(0, signal);
     const { config, keys, log } = this.#options;
     while (this.#attached?.atWork.capture === undefined) await sleep(READY_MS, undefined, { signal });
-    const { client, exchange, databases, atWork } = this.#attached;
+    const { client, exchange, copies, databases, atWork } = this.#attached;
     await connectPrimary(client, signal);
     return {
       site: config.site,
       peer: config.peer,
       client,
       exchange,
+      copies,
       databases,
       functions: config.functions,
       isNewHere: (key) => this.isNew(key),
       judge: (one) => this.#judge(one),
       filter: this.#filter,
       internalPrefix: keys.prefix,
-      hasRoom: () => atWork.list.bytes < Math.min(ROOM_BYTES, config.changesBytes / 4),
+      hasRoom: () => this.#hasRoom(atWork),
       pace: this.#pace,
       log,
     };

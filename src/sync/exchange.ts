@@ -75,6 +75,8 @@ interface Awaited {
 
 /** Bytes of values after which a script looks at no further key: it holds up the server. */
 const STEP_BYTES = 1024 * 1024;
+/** Memory that a value takes from which it is sent in parts; a string takes eight times as much. */
+const LARGE_BYTES = 512 * 1024;
 /** An answer that does not come for so long was lost with the history of one of the sites, or the peer is away. */
 const ANSWER_MS = 120_000;
 
@@ -246,16 +248,26 @@ export class Exchange {
   }
 
   /**
-   * Sends the state of keys as old data. Gives the bytes of each, as far as it came; 0 for those that do not exist.
-   * @param absent whether keys that do not exist are removed at the peer
+   * Sends the state of keys as old data. Gives the bytes of each, as far as it came; 0 for those that do not exist, and -1 for those
+   * whose values are left to be sent in parts.
+   * @param absent whether keys that do not exist are removed at the peer; inParts: whether the peer reads values in parts
    */
   async send(
     keys: readonly (PlacedKey & { readonly rankMs?: number })[],
-    { absent }: { absent: boolean },
+    { absent, inParts }: { absent: boolean; inParts: boolean },
   ): Promise<number[]> {
     const { client, out, site, fieldsExpire, link } = this.#options;
     const places = keys.flatMap(({ database, key, rankMs = 0 }) => [database, key, rankMs]);
-    const args = [site, link.peerRestores, fieldsExpire ? 1 : 0, STEP_BYTES, absent ? 1 : 0, ...places];
+    const large = inParts ? LARGE_BYTES : 0;
+    const args = [
+      site,
+      link.peerRestores,
+      fieldsExpire ? 1 : 0,
+      STEP_BYTES,
+      absent ? 1 : 0,
+      large,
+      ...places,
+    ];
     return (await this.#inTurn(() => runScript(client, 'copy-keys', [out], args))) as number[];
   }
 

@@ -55,16 +55,32 @@ export async function sendStates(
   keys: readonly Sent[],
   { absent, signal }: { absent: boolean; signal: AbortSignal },
 ): Promise<number> {
-  const { exchange, pace, hasRoom } = site;
+  const { exchange, copies, pace, hasRoom } = site;
   let bytes = 0;
   for (let from = 0; from < keys.length;) {
     while (!hasRoom()) await sleep(ROOM_MS, undefined, { signal });
-    const sizes = await exchange.send(keys.slice(from, from + ASKED_KEYS), { absent });
-    const sum = sizes.reduce((a, b) => a + b, 0);
+    const inParts = await copies.isRead();
+    const sizes = await exchange.send(keys.slice(from, from + ASKED_KEYS), { absent, inParts });
+    const sum = sizes.reduce((a, b) => a + Math.max(0, b), 0);
+    const large = keys.slice(from, from + sizes.length).filter((_, at) => sizes[at]! < 0);
     from += sizes.length;
     bytes += sum;
     await pace.take({ keys: sizes.length, bytes: sum }, signal);
+    for (const key of large) bytes += await sendLarge(site, key, { absent, signal });
   }
+  return bytes;
+}
+
+/** Sends a large value in parts, or, where that does not come about, in one step. */
+async function sendLarge(
+  { copies, exchange, pace }: SyncSite,
+  key: Sent,
+  { absent, signal }: { absent: boolean; signal: AbortSignal },
+): Promise<number> {
+  const sent = await copies.send(key, key.rankMs ?? 0, signal);
+  if (sent !== undefined) return sent;
+  const [bytes = 0] = await exchange.send([key], { absent, inParts: false });
+  await pace.take({ keys: 0, bytes }, signal);
   return bytes;
 }
 

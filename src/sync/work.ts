@@ -6,6 +6,7 @@ import type { Filter } from '../config/filter.js';
 import type { PlacedKey } from '../redis-commands/placed-key.js';
 import type { Logger } from '../log/log.js';
 import type { Exchange } from './exchange.js';
+import type { LargeCopies } from './large-copies.js';
 
 /** One attempt at a piece of long work, as the control plane gives it. */
 export interface Attempt {
@@ -38,6 +39,8 @@ export interface SyncSite {
   /** A client of the local server, for this work alone. */
   readonly client: Redis;
   readonly exchange: Exchange;
+  /** Sends large values. */
+  readonly copies: Pick<LargeCopies, 'isRead' | 'send'>;
   /** Whether this site had no such key when the sites first met. */
   readonly isNewHere: (key: PlacedKey) => boolean;
   /** Whose value of a key stays behind a gap. */

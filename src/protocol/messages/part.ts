@@ -50,7 +50,8 @@ export function parsePart(args: readonly Buffer[]): {
 export function assembledBy(value: Buffer): Assembled | undefined {
   const [id = '', parts, type = '', length, ...more] = text(value).split(' ');
   const isSound = ID.test(id) && type in ARGUMENTS && more.length === 0;
-  if (!isSound || !isNumber(Buffer.from(parts ?? '')) || !isNumber(Buffer.from(length ?? ''))) return undefined;
+  if (!isSound || !isNumber(Buffer.from(parts ?? '')) || !isNumber(Buffer.from(length ?? '')))
+    return undefined;
   return { id, parts: Number(parts), type, length: Number(length) };
 }
 
