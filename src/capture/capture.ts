@@ -29,20 +29,11 @@ import { BatchBuilder } from './batch-builder.js';
 import type { InternalEvents } from './change-sink.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { CaptureCounts, CaptureOptions } from './capture-options.js';
-import {
-  fieldsOf,
-  isInternal,
-  isKey,
-  isMarker,
-  isOnKeyOf,
-  keysNamed,
-  placedBy,
-  tell,
-} from './internal-commands.js';
+import { fieldsOf, isInternal, isKey, isMarker, isOnKeyOf, keysNamed, tell } from './internal-commands.js';
 import { isSetPop } from './popped-sets.js';
 import { Rewording } from './rewording.js';
 import { Selection } from './selection.js';
-import { keysOfMessage, writtenKeys } from './written-keys.js';
+import { keysOfMessage, placedBy, writtenKeys } from './written-keys.js';
 import { ENDING, leavingOf, readMessages, whole, type WrittenMessage } from './written-messages.js';
 
 export class Capture {

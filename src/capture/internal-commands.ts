@@ -2,8 +2,7 @@
 
 import type { InternalEvents } from './change-sink.js';
 import type { KnownName } from '../redis-commands/command-names.js';
-import { CommandReader } from '../redis-commands/command-reader.js';
-import { encodeCommand } from '../redis-commands/encode-command.js';
+import type { CommandReader } from '../redis-commands/command-reader.js';
 import { writtenKeys } from '../redis-commands/command-table.js';
 import { messageKeys } from '../protocol/messages/messages.js';
 import type { KeyNames } from '../redis/keys.js';
@@ -30,27 +29,10 @@ export function fieldsOf(reader: CommandReader): Map<string, string> {
   return fields;
 }
 
-/** Whether the first key of a command begins with a prefix. */
-export function isOnKeyOf(reader: CommandReader, prefix: Buffer): boolean {
-  const place = { start: reader.argumentStart(1), end: reader.argumentEnd(1) };
+/** Whether the first key of a command, or the argument at another place, begins with a prefix. */
+export function isOnKeyOf(reader: CommandReader, prefix: Buffer, at = 1): boolean {
+  const place = { start: reader.argumentStart(at), end: reader.argumentEnd(at) };
   return startsWith(reader.buffer, place, prefix);
-}
-
-/**
- * What a `RENAME` in an applied transaction shows: itself, or, of a value that was put together beside the keys, that its key has another
- * value now, as a `RESTORE` says it. Nothing where the value that stood there goes out of the way.
- */
-export function placedBy(reader: CommandReader, prefix: Buffer): CommandReader | undefined {
-  const [isFromOwn, isToOwn] = [1, 2].map((at) => {
-    const place = { start: reader.argumentStart(at), end: reader.argumentEnd(at) };
-    return startsWith(reader.buffer, place, prefix);
-  });
-  if (isToOwn) return undefined;
-  if (!isFromOwn) return reader;
-  const restored = new CommandReader();
-  restored.push(encodeCommand(['RESTORE', reader.argument(2), 0, '', 'REPLACE']));
-  restored.next();
-  return restored;
 }
 
 /** Whether what lies in `buffer` from `start` to `end` begins with a prefix. */

@@ -1,5 +1,8 @@
 /** The keys of a local change, as those hear of them who may have something to say before it. */
 
+import { CommandReader } from '../redis-commands/command-reader.js';
+import { encodeCommand } from '../redis-commands/encode-command.js';
+import { isOnKeyOf } from './internal-commands.js';
 import { MARK } from '../protocol/messages/mark.js';
 import { messageEffect, messageKeys } from '../protocol/messages/messages.js';
 import type { WrittenKey } from '../local-writes/late-options.js';
@@ -24,4 +27,17 @@ export function keysOfMessage(name: string, args: readonly Buffer[]): WrittenKey
   const effect = messageEffect(name, args);
   if (effect !== 'state' && effect !== 'copy' && effect !== 'need') return [];
   return messageKeys(name, args).map((key) => ({ key, does: effect === 'need' ? 'ask' : 'other' }));
+}
+
+/**
+ * What a `RENAME` in an applied transaction shows: itself, or, of a value that was put together beside the keys, that its key has another
+ * value now, as a `RESTORE` says it. Nothing where the value that stood there goes out of the way.
+ */
+export function placedBy(reader: CommandReader, prefix: Buffer): CommandReader | undefined {
+  if (isOnKeyOf(reader, prefix, 2)) return undefined;
+  if (!isOnKeyOf(reader, prefix)) return reader;
+  const restored = new CommandReader();
+  restored.push(encodeCommand(['RESTORE', reader.argument(2), 0, '', 'REPLACE']));
+  restored.next();
+  return restored;
 }

@@ -24,10 +24,14 @@ export const REPLICATION_CALLS: Calls = {
   pexpireat: ['', '1'],
   pexpiretime: [''],
   exists: [''],
+  rename: ['', ''],
+  move: ['', '1'],
+  persist: [''],
   expire: ['', '1'],
   del: [''],
   unlink: [''],
   get: [''],
+  append: ['', 'v'],
   getrange: ['', '0', '0'],
   strlen: [''],
   'memory|usage': [''],
@@ -63,6 +67,7 @@ export const REPLICATION_CALLS: Calls = {
   smembers: [''],
   sscan: ['', '0'],
   scard: [''],
+  zadd: ['', '1', 'm'],
   zcard: [''],
   zrange: ['', '0', '0'],
   xack: ['', 'g', '1-1'],
@@ -88,7 +93,6 @@ export const REPLICATION_CALLS: Calls = {
 export const FLUSH_CALLS: Calls = {
   flushdb: [],
   keys: ['*'],
-  move: ['', '1'],
   swapdb: ['0', '1'],
 };
 
@@ -110,7 +114,6 @@ export const JOB_CALLS: Calls = {
   rpoplpush: ['', ''],
   sismember: ['', 'm'],
   srem: ['', 'm'],
-  zadd: ['', '1', 'm'],
   zcount: ['', '0', '1'],
   zrangebyscore: ['', '0', '1'],
   zrem: ['', 'm'],

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { readMessages } from '../../src/capture/written-messages.js';
-import { Filter } from '../../src/config/filter.js';
+import type { Filter } from '../../src/config/filter.js';
 import { fillOf, valueOf } from '../../src/conflicts/rules/states.js';
 import { translateComparison } from '../../src/inbound/translate-comparison.js';
 import { scriptSource } from '../../src/lua/scripts.js';

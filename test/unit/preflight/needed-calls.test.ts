@@ -46,6 +46,15 @@ function calledBy(script: ScriptName): string[] {
 const HANDED_ON: Readonly<Record<string, readonly ScriptName[]>> = {
   'redis.call(sizes[kind],': ['ask-doubted-expiry'],
   'redis.call(command,': ['compare-keys', 'digest-keys', 'list-members', 'look-at-key', 'splice-list'],
+  'redis.call(ASSEMBLED[kind].length,': [
+    'assemble-part',
+    'copy-keys',
+    'copy-part',
+    'look-at-assembly',
+    'place-assembled',
+    'say-assembled',
+  ],
+  'redis.call(ASSEMBLED[ARGV[3]].add,': ['assemble-part'],
   'redis.call(unpack(ARGV)': ['replace-string'],
   'redis.pcall(unpack(parts)': ['restore-value'],
   'redis.pcall(unpack(ARGV,': ['attempt-commands'],
