@@ -251,6 +251,22 @@ const MALFORMED: readonly { what: string; reason: string; make: (first: number, 
       },
     },
     {
+      what: 'a value in parts that is of no type',
+      reason: 'BATCH_INVALID',
+      make: (first, epoch) => {
+        const state = ['TANDEM.STATE', '0', 'users', '0', '0', 'east', '0', '-1', 'a-1 1 stream 1', 'parts'];
+        return batchOf(first, [SET, state], { pair: 'test', origin: 'east', epoch });
+      },
+    },
+    {
+      what: "a part of a value for one of Tandem's own keys",
+      reason: 'BATCH_INVALID',
+      make: (first, epoch) => {
+        const part = ['TANDEM.PART', '0', KEYS.fence, 'a-1', '1', 'string', '9'];
+        return batchOf(first, [SET, part], { pair: 'test', origin: 'east', epoch });
+      },
+    },
+    {
       what: 'a batch that opens the door to the server',
       reason: 'BATCH_INVALID',
       make: (first, epoch) =>
