@@ -13,7 +13,7 @@ const { redis } = useServer({ isEmptied: true });
 /** What each write of the script holds, and what the script gives. */
 async function copied(
   keys: readonly (readonly [database: number, key: string, rank?: number])[],
-  { limit = 1_000_000, absent = 0 } = {},
+  { limit = 1_000_000, absent = 0, large = 0 } = {},
 ): Promise<{ writes: KeyState[][]; sizes: number[] }> {
   const source = scriptSource('copy-keys').replace(
     "redis.call('SET', KEYS[1], table.concat(states))",
@@ -21,7 +21,19 @@ async function copied(
   );
   const args = keys.flatMap(([database, key, rank = 0]) => [database, key, rank]);
   const kept = source.replace("redis.call('UNLINK', KEYS[1])", '');
-  const sizes = (await redis.call('EVAL', kept, 1, OUT, 'east', '', 0, limit, absent, ...args)) as number[];
+  const sizes = (await redis.call(
+    'EVAL',
+    kept,
+    1,
+    OUT,
+    'east',
+    '',
+    0,
+    limit,
+    absent,
+    large,
+    ...args,
+  )) as number[];
   const writes = await redis.lrangeBuffer(OUT, 0, -1);
   return {
     writes: writes.map((bytes) => readMessages(bytes)!.map(({ args: one }) => parseState(one))),
@@ -74,4 +86,19 @@ test('a large value goes by itself, and nothing is sent beyond the limit', async
   );
   expect(writes.map((states) => states.map(({ key }) => key.toString()))).toEqual([['a'], ['large']]);
   expect(sizes).toHaveLength(2);
+});
+
+test('a value that is to be sent in parts is passed over, and said to be', async () => {
+  const members = Array.from({ length: 200 }, (_, at) => `member ${at}`);
+  await redis.sadd('a', members);
+  await redis.set('b', 'x'.repeat(12_000));
+  await redis.set('c', 'x'.repeat(90_000));
+  await redis.xadd('d', '1-1', 'f', 'x'.repeat(12_000));
+  await redis.sadd('e', 'one');
+  const keys = ['a', 'b', 'c', 'd', 'e', 'gone'].map((key) => [0, key] as const);
+  const { writes, sizes } = await copied(keys, { absent: 1, large: 10_000 });
+  // A string is large later, and a stream comes in no parts.
+  expect(writes.flat().map(({ key }) => key.toString())).toEqual(['b', 'd', 'e', 'gone']);
+  expect(sizes.map((size) => Math.sign(size))).toEqual([-1, 1, -1, 1, 1, 0]);
+  expect((await copied(keys)).sizes.map((size) => Math.sign(size))).toEqual([1, 1, 1, 1, 1, 0]);
 });
