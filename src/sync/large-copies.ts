@@ -35,7 +35,7 @@ const AT_ONCE = 1;
 /** How often a value is sent in parts that is written meanwhile. */
 const TRIES = 3;
 /** Elements and bytes after which a part ends. */
-const PART_ELEMENTS = 1000;
+const PART_ELEMENTS = 500;
 const PART_BYTES = 256 * 1024;
 /** So long it counts what the peer reads. */
 const READ_MS = 1000;
