@@ -178,6 +178,22 @@ test(
   },
 );
 
+test('a peer of an older build, which does not say that it reads parts, is sent none', LONG, async () => {
+  const running = await apart();
+  const { east, west } = running;
+  await fill(east);
+  west.start();
+  const said = async (): Promise<boolean> => (await west.redis.hget(KEYS.site, 'reads')) !== null;
+  await until('west to say what it reads', said, DEADLINE);
+  await west.redis.hset(KEYS.site, 'reads', `${await west.redis.hget(KEYS.site, 'startedAt')} brotli`);
+  east.start();
+  await copied(running);
+  await quiet(running, DEADLINE);
+  await expectEqual(east.redis, west.redis);
+  expect(await calls(east, 'dump')).toBeGreaterThanOrEqual(NAMES.length);
+  expect(await calls(west, 'rename')).toBe(0);
+});
+
 test('a repair puts large values in place of others, in parts', LONG, async () => {
   const running = await apart();
   const { east, west } = running;
