@@ -1,5 +1,5 @@
 -- Reads a part of a large value, from a place on (`` at the beginning), until there are `elements` or `bytes` of it. A few elements are
--- read at a time: how large they are is not known before. Needs `score_text`.
+-- read at a time: how large they are is not known before. Needs `score_text`; with `as_scored` scores are as the server says them.
 -- Gives where to go on, `` at the end, then what stands there. Of a hash fields, each with its value and deadline; of a sorted set
 -- members, each with its score; of a stream for each entry ID, number of fields and values, these; of a group for each pending entry
 -- ID, consumer, deliveries.
@@ -52,7 +52,7 @@ local function read_part(key, kind, from, limits)
       local pairs = redis.call('ZRANGE', key, place(at), place(at) + few - 1, 'WITHSCORES')
       for i = 1, #pairs, 2 do
         add(pairs[i])
-        add(score_text(pairs[i + 1]))
+        add(limits.as_scored and pairs[i + 1] or score_text(pairs[i + 1]))
       end
       return #pairs / 2, next_place(at, few, #pairs / 2)
     end,

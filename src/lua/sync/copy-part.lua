@@ -14,19 +14,30 @@ if not ASSEMBLED[kind] then
 end
 local is_hash = kind == 'hash'
 local has_deadlines = is_hash and ARGV[7] == '1' and redis.call('OBJECT', 'ENCODING', KEYS[1]) ~= 'listpack'
-local limits = { elements = tonumber(ARGV[5]), bytes = tonumber(ARGV[6]), has_deadlines = has_deadlines }
+local limits = { elements = tonumber(ARGV[5]), bytes = tonumber(ARGV[6]), has_deadlines = has_deadlines, as_scored = true }
 local found = read_part(KEYS[1], kind, ARGV[4], limits)
-local parts = { '', bulk('TANDEM.PART'), bulk(ARGV[1]), bulk(KEYS[1]), bulk(ARGV[2]), bulk(ARGV[3]), bulk(kind) }
-local bytes = 0
+-- What stands in front of an argument, by its length: most have one of a few, and a text for each would be a new one.
+local heads, parts, last, bytes = {}, { '' }, 1, 0
+local function add(text)
+  local length = #text
+  local head = heads[length] or '\r\n$' .. length .. '\r\n'
+  heads[length] = head
+  parts[last + 1], parts[last + 2] = head, text
+  last = last + 2
+  bytes = bytes + length
+end
+for _, word in ipairs({ 'TANDEM.PART', ARGV[1], KEYS[1], ARGV[2], ARGV[3], kind }) do
+  add(word)
+end
 for i = 2, #found do
   if not is_hash or i % 3 ~= 1 then
-    parts[#parts + 1] = bulk(found[i])
-    bytes = bytes + #found[i]
+    add(found[i])
   elseif found[i] ~= '' then
     return { 'none', 0, '' }
   end
 end
-parts[1] = '*' .. #parts - 1 .. '\r\n'
+parts[1] = '*' .. (last - 1) / 2
+parts[last + 1] = '\r\n'
 redis.call('SELECT', 0)
 redis.call('SET', KEYS[2], table.concat(parts))
 redis.call('DEL', KEYS[2])
