@@ -1,8 +1,8 @@
 /**
- * `TANDEM.PART database key id number type [element…]`: a part of the value of a key, which is too large to be sent in one step of a server. The
- * receiver puts the parts together beside its keys (`assemble-part.lua`). A state that names the assembly by its `id` puts it in its place
- * (`state.ts`). Parts count from 1; number 0 says that no more comes. Of a string there is one element, of a hash fields, each with its
- * value, of a sorted set members, each with its score.
+ * `TANDEM.PART database key id number type [element…]`: a part of the value of a key that is too large to be sent in one step of a
+ * server. The receiver puts the parts together beside its keys (`assemble-part.lua`). A state that names the value by its `id` puts it
+ * in its place (`state.ts`). Parts count from 1; number 0 says that no more comes. Of a string there is one element, of a hash fields,
+ * each with its value, of a sorted set members, each with its score.
  */
 
 import { encodeCommand } from '../../redis-commands/encode-command.js';
@@ -18,7 +18,13 @@ export const READS_PARTS = 'parts';
 const BEFORE_ELEMENTS = 6;
 const ID = /^[\da-z.-]{1,60}$/;
 /** Types that are put together from parts, with how many arguments an element has; 0 for one that is one argument alone. */
-const ARGUMENTS: Readonly<Record<string, number>> = { string: 0, list: 1, set: 1, hash: 2, zset: 2 };
+const ARGUMENTS: ReadonlyMap<string, number> = new Map([
+  ['string', 0],
+  ['list', 1],
+  ['set', 1],
+  ['hash', 2],
+  ['zset', 2],
+]);
 
 /** A value that was put together from parts. */
 export interface Assembled {
@@ -49,7 +55,7 @@ export function parsePart(args: readonly Buffer[]): {
 /** As the value of a state names it; undefined where it names none. */
 export function assembledBy(value: Buffer): Assembled | undefined {
   const [id = '', parts, type = '', length, ...more] = text(value).split(' ');
-  const isSound = ID.test(id) && type in ARGUMENTS && more.length === 0;
+  const isSound = ID.test(id) && ARGUMENTS.has(type) && more.length === 0;
   if (!isSound || !isNumber(Buffer.from(parts ?? '')) || !isNumber(Buffer.from(length ?? '')))
     return undefined;
   return { id, parts: Number(parts), type, length: Number(length) };
@@ -59,7 +65,7 @@ export const PART_MESSAGE: MessageKind = {
   name: PART,
   group: 'comparison',
   fault: (args) => {
-    const each = ARGUMENTS[text(args[5])];
+    const each = ARGUMENTS.get(text(args[5]));
     const count = args.length - BEFORE_ELEMENTS;
     const isWhole = each === 0 ? count === 1 : count >= 0 && each !== undefined && count % each === 0;
     if (!isWhole) return wrongCount(args);

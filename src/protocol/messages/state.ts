@@ -1,11 +1,12 @@
 /**
  * `TANDEM.STATE database key expiry rankTimestamp rankSite since elements value [form]`: the whole key as it was at this place in its
  * origin's order. Expiry in ms since 1970, 0 for none; an empty value says that there was no such key. Without a `form` the value is
- * what `DUMP` gives. `parts`: it names the value that was put together from parts (`part.ts`). `elements`: it is the commands that make it (`protocol/elements.ts`), for a server that does not take the dump.
- * `dump`: it is a dump all the same, there is nothing else. `whole`: a dump, and the receiver's list may lack elements that no command
- * took, so that none counts as taken there. The rank is what it weighs against a concurrent one: timestamp -1 for no key, 0 for a value
- * that lacks something. `since` is the sequence of the origin's newest local write of the key that the receiver was not known to have
- * seen, 0 for none. `elements` is a list's length, -1 for what is no list.
+ * what `DUMP` gives. `parts`: it names the value that was put together from parts (`part.ts`). `elements`: it is the commands that make
+ * it (`protocol/elements.ts`), for a server that does not take the dump. `dump`: it is a dump all the same, there is nothing else.
+ * `whole`: a dump, and the receiver's list may lack elements that no command took, so that none counts as taken there. The rank is what
+ * it weighs against a concurrent one: timestamp -1 for no key, 0 for a value that lacks something. `since` is the sequence of the
+ * origin's newest local write of the key that the receiver was not known to have seen, 0 for none. `elements` is a list's length, -1
+ * for what is no list.
  */
 
 import { elementsOf } from '../elements.js';
