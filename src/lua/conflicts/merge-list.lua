@@ -1,7 +1,8 @@
--- KEYS: list, scratch, the list at the other site if it has come in parts   ARGV: dump of the list at the other site (empty for none, or none in this form), number of elements that may have been taken off here
---       from the left, from the right, from anywhere (-1: any number), number of unknown elements moved in here at the left, at the
---       right, 1 when what is missing here was not taken off, how many arguments follow for the elements put in here, for each its side
---       (l or r) and itself; behind them the elements of the list at the other site, where there is no dump
+-- KEYS: list, scratch, the list at the other site where it has come in parts   ARGV: dump of the list at the other site (empty for none,
+--       or none in this form), number of elements that may have been taken off here from the left, from the right, from anywhere (-1:
+--       any number), number of unknown elements moved in here at the left, at the right, 1 when what is missing here was not taken
+--       off, how many arguments follow for the elements put in here, for each its side (l or r) and itself; behind them the elements
+--       of the list at the other site, where there is no dump
 -- The list as the other site has it, without what was taken off here that it had not seen, and with what was put in here and is still
 -- there. All that the other site had put in before is here already: what it holds and this list does not was taken off here, as far as
 -- so much was.

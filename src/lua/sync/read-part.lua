@@ -4,4 +4,5 @@
 -- Result: where to go on, `` at the end, then what stands there (see reading.part.lua).
 -- @include score
 -- @include reading
-return read_part(KEYS[1], ARGV[1], ARGV[2], { elements = tonumber(ARGV[3]), bytes = tonumber(ARGV[4]), has_deadlines = ARGV[5] == '1', group = ARGV[6] })
+local limits = { elements = tonumber(ARGV[3]), bytes = tonumber(ARGV[4]), has_deadlines = ARGV[5] == '1', group = ARGV[6] }
+return read_part(KEYS[1], ARGV[1], ARGV[2], limits)
