@@ -123,7 +123,6 @@ async function expectSame(running: Pair, seed: number): Promise<void> {
   await expectEqual(east.redis, west.redis).catch((error: unknown) => {
     throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
   });
-  if (process.env['TALLY']) process.stderr.write(`ok ${seed} ${await calls(west, 'rename')}\n`);
 }
 
 /** Writes to keys until it is told to end: some at once, and then nothing for a while. */
