@@ -37,7 +37,7 @@ const TRIES = 3;
 /** Elements and bytes after which a part ends. */
 const PART_ELEMENTS = 500;
 const PART_BYTES = 256 * 1024;
-/** So long it counts what the peer reads. */
+/** How long an answer counts of what the peer reads. */
 const READ_MS = 1000;
 /** How often it is looked whether the change list has room again. */
 const ROOM_MS = 5;

@@ -71,7 +71,12 @@ test('a state whose expiry is past when it arrives, and was put off in time, tak
   await arriveLate(async () => {
     await east.redis.pexpire('list', SHORT_MS);
     // As a repair sends what the peer lacks.
-    await runScript(east.redis, 'copy-keys', [ownKeys().out], ['east', '10', 0, 1_000_000, 0, 0, 0, 'list', 0]);
+    await runScript(
+      east.redis,
+      'copy-keys',
+      [ownKeys().out],
+      ['east', '10', 0, 1_000_000, 0, 0, 0, 'list', 0],
+    );
     await east.redis.pexpire('list', LONG_MS);
     await east.redis.rpush('list', 'c');
   });

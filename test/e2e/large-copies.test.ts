@@ -150,6 +150,28 @@ function writing(
   };
 }
 
+/** A copy of large values from east on its way, and writers at both sites until `end`. @param pauseMs of west's at the most */
+async function copyingUnderWrites(
+  seed: number,
+  pauseMs: number,
+): Promise<{ running: Pair; end: () => Promise<void> }> {
+  const running = await apart();
+  const { east, west } = running;
+  await fill(east);
+  for (const site of [east, west]) site.start();
+  await begun(running);
+  const ends = [
+    writing(west, NAMES, { seed, pauseMs }),
+    writing(east, NAMES, { seed: seed + 0.5, pauseMs: 2000 }),
+  ];
+  return {
+    running,
+    end: async () => {
+      for (const end of ends) await end();
+    },
+  };
+}
+
 test(
   'large values of all types are copied in parts, and none of them is read or written in one step',
   LONG,
@@ -221,17 +243,10 @@ test('a repair puts large values in place of others, in parts', LONG, async () =
 test('large values that both sites write while they are copied are the same in the end', LONG, async () => {
   for (let round = 0; round < RUNS; round++) {
     const seed = SEED + round;
-    const running = await apart();
-    const { east, west } = running;
-    await fill(east);
-    for (const site of [east, west]) site.start();
-    await begun(running);
-    const ends = [
-      writing(west, NAMES, { seed, pauseMs: 20 }),
-      writing(east, NAMES, { seed: seed + 0.5, pauseMs: 2000 }),
-    ];
+    const { running, end } = await copyingUnderWrites(seed, 20);
+    const { west } = running;
     await copied(running);
-    for (const end of ends) await end();
+    await end();
     await expectSame(running, seed);
     expect(await calls(west, 'rename'), `seed ${seed}`).toBeGreaterThan(0);
     await running.close();
@@ -243,15 +258,8 @@ test('processes may be killed at any moment of it', LONG, async () => {
   for (let round = 0; round < RUNS; round++) {
     const seed = SEED + round;
     const next = random(seed);
-    const running = await apart();
+    const { running, end } = await copyingUnderWrites(seed, 60);
     const { east, west } = running;
-    await fill(east);
-    for (const site of [east, west]) site.start();
-    await begun(running);
-    const ends = [
-      writing(west, NAMES, { seed, pauseMs: 60 }),
-      writing(east, NAMES, { seed: seed + 0.5, pauseMs: 2000 }),
-    ];
     for (let kill = 0; kill < 4; kill++) {
       await sleep(next.below(1200));
       const site = next.below(2) === 0 ? east : west;
@@ -259,7 +267,7 @@ test('processes may be killed at any moment of it', LONG, async () => {
       site.start();
     }
     await copied(running);
-    for (const end of ends) await end();
+    await end();
     await expectSame(running, seed);
     await running.close();
     pair = undefined;

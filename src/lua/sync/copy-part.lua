@@ -16,7 +16,7 @@ local is_hash = kind == 'hash'
 local has_deadlines = is_hash and ARGV[7] == '1' and redis.call('OBJECT', 'ENCODING', KEYS[1]) ~= 'listpack'
 local limits = { elements = tonumber(ARGV[5]), bytes = tonumber(ARGV[6]), has_deadlines = has_deadlines, as_scored = true }
 local found = read_part(KEYS[1], kind, ARGV[4], limits)
--- What stands in front of an argument, by its length: most have one of a few, and a text for each would be a new one.
+-- What stands in front of an argument depends on its length alone, and most arguments have one of a few lengths: each is made once.
 local heads, parts, last, bytes = {}, { '' }, 1, 0
 local function add(text)
   local length = #text

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { LateWrites } from '../../../src/local-writes/late-writes.js';
-import { LocalEntries } from '../../../src/local-writes/local-entries.js';
+import type { LateWrites } from '../../../src/local-writes/late-writes.js';
 import { OverwrittenSets } from '../../../src/local-writes/overwritten-sets.js';
 import { Window } from '../../../src/local-writes/window.js';
 import { KeyHash } from '../../../src/protocol/key-hash.js';
 import { CommandNames } from '../../../src/redis-commands/command-names.js';
 import { CommandReader } from '../../../src/redis-commands/command-reader.js';
 import { effectCode } from '../../../src/redis-commands/effect-code.js';
-import { noDeadlines } from '../../support/life.js';
+import { lateWrites } from '../../support/late-writes.js';
 import { resp } from '../redis-commands/chunks.js';
 
 interface Site {
@@ -19,16 +18,7 @@ interface Site {
 function setup(maxEntries = 1000): Site {
   const window = new Window({ recentMs: 1000, maxEntries, now: () => 0 });
   const overwritten = new OverwrittenSets({ raise: () => {} });
-  const late = new LateWrites(window, {
-    entries: new LocalEntries(() => 0),
-    overwritten,
-    internalPrefix: 'tandem:{test}:',
-    isSenderFirst: false,
-    onPassed: () => {},
-    onMisplaced: () => {},
-    deadlines: noDeadlines(),
-    onLifeEnded: () => {},
-  });
+  const late = lateWrites(window, { overwritten });
   const hash = new KeyHash();
   const write = (key: string, sequence: number): void => {
     hash.of(0, Buffer.from(key), 0, key.length);

@@ -1,12 +1,11 @@
 import { OverwrittenSets } from '../../../src/local-writes/overwritten-sets.js';
 import { indexOf } from '../../support/batch-index.js';
-import { noDeadlines } from '../../support/life.js';
 import { describe, expect, test } from 'vitest';
-import { LateWrites } from '../../../src/local-writes/late-writes.js';
+import type { LateWrites } from '../../../src/local-writes/late-writes.js';
+import { lateWrites } from '../../support/late-writes.js';
 import { currentCommand } from '../../../src/protocol/payload.js';
 import { CommandNames } from '../../../src/redis-commands/command-names.js';
 import { CommandReader } from '../../../src/redis-commands/command-reader.js';
-import { LocalEntries } from '../../../src/local-writes/local-entries.js';
 import { Window } from '../../../src/local-writes/window.js';
 import type { Batch } from '../../../src/protocol/batch.js';
 import { effectCode, type RecordedEffect } from '../../../src/redis-commands/effect-code.js';
@@ -54,15 +53,10 @@ function setup(maxEntries = 1000, now = (): number => 1_000_000): Site {
   const window = new Window({ recentMs: 1000, maxEntries, now });
   const [passed, misplaced]: [string[], string[]] = [[], []];
   const overwritten = new OverwrittenSets({ raise: () => {} });
-  const late = new LateWrites(window, {
-    entries: new LocalEntries(() => 0),
+  const late = lateWrites(window, {
     overwritten,
-    internalPrefix: 'tandem:{test}:',
-    isSenderFirst: false,
     onPassed: (name, sequence) => passed.push(`${name} ${sequence}`),
     onMisplaced: (name) => misplaced.push(name),
-    deadlines: noDeadlines(),
-    onLifeEnded: () => {},
   });
   const hash = new KeyHash();
   const names = new CommandNames();
